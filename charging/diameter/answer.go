@@ -1,0 +1,214 @@
+package diameter
+
+import "encoding/binary"
+
+// Identity is how this server names itself to its peers.
+type Identity struct {
+	// Host is the Origin-Host: a fully qualified domain name, unique in the network.
+	Host string
+	// Realm is the Origin-Realm.
+	Realm string
+	// StateID is the Origin-State-Id: greater after every restart that loses sessions (RFC 6733 section 8.16).
+	// 0 sends none.
+	StateID uint32
+}
+
+// MaxFailedAVPBytes is the longest AVP that is copied into a Failed-AVP, in octets. Of a longer one only the header
+// is sent, with the shortest data that its type allows: the peer knows what it sent, and an answer must not grow
+// with the size of the attack.
+const MaxFailedAVPBytes = 1024
+
+// Failure names the AVP that a refusal is about. The zero Failure names none.
+type Failure struct {
+	what   failureKind
+	avp    int32  // offending AVP, or the group that lacks one
+	offset uint32 // of an AVP whose header is incomplete
+	code   Code   // of a missing AVP
+}
+
+type failureKind uint8
+
+const (
+	failureNone      failureKind = iota
+	failureOffending             // an AVP to be copied
+	failureMalformed             // an AVP whose length is wrong: only its header is known
+	failureTruncated             // an AVP without a whole header
+	failureMissing               // an AVP that should be there
+)
+
+// Offending returns the Failure of an AVP that is there and should not be, or not so.
+func Offending(avp int) Failure { return Failure{what: failureOffending, avp: int32(avp)} }
+
+// Missing returns the Failure of an AVP that a group lacks; the group Root means the message itself.
+func Missing(group int, c Code) Failure {
+	return Failure{what: failureMissing, avp: int32(group), code: c}
+}
+
+// Failure returns what AppendFailedAVP needs to name the AVP that was refused.
+func (r Refusal) Failure() Failure {
+	switch r.Reason {
+	case RefusedAVPBits, RefusedUnknownAVP:
+		return Offending(int(r.AVP))
+	case RefusedAVPLength:
+		switch {
+		case r.Whole:
+			return Offending(int(r.AVP))
+		case r.AVP != Root:
+			return Failure{what: failureMalformed, avp: r.AVP}
+		}
+		return Failure{what: failureTruncated, avp: Root, offset: r.Offset}
+	}
+	return Failure{}
+}
+
+// AppendFailedAVP appends Failed-AVP (RFC 6733 section 7.5) with a copy of the offending AVP, or with a zero-filled
+// example of a missing one. If that AVP belongs to groups, they are repeated around it, empty but for the path that
+// leads to it, so that the peer sees which of several alike is meant. Nothing is appended for the zero Failure.
+func AppendFailedAVP(dst []byte, m *Message, f Failure) []byte {
+	if f.what == failureNone {
+		return dst
+	}
+	var starts [depthLimit + 1]int
+	var path [depthLimit]int
+	dst, starts[0] = BeginGroup(dst, AVPFailedAVP)
+	depth := m.ancestors(&path, f)
+	for i, group := range path[:depth] {
+		starts[i+1] = len(dst)
+		dst = appendHeaderOf(dst, &m.avps[group], 0)
+	}
+	switch f.what {
+	case failureOffending:
+		dst = m.appendOffending(dst, int(f.avp))
+	case failureMalformed:
+		dst = appendExample(dst, &m.avps[f.avp])
+	case failureTruncated:
+		dst = m.appendTruncated(dst, int(f.offset))
+	case failureMissing:
+		dst = appendExample(dst, &AVP{Code: f.code, Flags: FlagsOf(f.code)})
+	}
+	for i := depth; i >= 0; i-- {
+		EndGroup(dst, starts[i])
+	}
+	return dst
+}
+
+// ancestors fills path with the groups that enclose the failure, outermost first, and returns how many they are.
+func (m *Message) ancestors(path *[depthLimit]int, f Failure) int {
+	if f.avp == Root || f.what == failureTruncated {
+		return 0
+	}
+	i := int(f.avp)
+	depth := int(m.avps[i].Depth)
+	total := depth
+	if f.what == failureMissing { // the group itself encloses what it lacks
+		path[depth] = i
+		total++
+	}
+	for j := i - 1; depth > 0; j-- {
+		if int(m.avps[j].Depth) == depth-1 {
+			depth--
+			path[depth] = j
+		}
+	}
+	return total
+}
+
+// appendHeaderOf appends the header of an AVP as the peer sent it, for that many octets of data.
+func appendHeaderOf(dst []byte, a *AVP, size int) []byte {
+	word := uint64(a.Code.Number())<<32 | uint64(a.Flags)<<24
+	if a.Flags&FlagVendor == 0 {
+		return binary.BigEndian.AppendUint64(dst, word|uint64(size+avpHeader))
+	}
+	dst = binary.BigEndian.AppendUint64(dst, word|uint64(size+avpVendorHeader))
+	return binary.BigEndian.AppendUint32(dst, a.Code.Vendor())
+}
+
+func (m *Message) appendOffending(dst []byte, i int) []byte {
+	encoded := m.Encoded(i)
+	if len(encoded) > MaxFailedAVPBytes {
+		return appendExample(dst, &m.avps[i])
+	}
+	return AppendEncoded(dst, encoded)
+}
+
+// appendExample appends an AVP with the shortest data that its type allows, all zero.
+func appendExample(dst []byte, a *AVP) []byte {
+	t := kindOf(a.Code).dataType()
+	size := int(minimumSizes[t])
+	dst = appendHeaderOf(dst, a, size)
+	zeros := [8]byte{}
+	if t == TypeAddress {
+		zeros[1] = familyIPv4
+	}
+	return appendPadding(append(dst, zeros[:size]...), size)
+}
+
+// appendTruncated appends the header that begins at offset, completed with zeros and with a length that holds.
+func (m *Message) appendTruncated(dst []byte, offset int) []byte {
+	var header [avpVendorHeader]byte
+	copy(header[:avpHeader], m.raw[offset:])
+	size := avpHeader
+	if header[4]&FlagVendor != 0 {
+		size = avpVendorHeader
+	}
+	putLength(header[5:], size)
+	return append(dst, header[:size]...)
+}
+
+// AppendAnswerHeader starts the answer to a request: same command, application, Hop-by-Hop and End-to-End
+// Identifier, the P bit kept and every other flag clear (RFC 6733 section 6.2). FinishMessage ends it.
+func AppendAnswerHeader(dst []byte, request *Header) []byte {
+	return AppendHeader(dst, request.Flags&FlagProxiable, request.Command, request.AppID, request.HopByHop, request.EndToEnd)
+}
+
+// AppendSessionID appends the request's Session-Id, which must come first in the answer, if it has one.
+func AppendSessionID(dst []byte, request *Message) []byte {
+	if i := request.Find(AVPSessionID); i != Root {
+		dst = AppendEncoded(dst, request.Encoded(i))
+	}
+	return dst
+}
+
+// AppendProxyInfo appends every Proxy-Info of the request, unchanged and in order (RFC 6733 section 6.2).
+func AppendProxyInfo(dst []byte, request *Message) []byte {
+	for i, end := request.Members(Root); i < end; i = request.Next(i) {
+		if request.avps[i].Code == AVPProxyInfo {
+			dst = AppendEncoded(dst, request.Encoded(i))
+		}
+	}
+	return dst
+}
+
+// AppendErrorAnswer appends the whole answer that refuses a request. A result of class 3xxx sets the E bit and
+// follows the answer-message grammar of RFC 6733 section 7.2; any other result follows the command's own grammar
+// as far as the base protocol knows it: Auth-Application-Id is the header's application, and the request's first
+// top-level AVP of each code in echo is repeated. The request may be one whose parsing was refused, provided that
+// its header was read.
+func AppendErrorAnswer(dst []byte, request *Message, id *Identity, r Result, f Failure, echo ...Code) []byte {
+	start := len(dst)
+	dst = AppendAnswerHeader(dst, &request.Header)
+	if r.IsProtocolError() {
+		dst[start+4] |= FlagError
+	}
+	dst = AppendSessionID(dst, request)
+	dst = AppendResult(dst, r)
+	dst = AppendString(dst, AVPOriginHost, id.Host)
+	dst = AppendString(dst, AVPOriginRealm, id.Realm)
+	if !r.IsProtocolError() {
+		if request.AppID != AppBase {
+			dst = AppendUint32(dst, AVPAuthApplicationID, request.AppID)
+		}
+		for _, c := range echo {
+			if i := request.Find(c); i != Root && request.avps[i].Len() != 0 {
+				dst = AppendEncoded(dst, request.Encoded(i))
+			}
+		}
+	}
+	if id.StateID != 0 {
+		dst = AppendUint32(dst, AVPOriginStateID, id.StateID)
+	}
+	dst = AppendFailedAVP(dst, request, f)
+	dst = AppendProxyInfo(dst, request)
+	FinishMessage(dst, start)
+	return dst
+}

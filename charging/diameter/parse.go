@@ -1,0 +1,312 @@
+package diameter
+
+import (
+	"encoding/binary"
+	"fmt"
+)
+
+const (
+	// DefaultMessageBytes is the longest message accepted, in octets. A CCR-U of a gateway is 0.5 to 3 KB; one
+	// with a hundred services stays below 32 KB. The bound keeps a connection's buffer at 64 KiB.
+	DefaultMessageBytes = 64 << 10
+	// DefaultAVPs is the greatest number of AVPs in a message, those inside groups included. A CCR-U with full
+	// PS-Information and three services has about 90; each further service adds some 12.
+	DefaultAVPs = 512
+	// DefaultDepth is the deepest nesting of groups. TS 32.299 goes to 5 (Service-Information, PS-Information,
+	// Service-Data-Container, QoS-Information, Allocation-Retention-Priority).
+	DefaultDepth = 8
+	// depthLimit is the greatest depth that can be configured: the parser keeps the open groups on the stack.
+	depthLimit = 16
+)
+
+// FlagCheck says how strictly the flags of AVPs are held against their definitions.
+type FlagCheck uint8
+
+const (
+	// FlagsStandard refuses an AVP of the IETF without the M bit that its definition demands. It tolerates a
+	// stray M bit and any M bit of 3GPP AVPs: releases of TS 32.299 and TS 29.061 contradict each other there, and
+	// gateways of all makers differ.
+	FlagsStandard FlagCheck = iota
+	// FlagsTolerant accepts any M bit.
+	FlagsTolerant
+	// FlagsStrict refuses every M bit that contradicts the definition.
+	FlagsStrict
+)
+
+// Limits bound what Parse accepts. A zero field means its default.
+type Limits struct {
+	MessageBytes int // octets, at most 16777215
+	AVPs         int
+	Depth        int // at most 16
+	Flags        FlagCheck
+}
+
+// withDefaults returns the limits with every zero field set.
+func (l Limits) withDefaults() Limits {
+	if l.MessageBytes == 0 {
+		l.MessageBytes = DefaultMessageBytes
+	}
+	if l.AVPs == 0 {
+		l.AVPs = DefaultAVPs
+	}
+	if l.Depth == 0 {
+		l.Depth = DefaultDepth
+	}
+	return l
+}
+
+// Validate reports a limit out of range.
+func (l Limits) Validate() error {
+	l = l.withDefaults()
+	if l.MessageBytes < HeaderLength || l.MessageBytes > maxLength {
+		return fmt.Errorf("limit of %d octets a message: must be from %d to %d", l.MessageBytes, HeaderLength, maxLength)
+	}
+	if l.AVPs < 1 || l.AVPs > l.MessageBytes/avpHeader {
+		return fmt.Errorf("limit of %d AVPs a message: must be from 1 to %d, what %d octets can hold", l.AVPs, l.MessageBytes/avpHeader, l.MessageBytes)
+	}
+	if l.Depth < 1 || l.Depth > depthLimit {
+		return fmt.Errorf("limit of %d nested groups: must be from 1 to %d", l.Depth, depthLimit)
+	}
+	return nil
+}
+
+// Reason names why a message is refused.
+type Reason uint8
+
+// The reasons, in the order in which they are checked. RefusedNot is the zero value: the message is well formed.
+const (
+	RefusedNot           Reason = iota
+	RefusedShort                // fewer octets than a header
+	RefusedVersion              // version is not 1
+	RefusedMessageLength        // length not a multiple of 4, below 20, over the limit, or not that of the octets given
+	RefusedHeaderBits           // E bit in a request, T bit in an answer
+	RefusedAVPLength            // an AVP reaches beyond its group or message, or has the wrong length for its type
+	RefusedAVPCount             // more AVPs than the limit
+	RefusedDepth                // groups nested deeper than the limit
+	RefusedAVPBits              // flags of an AVP contradict its definition
+	RefusedUnknownAVP           // an AVP with the M bit that the dictionary does not hold
+	reasonLimit
+)
+
+var reasonNames = [reasonLimit]string{
+	RefusedNot:           "none",
+	RefusedShort:         "short message",
+	RefusedVersion:       "unsupported version",
+	RefusedMessageLength: "invalid message length",
+	RefusedHeaderBits:    "invalid header bits",
+	RefusedAVPLength:     "invalid AVP length",
+	RefusedAVPCount:      "too many AVPs",
+	RefusedDepth:         "groups nested too deep",
+	RefusedAVPBits:       "invalid AVP bits",
+	RefusedUnknownAVP:    "unknown mandatory AVP",
+}
+
+// String returns the reason in words.
+func (r Reason) String() string { return reasonNames[r] }
+
+// reasonResults are the Result-Codes of the reasons. Too many AVPs and too deep groups are no errors of the
+// protocol but more than this server takes on: UNABLE_TO_COMPLY.
+var reasonResults = [reasonLimit]Result{
+	RefusedNot:           ResultSuccess,
+	RefusedShort:         ResultInvalidMessageLength,
+	RefusedVersion:       ResultUnsupportedVersion,
+	RefusedMessageLength: ResultInvalidMessageLength,
+	RefusedHeaderBits:    ResultInvalidHeaderBits,
+	RefusedAVPLength:     ResultInvalidAVPLength,
+	RefusedAVPCount:      ResultUnableToComply,
+	RefusedDepth:         ResultUnableToComply,
+	RefusedAVPBits:       ResultInvalidAVPBits,
+	RefusedUnknownAVP:    ResultAVPUnsupported,
+}
+
+// Refusal is the outcome of parsing: the first thing wrong with a message. The zero Refusal means none.
+type Refusal struct {
+	Reason Reason
+	// Whole says that the table holds the entire message in spite of the refusal: what is wrong is an AVP's
+	// flags, its being unknown or the length of its value, not the framing.
+	Whole bool
+	// AVP is the index of the offending AVP, Root if there is none.
+	AVP int32
+	// Offset is where the offending AVP starts, in octets from the start of the message.
+	Offset uint32
+}
+
+// OK reports that nothing is wrong.
+func (r Refusal) OK() bool { return r.Reason == RefusedNot }
+
+// Result returns the Result-Code to answer with; ResultSuccess if nothing is wrong.
+func (r Refusal) Result() Result { return reasonResults[r.Reason] }
+
+// String says what is wrong and where.
+func (r Refusal) String() string {
+	if r.OK() {
+		return "well formed"
+	}
+	return fmt.Sprintf("%s at octet %d (Result-Code %d)", r.Reason, r.Offset, r.Result())
+}
+
+// Parse reads the message that b holds, exactly and entirely, into m. It refers to b and does not change it. What
+// m held before is gone; nothing is allocated once m's table has the size of the limit.
+//
+// The header is set whenever b has 20 octets, also if the message is refused, so that it can be answered. Of
+// several errors the first in the message is returned, except that broken framing overrides the others.
+func (m *Message) Parse(b []byte, limits Limits) Refusal {
+	limits = limits.withDefaults()
+	m.raw = b
+	m.avps = m.avps[:0]
+	if len(b) < HeaderLength {
+		m.Header = Header{}
+		return Refusal{Reason: RefusedShort, AVP: Root}
+	}
+	m.readHeader(b)
+	if r := m.checkHeader(limits); r != RefusedNot {
+		return Refusal{Reason: r, AVP: Root}
+	}
+	if cap(m.avps) < limits.AVPs {
+		m.avps = make([]AVP, 0, limits.AVPs)
+	}
+	return m.parseAVPs(limits)
+}
+
+func (m *Message) readHeader(b []byte) {
+	_ = b[HeaderLength-1]
+	first, second := binary.BigEndian.Uint32(b), binary.BigEndian.Uint32(b[4:])
+	m.Header = Header{
+		Version:  uint8(first >> 24),
+		Length:   first & 0xffffff,
+		Flags:    uint8(second >> 24),
+		Command:  second & 0xffffff,
+		AppID:    binary.BigEndian.Uint32(b[8:]),
+		HopByHop: binary.BigEndian.Uint32(b[12:]),
+		EndToEnd: binary.BigEndian.Uint32(b[16:]),
+	}
+}
+
+func (m *Message) checkHeader(limits Limits) Reason {
+	switch {
+	case m.Version != Version:
+		return RefusedVersion
+	case int(m.Length) != len(m.raw) || m.Length%4 != 0 || int(m.Length) > limits.MessageBytes:
+		return RefusedMessageLength
+	case m.Flags&(FlagRequest|FlagError) == FlagRequest|FlagError, m.Flags&(FlagRequest|FlagRetransmitted) == FlagRetransmitted:
+		return RefusedHeaderBits
+	}
+	return RefusedNot
+}
+
+// parseAVPs fills the table. It is one loop over all levels: entering a group pushes where the group ends, and
+// reaching that end pops it. Recursion would cost a call and a copy of the state for each group.
+func (m *Message) parseAVPs(limits Limits) Refusal {
+	var (
+		b     = m.raw
+		avps  = m.avps[:limits.AVPs]
+		ends  [depthLimit]uint32 // where the enclosing level of each open group ends
+		open  [depthLimit]int32  // which groups are open
+		depth = 0
+		n     = 0
+		pos   = uint32(HeaderLength)
+		end   = uint32(len(b)) // of the innermost open group
+		found Refusal          // the first error that leaves the framing intact
+	)
+	for {
+		for pos >= end {
+			if depth == 0 {
+				m.avps = avps[:n]
+				return found
+			}
+			depth--
+			avps[open[depth]].next = int32(n)
+			pos, end = (end+3)&^3, ends[depth]
+		}
+		if n == len(avps) {
+			return m.broken(avps[:n], open[:depth], RefusedAVPCount, Root, pos)
+		}
+		if end-pos < avpHeader {
+			return m.broken(avps[:n], open[:depth], RefusedAVPLength, Root, pos)
+		}
+		word := binary.BigEndian.Uint64(b[pos:])
+		length := uint32(word) & 0xffffff
+		a := &avps[n]
+		a.Flags = uint8(word >> 24)
+		a.Depth = uint8(depth)
+		a.start = pos
+		code, header, k := Code(word>>32), uint32(avpHeader), kind(0)
+		if a.Flags&FlagVendor == 0 {
+			if code < baseKindCount {
+				k = dictionary.base[code]
+			}
+		} else {
+			header = avpVendorHeader
+			if end-pos < avpVendorHeader {
+				return m.broken(avps[:n], open[:depth], RefusedAVPLength, Root, pos)
+			}
+			vendor := binary.BigEndian.Uint32(b[pos+avpHeader:])
+			if vendor == Vendor3GPP {
+				if code < tgppKindCount {
+					k = dictionary.tgpp[code]
+				}
+			}
+			code |= Code(vendor) << 32
+		}
+		a.Code = code
+		a.Type = k.dataType()
+		a.data = pos + header
+		a.next = int32(n + 1)
+		if length < header || length > end-pos {
+			a.end = a.data
+			a.Type = TypeUnknown
+			return m.broken(avps[:n+1], open[:depth], RefusedAVPLength, n, pos)
+		}
+		a.end = pos + length
+		if reason := k.check(code, a.Flags, length-header, limits.Flags); reason != RefusedNot && found.OK() {
+			found = Refusal{Reason: reason, Whole: true, AVP: int32(n), Offset: pos}
+		}
+		n++
+		if a.Type == TypeGrouped {
+			if depth == limits.Depth {
+				return m.broken(avps[:n], open[:depth], RefusedDepth, n-1, pos)
+			}
+			open[depth], ends[depth] = int32(n-1), end
+			depth++
+			pos, end = a.data, a.end
+			continue
+		}
+		pos = (a.end + 3) &^ 3
+	}
+}
+
+// broken ends parsing where the framing is lost. The table keeps what was read, with the open groups closed, so
+// that an answer can still echo what stands before the error.
+func (m *Message) broken(avps []AVP, open []int32, reason Reason, avp int, offset uint32) Refusal {
+	for _, group := range open {
+		avps[group].next = int32(len(avps))
+	}
+	m.avps = avps
+	return Refusal{Reason: reason, AVP: int32(avp), Offset: offset}
+}
+
+// check holds one AVP against its definition.
+func (k kind) check(c Code, flags uint8, size uint32, strictness FlagCheck) Reason {
+	if k == 0 {
+		if flags&FlagVendor != 0 && c.Vendor() == 0 {
+			return RefusedAVPBits // RFC 6733 section 4.1.1: a Vendor-Id must not be zero
+		}
+		if flags&FlagMandatory != 0 {
+			return RefusedUnknownAVP
+		}
+		return RefusedNot
+	}
+	t := k.dataType()
+	if want := uint32(sizes[t]); want != 0 && size != want || t == TypeAddress && size < 3 {
+		return RefusedAVPLength
+	}
+	if strictness == FlagsTolerant {
+		return RefusedNot
+	}
+	mandatory := flags&FlagMandatory != 0
+	if k.mandatory() == MustM && !mandatory && (strictness == FlagsStrict || flags&FlagVendor == 0) ||
+		k.mandatory() == MustNotM && mandatory && strictness == FlagsStrict {
+		return RefusedAVPBits
+	}
+	return RefusedNot
+}
