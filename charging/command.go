@@ -1,0 +1,265 @@
+package charging
+
+import (
+	"gyro/internal/ident"
+)
+
+// Kind is the type of a command. Its number is part of the journal's format.
+type Kind uint8
+
+// The commands.
+const (
+	KindCreditControl Kind = 1 // a Credit-Control-Request
+	KindPutAccount    Kind = 2
+	KindDeleteAccount Kind = 3
+	KindTopUp         Kind = 4
+	KindAdjust        Kind = 5
+	KindPublish       Kind = 6 // a new version of a catalogue
+	KindPeerRestart   Kind = 7 // a gateway's Origin-State-Id changed
+	KindTick          Kind = 8 // time passed: supervision, retention
+	KindConfigure     Kind = 9 // settings that decide outcomes
+)
+
+// RequestType is CC-Request-Type (RFC 8506 section 8.3).
+type RequestType uint8
+
+// The request types.
+const (
+	Initial     RequestType = 1
+	Update      RequestType = 2
+	Termination RequestType = 3
+	Event       RequestType = 4
+)
+
+// String is the type's name in metrics and records.
+func (t RequestType) String() string {
+	switch t {
+	case Initial:
+		return "initial"
+	case Update:
+		return "update"
+	case Termination:
+		return "termination"
+	case Event:
+		return "event"
+	}
+	return "unknown"
+}
+
+// RequestedAction is Requested-Action (RFC 8506 section 8.41), for events.
+type RequestedAction uint8
+
+// The requested actions.
+const (
+	DirectDebiting RequestedAction = 0
+	RefundAccount  RequestedAction = 1
+	CheckBalance   RequestedAction = 2
+	PriceEnquiry   RequestedAction = 3
+)
+
+// Limits of one credit-control request. A request beyond them is answered
+// with DIAMETER_INVALID_AVP_VALUE by the edge and never becomes a command.
+const (
+	// MaxServices is the most Multiple-Services-Credit-Control AVPs in one
+	// request; gateways were seen to send up to a dozen rating groups.
+	MaxServices = 32
+	// MaxReports is the most Used-Service-Unit AVPs in one of them: before,
+	// after and across a tariff change, and one for another unit.
+	MaxReports = 4
+	// MaxIdentities is the most Subscription-Id AVPs: one of each type.
+	MaxIdentities = 5
+	// MaxSessionID is the longest Session-Id in octets. RFC 6733 sets no
+	// bound; the longest seen from gateways is below 160.
+	MaxSessionID = 512
+	// MaxUnits bounds every count of units on the wire. 2^60 octets are a
+	// year at 290 Gbit/s; what is beyond is a fault, not usage.
+	MaxUnits = 1 << 60
+)
+
+// UnitSet says which members of Units are present.
+type UnitSet uint8
+
+// The members of Units.
+const (
+	HasSeconds UnitSet = 1 << iota
+	HasTotal
+	HasInput
+	HasOutput
+	HasEvents
+	HasMoney
+)
+
+// Units is a Requested-, Granted- or Used-Service-Unit: each count at most
+// MaxUnits.
+type Units struct {
+	Seconds uint64  // CC-Time
+	Total   uint64  // CC-Total-Octets
+	Input   uint64  // CC-Input-Octets
+	Output  uint64  // CC-Output-Octets
+	Events  uint64  // CC-Service-Specific-Units
+	Money   int64   // CC-Money in millionths of the account's currency, refunds only
+	Has     UnitSet // the members that are present
+}
+
+// Report is one Used-Service-Unit.
+type Report struct {
+	Units
+	// Reason is Reporting-Reason (TS 32.299 section 7.2.178) plus one; zero
+	// is absent.
+	Reason uint8
+	// TariffChange is Tariff-Change-Usage (RFC 8506 section 8.27) plus one.
+	TariffChange uint8
+}
+
+// Service is one Multiple-Services-Credit-Control of a request, or the
+// request's own units where it has none.
+type Service struct {
+	Requested   Units // meaningful when Flags has Requests
+	Reports     [MaxReports]Report
+	RatingGroup uint32
+	ServiceID   uint32
+	Flags       ServiceFlags
+	ReportCount uint8
+	// Reason is the Reporting-Reason beside the reports, plus one.
+	Reason uint8
+}
+
+// ServiceFlags tell what a Service carries.
+type ServiceFlags uint8
+
+// The service flags.
+const (
+	HasRatingGroup ServiceFlags = 1 << iota
+	HasServiceID
+	Requests // a Requested-Service-Unit is present: quota is wanted
+	Bare     // not an MSCC: units at the level of the command
+)
+
+// Reporting reasons that decide something (TS 32.299 section 7.2.178).
+const (
+	ReasonFinal = 2
+)
+
+// CreditControl is a Credit-Control-Request as the core sees it: normalised,
+// bounded and free of anything that only the wire cares about. The byte slices
+// belong to whoever decoded it.
+type CreditControl struct {
+	SessionID  []byte
+	OriginHost []byte // the gateway
+	APN        []byte // Called-Station-Id, as sent
+	Called     []byte // called party or recipient: E.164 digits without "+"
+	Services   []Service
+	Identities []ident.Identity // in the order of preference
+	SubSession uint64           // CC-Sub-Session-Id
+	Digest     uint64           // of the request's body; set by AppendCreditControl and by decoding
+	EndToEnd   uint32
+	Number     uint32 // CC-Request-Number
+	Context    uint32 // the service context: 32251, 32260, 32270, 32274; 0 unknown
+	Type       RequestType
+	Action     RequestedAction // events only
+	Role       uint8           // Role-Of-Node
+	// Recipients is how many recipients an event is for, at least 1.
+	Recipients uint8
+}
+
+// Result is the named outcome of a command or of one service in it. Refusals
+// are results, never errors: an error is for the environment. Its number is
+// part of the state's format.
+type Result uint8
+
+// The results. The edge maps them to Diameter Result-Codes and HTTP statuses.
+const (
+	Success             Result = 1
+	UnknownSession      Result = 2  // update or termination of a session that is not open
+	UserUnknown         Result = 3  // no subscriber has any of the identities
+	NoIdentity          Result = 4  // the request names nobody
+	Contradiction       Result = 5  // a known request number or key with another body
+	RatingFailed        Result = 6  // no service or no tariff for the request
+	CreditLimitReached  Result = 7  // nothing left to reserve or debit
+	ServiceDenied       Result = 8  // the tariff denies the service
+	NotApplicable       Result = 9  // the service is free and runs uncharged
+	InvalidValue        Result = 10 // a value out of range
+	SessionExists       Result = 11 // a second CCR-Initial for one session
+	TooManyGroups       Result = 12 // more rating groups than a session may have
+	AccountUnknown      Result = 13
+	IdentityTaken       Result = 14 // an identity belongs to another account
+	CurrencyMismatch    Result = 15
+	OfferUnknown        Result = 16
+	AccountBusy         Result = 17 // open sessions forbid it
+	AccountNotEmpty     Result = 18 // a balance forbids it
+	Overflow            Result = 19 // the sum leaves the range of an amount
+	CatalogInvalid      Result = 20
+	InsufficientBalance Result = 21 // an adjustment below what is free
+	SubscriberBusy      Result = 22 // a subscriber with open sessions was to be removed
+	Invalid             Result = 23 // a command that cannot be carried out as written
+)
+
+// FinalUnitAction is Final-Unit-Action (RFC 8506 section 8.35) plus one; zero
+// is "no Final-Unit-Indication".
+type FinalUnitAction uint8
+
+// The final-unit actions.
+const (
+	NoFinalUnit FinalUnitAction = 0
+	Terminate   FinalUnitAction = 1
+)
+
+// ServiceOutcome answers one Service of a request.
+type ServiceOutcome struct {
+	Granted     uint64 // in the service's unit; meaningful when Flags has Grants
+	RatingGroup uint32
+	ServiceID   uint32
+	Validity    uint32 // Validity-Time in seconds; zero is none
+	Threshold   uint32 // quota threshold in units below the grant; zero is none
+	Holding     uint32 // Quota-Holding-Time in seconds; zero is none
+	Result      Result
+	Flags       OutcomeFlags
+	Unit        GrantUnit
+	FinalUnit   FinalUnitAction
+}
+
+// OutcomeFlags tell what a ServiceOutcome carries; the first two mirror
+// ServiceFlags.
+type OutcomeFlags uint8
+
+// The outcome flags.
+const (
+	OutcomeRatingGroup OutcomeFlags = 1 << iota
+	OutcomeServiceID
+	Grants      // a Granted-Service-Unit is present
+	OutcomeBare // answered at the level of the command
+)
+
+// GrantUnit is the member of Granted-Service-Unit that a grant fills.
+type GrantUnit uint8
+
+// The grant units, numbered as rating.Unit.
+const (
+	GrantOctets  GrantUnit = 0
+	GrantSeconds GrantUnit = 1
+	GrantEvents  GrantUnit = 2
+)
+
+// Outcome is what a command came to. For a credit-control request it is all
+// that the answer says; a duplicate yields the same Outcome again.
+type Outcome struct {
+	Services []ServiceOutcome
+	// Detail explains a refused command of the API in words.
+	Detail string
+	// Record is the sequence number of the record that a balance command
+	// wrote, or the version that a publication made.
+	Record uint64
+	// Amount is the price of an event, or the balance after a balance command,
+	// in millionths of the currency.
+	Amount   int64
+	Number   uint32 // CC-Request-Number
+	Currency uint16 // ISO 4217 numeric; zero when Amount says nothing
+	Type     RequestType
+	Action   RequestedAction
+	Result   Result
+	// CheckBalance answers CHECK_BALANCE: Check-Balance-Result plus one.
+	CheckBalance uint8
+	// Replayed tells that the request was a duplicate and the outcome is the
+	// stored one. It is not part of the answer.
+	Replayed bool
+}
