@@ -22,7 +22,7 @@ const MaxFailedAVPBytes = 1024
 type Failure struct {
 	what   failureKind
 	avp    int32  // offending AVP, or the group that lacks one
-	offset uint32 // of an AVP whose header is incomplete
+	offset uint32 // of a malformed AVP
 	code   Code   // of a missing AVP
 }
 
@@ -31,8 +31,7 @@ type failureKind uint8
 const (
 	failureNone      failureKind = iota
 	failureOffending             // an AVP to be copied
-	failureMalformed             // an AVP whose length is wrong: only its header is known
-	failureTruncated             // an AVP without a whole header
+	failureMalformed             // an AVP whose length is wrong: only its header is known, if that
 	failureMissing               // an AVP that should be there
 )
 
@@ -50,13 +49,10 @@ func (r Refusal) Failure() Failure {
 	case RefusedAVPBits, RefusedUnknownAVP:
 		return Offending(int(r.AVP))
 	case RefusedAVPLength:
-		switch {
-		case r.Whole:
+		if r.Whole {
 			return Offending(int(r.AVP))
-		case r.AVP != Root:
-			return Failure{what: failureMalformed, avp: r.AVP}
 		}
-		return Failure{what: failureTruncated, avp: Root, offset: r.Offset}
+		return Failure{what: failureMalformed, avp: Root, offset: r.Offset}
 	}
 	return Failure{}
 }
@@ -69,48 +65,40 @@ func AppendFailedAVP(dst []byte, m *Message, f Failure) []byte {
 		return dst
 	}
 	var starts [depthLimit + 1]int
-	var path [depthLimit]int
 	dst, starts[0] = BeginGroup(dst, AVPFailedAVP)
-	depth := m.ancestors(&path, f)
-	for i, group := range path[:depth] {
-		starts[i+1] = len(dst)
-		dst = appendHeaderOf(dst, &m.avps[group], 0)
+	open := 1
+	inside, around := m.positionOf(f)
+	for i := range around {
+		if a := &m.avps[i]; a.Type == TypeGrouped && a.data <= inside && inside < a.end || i == int(f.avp) && f.what == failureMissing {
+			starts[open] = len(dst)
+			open++
+			dst = appendHeaderOf(dst, a, 0)
+		}
 	}
 	switch f.what {
 	case failureOffending:
 		dst = m.appendOffending(dst, int(f.avp))
 	case failureMalformed:
-		dst = appendExample(dst, &m.avps[f.avp])
-	case failureTruncated:
-		dst = m.appendTruncated(dst, int(f.offset))
+		dst = m.appendMalformed(dst, int(f.offset))
 	case failureMissing:
 		dst = appendExample(dst, &AVP{Code: f.code, Flags: FlagsOf(f.code)})
 	}
-	for i := depth; i >= 0; i-- {
-		EndGroup(dst, starts[i])
+	for open > 0 {
+		open--
+		EndGroup(dst, starts[open])
 	}
 	return dst
 }
 
-// ancestors fills path with the groups that enclose the failure, outermost first, and returns how many they are.
-func (m *Message) ancestors(path *[depthLimit]int, f Failure) int {
-	if f.avp == Root || f.what == failureTruncated {
-		return 0
+// positionOf returns the octet at which the failure stands and how many entries of the table may enclose it.
+func (m *Message) positionOf(f Failure) (offset uint32, entries int) {
+	switch {
+	case f.what == failureMalformed:
+		return f.offset, len(m.avps)
+	case f.avp == Root:
+		return 0, 0
 	}
-	i := int(f.avp)
-	depth := int(m.avps[i].Depth)
-	total := depth
-	if f.what == failureMissing { // the group itself encloses what it lacks
-		path[depth] = i
-		total++
-	}
-	for j := i - 1; depth > 0; j-- {
-		if int(m.avps[j].Depth) == depth-1 {
-			depth--
-			path[depth] = j
-		}
-	}
-	return total
+	return m.avps[f.avp].start, int(f.avp) + 1
 }
 
 // appendHeaderOf appends the header of an AVP as the peer sent it, for that many octets of data.
@@ -143,16 +131,16 @@ func appendExample(dst []byte, a *AVP) []byte {
 	return appendPadding(append(dst, zeros[:size]...), size)
 }
 
-// appendTruncated appends the header that begins at offset, completed with zeros and with a length that holds.
-func (m *Message) appendTruncated(dst []byte, offset int) []byte {
+// appendMalformed appends the AVP whose header begins at offset, completed with zeros where the message ends too
+// soon, with a length that holds and the shortest data that its type allows (RFC 6733 section 7.1.5, 5014).
+func (m *Message) appendMalformed(dst []byte, offset int) []byte {
 	var header [avpVendorHeader]byte
-	copy(header[:avpHeader], m.raw[offset:])
-	size := avpHeader
-	if header[4]&FlagVendor != 0 {
-		size = avpVendorHeader
+	copy(header[:], m.raw[offset:])
+	a := AVP{Code: Code(binary.BigEndian.Uint32(header[:])), Flags: header[4]}
+	if a.Flags&FlagVendor != 0 {
+		a.Code |= Code(binary.BigEndian.Uint32(header[avpHeader:])) << 32
 	}
-	putLength(header[5:], size)
-	return append(dst, header[:size]...)
+	return appendExample(dst, &a)
 }
 
 // AppendAnswerHeader starts the answer to a request: same command, application, Hop-by-Hop and End-to-End
@@ -199,7 +187,8 @@ func AppendErrorAnswer(dst []byte, request *Message, id *Identity, r Result, f F
 			dst = AppendUint32(dst, AVPAuthApplicationID, request.AppID)
 		}
 		for _, c := range echo {
-			if i := request.Find(c); i != Root && request.avps[i].Len() != 0 {
+			// An AVP that is itself of the wrong length would make the answer as malformed as the request.
+			if i := request.Find(c); i != Root && kindOf(c).fits(request.avps[i].Len()) {
 				dst = AppendEncoded(dst, request.Encoded(i))
 			}
 		}

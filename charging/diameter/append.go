@@ -44,7 +44,7 @@ func FlagsOf(c Code) uint8 {
 	if c.Vendor() != 0 {
 		flags = FlagVendor
 	}
-	if kindOf(c).mandatory() == MustM {
+	if kindOf(c).mandatory() {
 		flags |= FlagMandatory
 	}
 	return flags

@@ -109,16 +109,57 @@ type Definition struct {
 	Mandatory MandatoryRule
 }
 
-// kind packs a Type (lower four bits) and a MandatoryRule (next two), so that what parsing asks for each AVP is
-// one load from a table that stays in the first-level cache. 0 means unknown.
-type kind uint8
+// kind is what parsing holds the second word of an AVP header against: its flags (8 bits) and length (24 bits). An
+// AVP agrees with its definition if (word^want)&mask is zero, one comparison for type, length and M bit together.
+// The type stands in those bits of want that no mask covers: the reserved bits of the flags.
+type kind struct {
+	want, mask uint32
+}
 
-const kindTypeMask = 0x0f
+const (
+	kindTypeShift = 24
+	kindTypeMask  = 0x1f
+	kindMandatory = FlagMandatory << 24
+	kindVendor    = FlagVendor << 24
+	kindLength    = 1<<24 - 1
+)
 
-func makeKind(t Type, rule MandatoryRule) kind { return kind(t) | kind(rule)<<4 }
+var (
+	// unknownKind agrees with an AVP without the M bit: it may be ignored.
+	unknownKind = kind{mask: kindMandatory}
+	// noVendorKind agrees with nothing: a V bit with the Vendor-Id zero has no meaning.
+	noVendorKind = kind{want: 0, mask: kindVendor}
+)
 
-func (k kind) dataType() Type           { return Type(k & kindTypeMask) }
-func (k kind) mandatory() MandatoryRule { return MandatoryRule(k >> 4) }
+func makeKind(c Code, t Type, rule MandatoryRule) kind {
+	k := kind{want: uint32(t) << kindTypeShift}
+	if size := uint32(sizes[t]); size != 0 {
+		k.mask = kindLength
+		k.want |= size + avpHeader
+		if c.Vendor() != 0 {
+			k.want += avpVendorHeader - avpHeader
+		}
+	}
+	switch rule {
+	case MustM:
+		k.mask |= kindMandatory
+		k.want |= kindMandatory
+	case MustNotM:
+		k.mask |= kindMandatory
+	}
+	return k
+}
+
+func (k kind) dataType() Type { return Type(k.want >> kindTypeShift & kindTypeMask) }
+
+// fits reports whether data of that many octets can be of this kind.
+func (k kind) fits(size int) bool {
+	want := int(sizes[k.dataType()])
+	return want == 0 || size == want
+}
+
+// mandatory returns whether AVPs of this kind are sent with the M bit.
+func (k kind) mandatory() bool { return k.want&kindMandatory != 0 }
 
 const (
 	// baseKindCount covers the AVP codes of the IETF that a charging message uses; the greatest is 669.
@@ -127,7 +168,8 @@ const (
 	tgppKindCount = 4608
 )
 
-// dictionary is the static dictionary, built once from the definitions in the dictionary_*.go files.
+// dictionary is the static dictionary, built once from the definitions in the dictionary_*.go files and never
+// changed: what parsing needs by code in arrays, the rest by name in a map.
 var dictionary = buildDictionary()
 
 type dictionaryTables struct {
@@ -138,6 +180,12 @@ type dictionaryTables struct {
 
 func buildDictionary() *dictionaryTables {
 	t := &dictionaryTables{byCode: map[Code]Definition{}}
+	for i := range t.base {
+		t.base[i] = unknownKind
+	}
+	for i := range t.tgpp {
+		t.tgpp[i] = unknownKind
+	}
 	for _, list := range [...][]Definition{
 		baseDefinitions[:], creditControlDefinitions[:], accessDefinitions[:],
 		tgppDefinitions[:], tgppChargingDefinitions[:], tgppLaterDefinitions[:],
@@ -148,7 +196,7 @@ func buildDictionary() *dictionaryTables {
 	}
 	// A Failed-AVP holds AVPs that are wrong by definition; descending into it would refuse the message that
 	// reports the error.
-	t.base[AVPFailedAVP] = makeKind(TypeOctetString, MustM)
+	t.base[AVPFailedAVP] = makeKind(AVPFailedAVP, TypeOctetString, MustM)
 	return t
 }
 
@@ -157,7 +205,7 @@ func (t *dictionaryTables) add(d Definition) {
 		panic("diameter: the dictionary defines " + d.Name + " twice")
 	}
 	t.byCode[d.Code] = d
-	k := makeKind(d.Type, d.Mandatory)
+	k := makeKind(d.Code, d.Type, d.Mandatory)
 	if d.Code.Vendor() == Vendor3GPP {
 		t.tgpp[d.Code.Number()] = k
 		return
@@ -171,18 +219,14 @@ func Lookup(c Code) (Definition, bool) {
 	return d, ok
 }
 
-// kindOf returns the kind of an AVP, 0 for one that the dictionary does not hold.
+// kindOf returns the kind of an AVP.
 func kindOf(c Code) kind {
 	number := c.Number()
-	switch c.Vendor() {
-	case 0:
-		if number < baseKindCount {
-			return dictionary.base[number]
-		}
-	case Vendor3GPP:
-		if number < tgppKindCount {
-			return dictionary.tgpp[number]
-		}
+	switch {
+	case c.Vendor() == 0 && number < baseKindCount:
+		return dictionary.base[number]
+	case c.Vendor() == Vendor3GPP && number < tgppKindCount:
+		return dictionary.tgpp[number]
 	}
-	return 0
+	return unknownKind
 }

@@ -125,7 +125,7 @@ type Refusal struct {
 	// Whole says that the table holds the entire message in spite of the refusal: what is wrong is an AVP's
 	// flags, its being unknown or the length of its value, not the framing.
 	Whole bool
-	// AVP is the index of the offending AVP, Root if there is none.
+	// AVP is the index of the offending AVP, Root if it has none in the table because its length is wrong.
 	AVP int32
 	// Offset is where the offending AVP starts, in octets from the start of the message.
 	Offset uint32
@@ -198,15 +198,16 @@ func (m *Message) checkHeader(limits Limits) Reason {
 // reaching that end pops it. Recursion would cost a call and a copy of the state for each group.
 func (m *Message) parseAVPs(limits Limits) Refusal {
 	var (
-		b     = m.raw
-		avps  = m.avps[:limits.AVPs]
-		ends  [depthLimit]uint32 // where the enclosing level of each open group ends
-		open  [depthLimit]int32  // which groups are open
-		depth = 0
-		n     = 0
-		pos   = uint32(HeaderLength)
-		end   = uint32(len(b)) // of the innermost open group
-		found Refusal          // the first error that leaves the framing intact
+		tables = dictionary
+		b      = m.raw
+		avps   = m.avps[:limits.AVPs]
+		ends   [depthLimit]uint32 // where the enclosing level of each open group ends
+		open   [depthLimit]int32  // which groups are open
+		depth  = 0
+		n      = 0
+		pos    = uint32(HeaderLength)
+		end    = uint32(len(b)) // of the innermost open group
+		found  Refusal          // the first error that leaves the framing intact
 	)
 	for {
 		for pos >= end {
@@ -225,53 +226,49 @@ func (m *Message) parseAVPs(limits Limits) Refusal {
 			return m.broken(avps[:n], open[:depth], RefusedAVPLength, Root, pos)
 		}
 		word := binary.BigEndian.Uint64(b[pos:])
-		length := uint32(word) & 0xffffff
-		a := &avps[n]
-		a.Flags = uint8(word >> 24)
-		a.Depth = uint8(depth)
-		a.start = pos
-		code, header, k := Code(word>>32), uint32(avpHeader), kind(0)
-		if a.Flags&FlagVendor == 0 {
+		code, header, k := Code(word>>32), uint32(avpHeader), kind{mask: kindMandatory}
+		if word&kindVendor == 0 {
 			if code < baseKindCount {
-				k = dictionary.base[code]
+				k = tables.base[code]
 			}
 		} else {
-			header = avpVendorHeader
 			if end-pos < avpVendorHeader {
 				return m.broken(avps[:n], open[:depth], RefusedAVPLength, Root, pos)
 			}
+			header = avpVendorHeader
 			vendor := binary.BigEndian.Uint32(b[pos+avpHeader:])
-			if vendor == Vendor3GPP {
-				if code < tgppKindCount {
-					k = dictionary.tgpp[code]
-				}
+			if vendor == Vendor3GPP && code < tgppKindCount {
+				k = tables.tgpp[code]
+			} else if vendor == 0 {
+				k = noVendorKind
 			}
 			code |= Code(vendor) << 32
 		}
-		a.Code = code
-		a.Type = k.dataType()
-		a.data = pos + header
-		a.next = int32(n + 1)
+		length := uint32(word) & kindLength
 		if length < header || length > end-pos {
-			a.end = a.data
-			a.Type = TypeUnknown
-			return m.broken(avps[:n+1], open[:depth], RefusedAVPLength, n, pos)
+			return m.broken(avps[:n], open[:depth], RefusedAVPLength, Root, pos)
 		}
-		a.end = pos + length
-		if reason := k.check(code, a.Flags, length-header, limits.Flags); reason != RefusedNot && found.OK() {
-			found = Refusal{Reason: reason, Whole: true, AVP: int32(n), Offset: pos}
+		a := &avps[n]
+		// Field by field: a composite literal is built on the stack and copied, at twice the cost of the loop.
+		a.Code = code
+		a.start, a.data, a.end, a.next = pos, pos+header, pos+length, int32(n+1)
+		a.Flags, a.Depth, a.Type = uint8(word>>24), uint8(depth), k.dataType()
+		if (uint32(word)^k.want)&k.mask != 0 && found.OK() {
+			if reason := k.check(uint32(word), code.Vendor(), limits.Flags); reason != RefusedNot {
+				found = Refusal{Reason: reason, Whole: true, AVP: int32(n), Offset: pos}
+			}
 		}
 		n++
-		if a.Type == TypeGrouped {
+		if k.dataType() == TypeGrouped {
 			if depth == limits.Depth {
 				return m.broken(avps[:n], open[:depth], RefusedDepth, n-1, pos)
 			}
 			open[depth], ends[depth] = int32(n-1), end
 			depth++
-			pos, end = a.data, a.end
+			pos, end = pos+header, pos+length
 			continue
 		}
-		pos = (a.end + 3) &^ 3
+		pos = (pos + length + 3) &^ 3
 	}
 }
 
@@ -285,27 +282,17 @@ func (m *Message) broken(avps []AVP, open []int32, reason Reason, avp int, offse
 	return Refusal{Reason: reason, AVP: int32(avp), Offset: offset}
 }
 
-// check holds one AVP against its definition.
-func (k kind) check(c Code, flags uint8, size uint32, strictness FlagCheck) Reason {
-	if k == 0 {
-		if flags&FlagVendor != 0 && c.Vendor() == 0 {
-			return RefusedAVPBits // RFC 6733 section 4.1.1: a Vendor-Id must not be zero
-		}
-		if flags&FlagMandatory != 0 {
-			return RefusedUnknownAVP
-		}
-		return RefusedNot
-	}
-	t := k.dataType()
-	if want := uint32(sizes[t]); want != 0 && size != want || t == TypeAddress && size < 3 {
+// check names what is wrong with an AVP that does not agree with its kind; word is the second of its header.
+func (k kind) check(word, vendor uint32, strictness FlagCheck) Reason {
+	mandatory := word&kindMandatory != 0
+	switch {
+	case k == noVendorKind:
+		return RefusedAVPBits // RFC 6733 section 4.1.1: a Vendor-Id must not be zero
+	case k == unknownKind:
+		return RefusedUnknownAVP
+	case (word^k.want)&k.mask&kindLength != 0:
 		return RefusedAVPLength
-	}
-	if strictness == FlagsTolerant {
-		return RefusedNot
-	}
-	mandatory := flags&FlagMandatory != 0
-	if k.mandatory() == MustM && !mandatory && (strictness == FlagsStrict || flags&FlagVendor == 0) ||
-		k.mandatory() == MustNotM && mandatory && strictness == FlagsStrict {
+	case strictness == FlagsStrict, strictness == FlagsStandard && vendor == 0 && !mandatory:
 		return RefusedAVPBits
 	}
 	return RefusedNot
