@@ -1,0 +1,89 @@
+package journal
+
+import (
+	"fmt"
+	"log/slog"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
+)
+
+const (
+	// memTableBytes is large so that few flushes happen and the range deletions
+	// behind a checkpoint cover whole files, which Pebble then drops without
+	// rewriting them.
+	memTableBytes = 64 << 20
+
+	// memTableStop lets three full memtables wait for their flush before a
+	// commit does: 256 MiB of memory at most.
+	memTableStop = 4
+
+	// cacheBytes is small: the log is read once, at a start.
+	cacheBytes = 4 << 20
+
+	// retainedBatchBytes is the largest batch buffer kept for the next group.
+	retainedBatchBytes = 16 << 20
+)
+
+// pebbleOptions are tuned for large values appended in key order, read back
+// once and deleted in ranges.
+func pebbleOptions(fs vfs.FS, logger *slog.Logger, fail func(error)) *pebble.Options {
+	o := &pebble.Options{
+		FS: fs,
+		// The newest format notices more damage in a write-ahead log that is
+		// not the last one.
+		FormatMajorVersion:          pebble.FormatNewest,
+		MemTableSize:                memTableBytes,
+		MemTableStopWritesThreshold: memTableStop,
+		CacheSize:                   cacheBytes,
+		// Files of level 0 never overlap (keys only grow) and are dropped
+		// whole, so merging them early is work for nothing. Reads do not suffer:
+		// they are sequential.
+		L0CompactionThreshold:     32,
+		L0CompactionFileThreshold: 1000,
+		L0StopWritesThreshold:     4000,
+		LBaseMaxBytes:             1 << 30,
+		// The memtable is full of values that a checkpoint will delete; do not
+		// hold a small range deletion back from freeing disk space for long.
+		Logger: &pebbleLogger{logger: logger, fail: fail},
+	}
+	// Compression costs more CPU than the disk bandwidth it saves: a file lives
+	// for one checkpoint.
+	o.ApplyCompressionSettings(func() pebble.DBCompressionSettings { return pebble.DBCompressionNone })
+	for i := range o.TargetFileSizes {
+		o.TargetFileSizes[i] = memTableBytes
+	}
+	o.EventListener = &pebble.EventListener{
+		// A flush or compaction that failed is retried by Pebble for ever. A
+		// disk that lost one write is not one to promise durability on.
+		BackgroundError: func(err error) { fail(fmt.Errorf("journal: background work of the log store failed: %w", err)) },
+		WriteStallBegin: func(info pebble.WriteStallBeginInfo) {
+			logger.Warn("journal writes stall", "reason", info.Reason)
+		},
+		DiskSlow: func(info pebble.DiskSlowInfo) {
+			logger.Warn("journal disk is slow", "path", info.Path, "operation", info.OpType.String(), "duration", info.Duration)
+		},
+	}
+	return o
+}
+
+// pebbleLogger passes Pebble's messages to slog. Its Fatalf never returns:
+// Pebble goes on as if nothing had happened when it does, and a Set whose sync
+// failed then reports success.
+type pebbleLogger struct {
+	logger *slog.Logger
+	fail   func(error)
+}
+
+func (l *pebbleLogger) Infof(format string, args ...any) {
+	l.logger.Debug("pebble: " + fmt.Sprintf(format, args...))
+}
+
+func (l *pebbleLogger) Errorf(format string, args ...any) {
+	l.logger.Error("pebble: " + fmt.Sprintf(format, args...))
+}
+
+func (l *pebbleLogger) Fatalf(format string, args ...any) {
+	l.fail(fmt.Errorf("journal: log store: "+format, args...))
+	select {}
+}
