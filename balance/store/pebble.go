@@ -1,0 +1,98 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/bloom"
+	"github.com/cockroachdb/pebble/v2/vfs"
+)
+
+const (
+	// memTableBytes takes a checkpoint of some 100,000 accounts without a flush
+	// in between; a batch over half of it bypasses the memtable, which is as
+	// good.
+	memTableBytes = 64 << 20
+
+	// cacheBytes serves reads of the outbox and point look-ups of the office;
+	// the live state does not come from here.
+	cacheBytes = 64 << 20
+
+	// bloomBits per key give 1 % false positives: look-ups of keys that are not
+	// there cost no disk read.
+	bloomBits = 10
+)
+
+func (s *Store) pebbleOptions() *pebble.Options {
+	o := &pebble.Options{
+		FS:                          s.opts.FS,
+		ReadOnly:                    s.opts.ReadOnly,
+		ErrorIfNotExists:            s.opts.ReadOnly,
+		FormatMajorVersion:          pebble.FormatNewest,
+		MemTableSize:                memTableBytes,
+		MemTableStopWritesThreshold: 4,
+		CacheSize:                   cacheBytes,
+		L0CompactionThreshold:       4,
+		L0StopWritesThreshold:       64,
+		LBaseMaxBytes:               256 << 20,
+		Logger:                      &pebbleLogger{logger: s.opts.Logger, fail: s.fail},
+	}
+	for i := range o.Levels {
+		o.Levels[i].FilterPolicy = bloom.FilterPolicy(bloomBits)
+	}
+	o.EventListener = &pebble.EventListener{
+		// A flush or compaction that failed is retried by Pebble for ever. A
+		// disk that lost one write is not one to promise durability on.
+		BackgroundError: func(err error) {
+			s.fail(fmt.Errorf("store: background work in %s failed: %w", s.opts.Dir, err))
+		},
+		DiskSlow: func(info pebble.DiskSlowInfo) {
+			s.opts.Logger.Warn("state store disk is slow", "path", info.Path, "operation", info.OpType.String(),
+				"duration", info.Duration)
+		},
+	}
+	return o
+}
+
+// pebbleLogger passes Pebble's messages to slog. Its Fatalf never returns:
+// Pebble goes on as if nothing had happened when it does.
+type pebbleLogger struct {
+	logger *slog.Logger
+	fail   func(error)
+}
+
+func (l *pebbleLogger) Infof(format string, args ...any) {
+	l.logger.Debug("pebble: " + fmt.Sprintf(format, args...))
+}
+
+func (l *pebbleLogger) Errorf(format string, args ...any) {
+	l.logger.Error("pebble: " + fmt.Sprintf(format, args...))
+}
+
+func (l *pebbleLogger) Fatalf(format string, args ...any) {
+	l.fail(fmt.Errorf("store: "+format, args...))
+	select {}
+}
+
+// mkdirSynced creates dir and makes the names of it and its parents durable.
+func mkdirSynced(fs vfs.FS, dir string) error {
+	if _, err := fs.Stat(dir); err == nil {
+		return nil
+	}
+	parent := fs.PathDir(dir)
+	if parent != dir {
+		if err := mkdirSynced(fs, parent); err != nil {
+			return err
+		}
+	}
+	if err := fs.MkdirAll(dir, 0o750); err != nil {
+		return err
+	}
+	d, err := fs.OpenDir(parent)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
