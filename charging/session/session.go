@@ -1,0 +1,228 @@
+// Package session keeps open credit-control sessions: what each rating group
+// was granted and used, which answers may be asked for again, and until when
+// the session is supervised. It is pure and free of pointers.
+package session
+
+import (
+	"bytes"
+
+	"gyro/balance"
+	"gyro/internal/ident"
+	"gyro/internal/instant"
+	"gyro/internal/money"
+	"gyro/internal/slab"
+
+	"github.com/cespare/xxhash/v2"
+)
+
+// StoredAnswers is how many answers a session keeps for duplicates. A gateway
+// waits for an answer before it sends the next request of a session, but some
+// send an update per rating group at once after a re-authorisation.
+const StoredAnswers = 4
+
+// Session is one open credit-control session (RFC 8506 section 4.1).
+type Session struct {
+	// Number counts sessions from 1; it never repeats.
+	Number   uint64
+	Sub      uint64 // CC-Sub-Session-Id
+	Opened   instant.Instant
+	Deadline instant.Instant // supervision (Tcc): released at this moment
+	Answers  [StoredAnswers]Answer
+	ID       slab.Ref // Session-Id
+	APN      slab.Ref
+	Called   slab.Ref
+	Account  slab.Index
+	// Subscriber is the one the request named; Identity tells by which of the
+	// request's identities.
+	Subscriber slab.Index
+	Groups     slab.Index // first rating group
+	Next       slab.Index // the account's next open session
+	Host       uint32     // the gateway, as the state numbers hosts
+	Highest    uint32     // highest CC-Request-Number seen
+	Context    uint32
+	AnswerNext uint8 // position in Answers of the next answer
+	GroupCount uint8
+	Role       uint8
+	Dirty      bool
+	Frozen     bool // part of a checkpoint that has not written it yet
+	Stored     bool // a checkpoint wrote it
+}
+
+// Answer is a request that was answered, and the encoded outcome.
+type Answer struct {
+	Digest  uint64
+	Outcome slab.Ref // zero: no answer here
+	Number  uint32
+}
+
+// Group is one rating group (or service identifier) of a session: the pricing
+// position of its current segment, its reservation, and what it moved since
+// its record was opened.
+type Group struct {
+	// Reserved is the open reservation, Moved what was debited from each
+	// bucket since the record was opened.
+	Reserved, Moved balance.Parts
+
+	// The position in the segment: a stretch of usage at one price.
+	Used, Billed, Rated uint64
+	Charged             money.Amount
+
+	// The open record.
+	Opened                          instant.Instant
+	RecordUsed, RecordBilled        uint64
+	RecordRated                     uint64
+	RecordCharged, RecordExcess     money.Amount
+	Granted                         uint64
+	Next                            slab.Index
+	RatingGroup, ServiceID          uint32
+	Plan, Rate, Service, Zone       uint32
+	ServiceName, Offer              ident.Name
+	Requests                        uint32
+	Unit                            balance.Denomination
+	HasRatingGroup, HasServiceID    bool
+	Bare, Matched, Free, SetupTaken bool
+	Unrated                         bool
+}
+
+// MaxGroups is the most rating groups in one session.
+const MaxGroups = 64
+
+// Set is all open sessions.
+type Set struct {
+	Sessions  slab.Slab[Session]
+	Groups    slab.Slab[Group]
+	Octets    slab.Arena
+	Deadlines Deadlines
+	table     slab.Table
+	// LastNumber is the highest session number given.
+	LastNumber uint64
+}
+
+// Hash is the place of a session's key in tables.
+func Hash(id []byte, sub uint64) uint64 {
+	return xxhash.Sum64(id) + sub*0x9e3779b97f4a7c15
+}
+
+// Find returns the open session with the given key, or zero.
+func (s *Set) Find(id []byte, sub, hash uint64) slab.Index {
+	for p := s.table.Find(hash); p.Next(); {
+		if r := s.Sessions.At(p.Index()); r.Sub == sub && bytes.Equal(s.Octets.Get(r.ID), id) {
+			return p.Index()
+		}
+	}
+	return 0
+}
+
+// Open adds a session. Its number, when zero, is assigned.
+func (s *Set) Open(id []byte, sub uint64, number uint64) (slab.Index, *Session) {
+	if number == 0 {
+		s.LastNumber++
+		number = s.LastNumber
+	}
+	i, r := s.Sessions.New()
+	r.Number, r.Sub, r.ID = number, sub, s.Octets.Put(id)
+	s.table.Insert(Hash(id, sub), i)
+	return i, r
+}
+
+// Close forgets a session and its rating groups. Reservations must have been
+// released and records written.
+func (s *Set) Close(i slab.Index) {
+	r := s.Sessions.At(i)
+	s.table.Remove(Hash(s.Octets.Get(r.ID), r.Sub), i)
+	for g := r.Groups; g != 0; {
+		next := s.Groups.At(g).Next
+		s.Groups.Free(g)
+		g = next
+	}
+	for k := range r.Answers {
+		s.Octets.Free(r.Answers[k].Outcome)
+	}
+	s.Octets.Free(r.ID)
+	s.Octets.Free(r.APN)
+	s.Octets.Free(r.Called)
+	s.Sessions.Free(i)
+}
+
+// Group returns the session's group with the given key, or zero.
+func (s *Set) Group(r *Session, key *Group) slab.Index {
+	for g := r.Groups; g != 0; {
+		group := s.Groups.At(g)
+		if group.RatingGroup == key.RatingGroup && group.ServiceID == key.ServiceID &&
+			group.HasRatingGroup == key.HasRatingGroup && group.HasServiceID == key.HasServiceID {
+			return g
+		}
+		g = group.Next
+	}
+	return 0
+}
+
+// AddGroup appends a group to a session; ok is false at MaxGroups.
+func (s *Set) AddGroup(r *Session, group Group) (i slab.Index, ok bool) {
+	if r.GroupCount == MaxGroups {
+		return 0, false
+	}
+	i, record := s.Groups.New()
+	*record = group
+	record.Next = 0
+	link := &r.Groups
+	for *link != 0 {
+		link = &s.Groups.At(*link).Next
+	}
+	*link = i
+	r.GroupCount++
+	return i, true
+}
+
+// RemoveGroup takes a group out of its session.
+func (s *Set) RemoveGroup(r *Session, i slab.Index) {
+	for link := &r.Groups; *link != 0; link = &s.Groups.At(*link).Next {
+		if *link == i {
+			*link = s.Groups.At(i).Next
+			s.Groups.Free(i)
+			r.GroupCount--
+			return
+		}
+	}
+}
+
+// Lookup is what is known of a request number.
+type Lookup uint8
+
+// The states of a request number.
+const (
+	Fresh     Lookup = iota // not seen before
+	Duplicate               // answered, and the answer is at hand
+	Mismatch                // answered, but the request had another body
+	TooOld                  // so far behind that it cannot be told
+)
+
+// Answered looks a request number up among the stored answers.
+func (r *Session) Answered(number uint32, digest uint64) (Lookup, slab.Ref) {
+	full, lowest := true, ^uint32(0)
+	for k := range r.Answers {
+		a := &r.Answers[k]
+		switch {
+		case a.Outcome == 0:
+			full = false
+		case a.Number == number && a.Digest == digest:
+			return Duplicate, a.Outcome
+		case a.Number == number:
+			return Mismatch, 0
+		default:
+			lowest = min(lowest, a.Number)
+		}
+	}
+	if full && number < lowest {
+		return TooOld, 0
+	}
+	return Fresh, 0
+}
+
+// Store keeps the encoded outcome of a request in place of the oldest.
+func (s *Set) Store(r *Session, number uint32, digest uint64, outcome []byte) {
+	a := &r.Answers[r.AnswerNext]
+	r.AnswerNext = (r.AnswerNext + 1) % StoredAnswers
+	a.Number, a.Digest, a.Outcome = number, digest, s.Octets.Replace(a.Outcome, outcome)
+	r.Highest = max(r.Highest, number)
+}
