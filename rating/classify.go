@@ -1,0 +1,197 @@
+package rating
+
+import (
+	"gyro/internal/ident"
+	"gyro/internal/instant"
+)
+
+// Request is what a credit-control request says about one service.
+type Request struct {
+	// Context is the number in Service-Context-Id: 32251 packet data, 32260
+	// IMS, 32274 SMS, 32270 MMS; 0 when there is none.
+	Context uint32
+	// RatingGroup and ServiceID are Rating-Group and Service-Identifier
+	// (RFC 8506 sections 8.29 and 8.28), where present.
+	RatingGroup, ServiceID       uint32
+	HasRatingGroup, HasServiceID bool
+	// APN is Called-Station-Id as sent; it may be empty. Letter case and an
+	// operator identifier (.mncNNN.mccNNN.gprs) make no difference.
+	APN []byte
+	// Called is the E.164 number of the called party or recipient, digits
+	// without "+"; it may be empty.
+	Called []byte
+	// Role is Node-Role (TS 32.299): 0 originating, 1 terminating, 2 proxy, 3 B2BUA.
+	Role uint8
+	// At is the moment whose tariff applies.
+	At instant.Instant
+	// Offers are the subscriber's offers, in order: the first that has a rate
+	// for the service decides.
+	Offers []ident.Name
+}
+
+// Match is how a plan classifies a request. Its indices are only meaningful to
+// the plan that made it.
+type Match struct {
+	Service   uint32     // index for ServiceAt
+	ServiceID ident.Name // its short name
+	Offer     ident.Name // the offer that decided
+	Zone      uint32     // index for ZoneAt, 0 for none
+	Rule      uint32     // index for RuleAt
+	Rate      uint32     // index for Price
+	Unit      Unit
+	Treatment Treatment
+	// Until is the earliest moment at which the calendar can make the same
+	// request match otherwise; 0 means never. It is exact within Horizon; a
+	// change further away than that is announced as Horizon itself, at which
+	// moment the request has to be classified again.
+	Until instant.Instant
+}
+
+// Horizon is how far ahead Until looks for a switch of tariff: longer than any
+// quota lives, so that what lies behind it cannot matter to a grant.
+const Horizon = 31 * instant.Day
+
+// Treatment says what happens to usage.
+type Treatment uint8
+
+// The treatments.
+const (
+	Charged Treatment = iota // at a price
+	Free                     // not charged: Result-Code 4011
+	Denied                   // not served: Result-Code 4010
+)
+
+// String returns the word that catalogues use.
+func (t Treatment) String() string {
+	switch t {
+	case Charged:
+		return "charge"
+	case Free:
+		return "free"
+	case Denied:
+		return "deny"
+	}
+	return "unknown"
+}
+
+// Refusal says why a request has no price. It never means a price of zero.
+type Refusal uint8
+
+// The outcomes of Classify.
+const (
+	Matched   Refusal = iota
+	NoService         // no service of the catalogue recognises the request
+	NoTariff          // the service is known, but no rule applies: Result-Code 5031
+)
+
+// String names the outcome.
+func (r Refusal) String() string {
+	switch r {
+	case Matched:
+		return "matched"
+	case NoService:
+		return "no-service"
+	case NoTariff:
+		return "no-tariff"
+	}
+	return "unknown"
+}
+
+// Classify finds the service, the offer, the zone and the first rule that
+// applies to r, and fills m. After NoTariff the service of m is set, and the
+// offer if one had a rate for it; Until says when a rule may begin to apply.
+func (p *Plan) Classify(r *Request, m *Match) Refusal {
+	*m = Match{}
+	service, ok := p.recognise(r)
+	if !ok {
+		return NoService
+	}
+	m.Service = service
+	m.ServiceID = p.services[service].ID
+	m.Unit = p.services[service].Unit
+	m.Zone = p.prefixes.zone(r.Called)
+	rate, offer := p.rateFor(r.Offers, service)
+	if rate == nil {
+		return NoTariff
+	}
+	m.Offer = offer
+	rule, until := p.ruleAndUntil(rate, r, m.Zone)
+	m.Until = until
+	if rule == noRule {
+		return NoTariff
+	}
+	m.Rule = rule
+	m.Rate = p.rules[rule].Rate
+	m.Treatment = p.rules[rule].Treatment
+	return Matched
+}
+
+// firstRule returns the first rule of a rate that applies, and the calendars
+// on which the choice depends for this request. Rules are tried in order; the
+// first that asks for no calendar ends the search at any time of day.
+func (p *Plan) firstRule(rate *rate, apn []byte, zone uint32, inForce uint64) (rule uint32, asked uint64) {
+	rule = noRule
+	for k := rate.rules.from; k < rate.rules.to; k++ {
+		r := &p.rules[k]
+		if r.zones != noSet && !p.contains(r.zones, zone) {
+			continue
+		}
+		if r.apns.from != r.apns.to && !p.hasAPN(r.apns, apn) {
+			continue
+		}
+		if rule == noRule && (r.calendars == 0 || r.calendars&inForce != 0) {
+			rule = k
+		}
+		if r.calendars == 0 {
+			break
+		}
+		asked |= r.calendars
+	}
+	return rule, asked
+}
+
+// noRule is the index of no rule.
+const noRule = ^uint32(0)
+
+// rateFor returns the rate of the first offer that has one for the service.
+func (p *Plan) rateFor(offers []ident.Name, service uint32) (*rate, ident.Name) {
+	for _, name := range offers {
+		offer, ok := p.offerIndex.find(uint64(name))
+		if !ok {
+			continue
+		}
+		if k := p.rateAt[int(offer)*len(p.services)+int(service)]; k != 0 {
+			return &p.rates[k], name
+		}
+	}
+	return nil, 0
+}
+
+// ruleAndUntil returns the rule that applies at r.At and the moment at which
+// another (or none) begins to apply.
+func (p *Plan) ruleAndUntil(rate *rate, r *Request, zone uint32) (rule uint32, until instant.Instant) {
+	if rate.calendars == 0 {
+		rule, _ = p.firstRule(rate, r.APN, zone, 0)
+		return rule, 0
+	}
+	w := p.schedule.walk(&p.zone, r.At)
+	inForce := w.inForce()
+	rule, asked := p.firstRule(rate, r.APN, zone, inForce)
+	if asked == 0 {
+		return rule, 0
+	}
+	end := r.At.Add(Horizon)
+	for {
+		w.next()
+		if w.at >= end {
+			return rule, end
+		}
+		if (w.inForce()^inForce)&asked == 0 {
+			continue
+		}
+		inForce = w.inForce()
+		if other, _ := p.firstRule(rate, r.APN, zone, inForce); other != rule {
+			return rule, w.at
+		}
+	}
+}

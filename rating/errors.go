@@ -1,0 +1,53 @@
+package rating
+
+import (
+	"fmt"
+	"strings"
+)
+
+// SourceError is one thing that is wrong in the source of a catalogue.
+type SourceError struct {
+	// Line and Column count from 1.
+	Line, Column int
+	// Key is the path to the value, such as offers[0].rates[1].rules[0].price.per.
+	// It is empty when the source as a whole is meant.
+	Key string
+	// Reason says what is wrong, Remedy what to write instead.
+	Reason, Remedy string
+}
+
+// Error is LINE:COLUMN: KEY: reason; remedy.
+func (e *SourceError) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%d:%d: ", e.Line, e.Column)
+	if e.Key != "" {
+		b.WriteString(e.Key + ": ")
+	}
+	b.WriteString(e.Reason)
+	if e.Remedy != "" {
+		b.WriteString("; " + e.Remedy)
+	}
+	return b.String()
+}
+
+// SourceErrors is what Compile returns: at least one and at most MaxErrors
+// errors, in the order in which they were found.
+type SourceErrors []*SourceError
+
+// Error puts each error on a line.
+func (e SourceErrors) Error() string {
+	lines := make([]string, len(e))
+	for k, one := range e {
+		lines[k] = one.Error()
+	}
+	return strings.Join(lines, "\n")
+}
+
+// Unwrap lets errors.As find a *SourceError.
+func (e SourceErrors) Unwrap() []error {
+	list := make([]error, len(e))
+	for k, one := range e {
+		list[k] = one
+	}
+	return list
+}
