@@ -1,13 +1,12 @@
 package store
 
 import (
-	"errors"
 	"fmt"
-	"log/slog"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/bloom"
-	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"gyro/internal/datadir/failstop"
 )
 
 const (
@@ -27,7 +26,7 @@ const (
 
 func (s *Store) pebbleOptions() *pebble.Options {
 	o := &pebble.Options{
-		FS:                          s.opts.FS,
+		FS:                          s.fs,
 		ReadOnly:                    s.opts.ReadOnly,
 		ErrorIfNotExists:            s.opts.ReadOnly,
 		FormatMajorVersion:          pebble.FormatNewest,
@@ -37,7 +36,7 @@ func (s *Store) pebbleOptions() *pebble.Options {
 		L0CompactionThreshold:       4,
 		L0StopWritesThreshold:       64,
 		LBaseMaxBytes:               256 << 20,
-		Logger:                      &pebbleLogger{logger: s.opts.Logger, fail: s.fail},
+		Logger:                      failstop.Logger{Log: s.opts.Logger, Fail: s.fail},
 	}
 	for i := range o.Levels {
 		o.Levels[i].FilterPolicy = bloom.FilterPolicy(bloomBits)
@@ -54,45 +53,4 @@ func (s *Store) pebbleOptions() *pebble.Options {
 		},
 	}
 	return o
-}
-
-// pebbleLogger passes Pebble's messages to slog. Its Fatalf never returns:
-// Pebble goes on as if nothing had happened when it does.
-type pebbleLogger struct {
-	logger *slog.Logger
-	fail   func(error)
-}
-
-func (l *pebbleLogger) Infof(format string, args ...any) {
-	l.logger.Debug("pebble: " + fmt.Sprintf(format, args...))
-}
-
-func (l *pebbleLogger) Errorf(format string, args ...any) {
-	l.logger.Error("pebble: " + fmt.Sprintf(format, args...))
-}
-
-func (l *pebbleLogger) Fatalf(format string, args ...any) {
-	l.fail(fmt.Errorf("store: "+format, args...))
-	select {}
-}
-
-// mkdirSynced creates dir and makes the names of it and its parents durable.
-func mkdirSynced(fs vfs.FS, dir string) error {
-	if _, err := fs.Stat(dir); err == nil {
-		return nil
-	}
-	parent := fs.PathDir(dir)
-	if parent != dir {
-		if err := mkdirSynced(fs, parent); err != nil {
-			return err
-		}
-	}
-	if err := fs.MkdirAll(dir, 0o750); err != nil {
-		return err
-	}
-	d, err := fs.OpenDir(parent)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }

@@ -9,6 +9,8 @@ import (
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"gyro/internal/datadir/failstop"
 )
 
 var (
@@ -72,9 +74,12 @@ func (o *Options) Validate() error {
 // Commit; only one goroutine commits at a time.
 type Store struct {
 	opts    Options
+	fs      *failstop.FS
 	db      *pebble.DB
 	applied uint64 // AppliedIndex of the last checkpoint; Commit's own
 	failed  atomic.Bool
+	stopped chan struct{} // closed with failed
+	cause   error         // why; written before stopped is closed
 }
 
 // Open opens the store in o.Dir, creating it on the first start.
@@ -83,9 +88,10 @@ func Open(o Options) (*Store, error) {
 	if err := o.Validate(); err != nil {
 		return nil, err
 	}
-	s := &Store{opts: o}
+	s := &Store{opts: o, stopped: make(chan struct{})}
+	s.fs = failstop.New(o.FS, func(err error) { s.fail(fmt.Errorf("store: %w", err)) })
 	if !o.ReadOnly {
-		if err := mkdirSynced(o.FS, o.Dir); err != nil {
+		if err := failstop.MkdirSynced(s.fs, o.Dir); err != nil {
 			return nil, fmt.Errorf("store: create %s: %w", o.Dir, err)
 		}
 	}
@@ -94,6 +100,7 @@ func Open(o Options) (*Store, error) {
 		return nil, fmt.Errorf("store: open %s: %w", o.Dir, err)
 	}
 	s.db = db
+	s.fs.Arm()
 	if err := s.prepare(); err != nil {
 		if s.failed.Load() {
 			return nil, err
@@ -151,28 +158,38 @@ func (s *Store) commit(b *Batch) error {
 	})
 }
 
-// guard runs a write. An error, and a panic of Pebble's (which it raises when
-// an earlier write to the write-ahead log has failed), stop the store.
-func (s *Store) guard(write func() error) (err error) {
-	if s.failed.Load() {
-		return ErrStopped
-	}
-	defer func() {
-		if r := recover(); r != nil {
-			err = fmt.Errorf("pebble: %v", r)
-		}
-		if err != nil {
-			err = fmt.Errorf("store: write to %s failed: %w", s.opts.Dir, err)
-			s.fail(err)
-		}
+// guard runs a write on a goroutine of its own, because one that fails does not
+// return. An error, and a panic of Pebble's, stop the store.
+func (s *Store) guard(write func() error) error {
+	done := make(chan error, 1)
+	go func() {
+		defer func() {
+			if r := recover(); r != nil {
+				done <- fmt.Errorf("pebble: %v", r)
+			}
+		}()
+		done <- write()
 	}()
-	return write()
+	select {
+	case err := <-done:
+		if err != nil {
+			s.fail(fmt.Errorf("store: write to %s failed: %w", s.opts.Dir, err))
+			return s.cause
+		}
+		return nil
+	case <-s.stopped:
+		return s.cause
+	}
 }
 
 func (s *Store) fail(err error) {
 	if !s.failed.CompareAndSwap(false, true) {
+		<-s.stopped
 		return
 	}
+	s.fs.Stop()
+	s.cause = fmt.Errorf("%w: %w", ErrStopped, err)
+	close(s.stopped)
 	s.opts.Logger.Error("the state store stops", "error", err)
 	if s.opts.Fatal != nil {
 		s.opts.Fatal(err)
@@ -250,7 +267,7 @@ func (s *Store) DiskBytes() uint64 { return s.db.Metrics().DiskSpaceUsage() }
 // the process: Pebble's own closing would touch them.
 func (s *Store) Close() error {
 	if s.failed.Load() {
-		return ErrStopped
+		return s.cause
 	}
 	return s.db.Close()
 }

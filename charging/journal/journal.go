@@ -9,21 +9,26 @@ import (
 	"unsafe"
 
 	"github.com/hashicorp/raft"
+
+	"gyro/internal/datadir/failstop"
 )
 
 // Journal is an open journal of which this process is the leader.
 type Journal struct {
 	opts  Options
+	fs    *failstop.FS
 	log   *logStore
 	mark  *mark
 	snaps *snapshotStore
 	fsm   *fsm
 	raft  atomic.Pointer[raft.Raft]
 
-	// proposeMu makes the order of the queue the order in which raft numbers
-	// the entries.
-	proposeMu sync.Mutex
-	queue     proposalQueue
+	// turn holds one token; who takes it may propose. It makes the order of the
+	// queue the order in which raft numbers the entries. It is no mutex because
+	// it is held while raft's queue is full: waiting for a channel is idle in the
+	// eyes of testing/synctest, waiting for a mutex is not.
+	turn  chan struct{}
+	queue proposalQueue
 
 	stopOnce sync.Once
 	stopped  chan struct{} // closed when no proposal is acknowledged any more
@@ -91,13 +96,13 @@ func (j *Journal) Propose(data []byte) *Pending {
 		return p
 	}
 	p.done = make(chan struct{})
-	j.proposeMu.Lock()
+	j.turn <- struct{}{}
 	j.queue.push(p)
 	// The future is not needed: completion comes from the apply goroutine, and
 	// in a group of one raft can refuse an entry only after a failure or a
 	// Close, both of which close stopped.
 	j.raft.Load().ApplyLog(raft.Log{Data: data}, 0)
-	j.proposeMu.Unlock()
+	<-j.turn
 	return p
 }
 
@@ -174,6 +179,7 @@ func (j *Journal) fail(err error) {
 	if !j.failed.CompareAndSwap(false, true) {
 		return
 	}
+	j.fs.Stop()
 	j.stop(fmt.Errorf("%w: %w", ErrStopped, err))
 	j.opts.Logger.Error("the journal stops", "error", err)
 	j.opts.Fatal(err)

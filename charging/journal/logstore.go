@@ -48,8 +48,11 @@ type logStore struct {
 	dir  string
 	fail func(error)
 	// halted reports that the journal has failed and nothing may be written.
-	halted  func() bool
-	mark    *mark
+	halted func() bool
+	mark   *mark
+	// turn serialises writes outside Pebble, for the reason given at
+	// Journal.turn.
+	turn    chan struct{}
 	onSync  func(SyncInfo)
 	scratch *pebble.Batch // StoreLogs' batch, reused
 
@@ -208,7 +211,9 @@ func (s *logStore) guard(write func() error) (err error) {
 	if s.halted() {
 		return ErrStopped
 	}
+	s.turn <- struct{}{}
 	defer func() {
+		<-s.turn
 		if r := recover(); r != nil {
 			err = fmt.Errorf("pebble: %v", r)
 		}

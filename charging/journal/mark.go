@@ -11,6 +11,8 @@ import (
 
 	"github.com/cockroachdb/errors/oserror"
 	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"gyro/internal/datadir/failstop"
 )
 
 // The high-water mark is a small file beside the log that says how far the log
@@ -127,7 +129,7 @@ func (m *mark) create(fs vfs.FS, dir string) error {
 	if err := m.file.Sync(); err != nil {
 		return fmt.Errorf("journal: create high-water mark: %w", err)
 	}
-	return syncDir(fs, dir)
+	return failstop.SyncDir(fs, dir)
 }
 
 // start begins writing advances in the background.
@@ -241,13 +243,4 @@ func decodeMark(slot []byte) (v markValue, ok bool, err error) {
 		term:  binary.LittleEndian.Uint64(slot[24:]),
 		chain: binary.LittleEndian.Uint32(slot[32:]),
 	}, true, nil
-}
-
-// syncDir makes the names in dir durable.
-func syncDir(fs vfs.FS, dir string) error {
-	d, err := fs.OpenDir(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }

@@ -8,8 +8,10 @@ import (
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
-	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/cockroachdb/pebble/v2/record"
 	"github.com/hashicorp/raft"
+
+	"gyro/internal/datadir/failstop"
 )
 
 const (
@@ -50,7 +52,7 @@ func Open(o Options) (*Journal, error) {
 	if err != nil {
 		return nil, err
 	}
-	j := &Journal{opts: o, stopped: make(chan struct{}), policyDone: make(chan struct{})}
+	j := &Journal{opts: o, stopped: make(chan struct{}), policyDone: make(chan struct{}), turn: make(chan struct{}, 1)}
 	if err := j.openFiles(start); err != nil {
 		return nil, err
 	}
@@ -72,15 +74,22 @@ func Open(o Options) (*Journal, error) {
 // the checkpoint.
 func (j *Journal) openFiles(start *startMeta) (err error) {
 	o := &j.opts
-	if err := mkdirSynced(o.FS, o.Dir); err != nil {
+	j.fs = failstop.New(o.FS, func(err error) { j.fail(fmt.Errorf("journal: %w", err)) })
+	if err := failstop.MkdirSynced(j.fs, o.Dir); err != nil {
 		return fmt.Errorf("journal: create %s: %w", o.Dir, err)
 	}
 	dir := o.FS.PathJoin(o.Dir, logDir)
-	db, err := pebble.Open(dir, pebbleOptions(o.FS, o.Logger, j.fail))
+	db, err := pebble.Open(dir, pebbleOptions(j.fs, o.Logger, j.fail))
 	if err != nil {
+		if pebble.IsCorruptionError(err) || errors.Is(err, record.ErrUnexpectedEOF) {
+			return corruptf("open %s: %w", dir, err)
+		}
 		return fmt.Errorf("journal: open %s: %w", dir, err)
 	}
-	s := &logStore{db: db, dir: dir, fail: j.fail, halted: j.failed.Load, onSync: o.OnSync}
+	s := &logStore{
+		db: db, dir: dir, fail: j.fail, halted: j.failed.Load, onSync: o.OnSync,
+		turn: make(chan struct{}, 1),
+	}
 	s.scratch = db.NewBatch(pebble.WithMaxRetainedSizeBytes(retainedBatchBytes))
 	j.log = s
 	defer func() {
@@ -102,7 +111,7 @@ func (j *Journal) openFiles(start *startMeta) (err error) {
 			return err
 		}
 	}
-	if j.mark, err = openMark(o.FS, o.Dir, fresh, j.fail); err != nil {
+	if j.mark, err = openMark(j.fs, o.Dir, fresh, j.fail); err != nil {
 		return err
 	}
 	s.mark = j.mark
@@ -112,19 +121,36 @@ func (j *Journal) openFiles(start *startMeta) (err error) {
 	if err := s.checkStart(start); err != nil {
 		return err
 	}
-	if fresh {
-		if err := s.bootstrap(); err != nil {
-			return err
-		}
-	}
-	// Move everything read back out of the write-ahead log, where rot goes
-	// unnoticed by Pebble, into tables, where every block has a checksum.
-	if err := s.guard(s.db.Flush); err != nil {
+	j.fs.Arm()
+	if err := j.settle(fresh); err != nil {
 		return err
 	}
 	j.snaps = &snapshotStore{log: s, last: start}
 	j.fsm = &fsm{journal: j, machine: o.Machine, due: make(chan struct{}, 1)}
 	return nil
+}
+
+// settle does the first writes. They run on a goroutine of their own because a
+// write that fails does not return.
+func (j *Journal) settle(fresh bool) error {
+	done := make(chan error, 1)
+	go func() {
+		if fresh {
+			if err := j.log.bootstrap(); err != nil {
+				done <- err
+				return
+			}
+		}
+		// Move everything read back out of the write-ahead log, where rot goes
+		// unnoticed by Pebble, into tables, where every block has a checksum.
+		done <- j.log.guard(j.log.db.Flush)
+	}()
+	select {
+	case err := <-done:
+		return err
+	case <-j.stopped:
+		return j.stopErr
+	}
 }
 
 // loadMeta reads everything but the entries. fresh means that the database has
@@ -367,21 +393,4 @@ func (j *Journal) awaitReplay(r *raft.Raft) error {
 	case <-j.stopped:
 		return j.stopErr
 	}
-}
-
-// mkdirSynced creates dir and makes the names of it and its parents durable.
-func mkdirSynced(fs vfs.FS, dir string) error {
-	if _, err := fs.Stat(dir); err == nil {
-		return nil
-	}
-	parent := fs.PathDir(dir)
-	if parent != dir {
-		if err := mkdirSynced(fs, parent); err != nil {
-			return err
-		}
-	}
-	if err := fs.MkdirAll(dir, 0o750); err != nil {
-		return err
-	}
-	return syncDir(fs, parent)
 }

@@ -6,6 +6,8 @@ import (
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"gyro/internal/datadir/failstop"
 )
 
 const (
@@ -43,9 +45,9 @@ func pebbleOptions(fs vfs.FS, logger *slog.Logger, fail func(error)) *pebble.Opt
 		L0CompactionFileThreshold: 1000,
 		L0StopWritesThreshold:     4000,
 		LBaseMaxBytes:             1 << 30,
-		// The memtable is full of values that a checkpoint will delete; do not
-		// hold a small range deletion back from freeing disk space for long.
-		Logger: &pebbleLogger{logger: logger, fail: fail},
+		Logger: failstop.Logger{Log: logger, Fail: func(err error) {
+			fail(fmt.Errorf("journal: log store: %w", err))
+		}},
 	}
 	// Compression costs more CPU than the disk bandwidth it saves: a file lives
 	// for one checkpoint.
@@ -65,25 +67,4 @@ func pebbleOptions(fs vfs.FS, logger *slog.Logger, fail func(error)) *pebble.Opt
 		},
 	}
 	return o
-}
-
-// pebbleLogger passes Pebble's messages to slog. Its Fatalf never returns:
-// Pebble goes on as if nothing had happened when it does, and a Set whose sync
-// failed then reports success.
-type pebbleLogger struct {
-	logger *slog.Logger
-	fail   func(error)
-}
-
-func (l *pebbleLogger) Infof(format string, args ...any) {
-	l.logger.Debug("pebble: " + fmt.Sprintf(format, args...))
-}
-
-func (l *pebbleLogger) Errorf(format string, args ...any) {
-	l.logger.Error("pebble: " + fmt.Sprintf(format, args...))
-}
-
-func (l *pebbleLogger) Fatalf(format string, args ...any) {
-	l.fail(fmt.Errorf("journal: log store: "+format, args...))
-	select {}
 }
