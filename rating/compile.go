@@ -1,6 +1,11 @@
 package rating
 
 import (
+	"fmt"
+	"math"
+	"sort"
+
+	"gyro/internal/ident"
 	"gyro/internal/instant"
 	"gyro/internal/money"
 )
@@ -14,23 +19,23 @@ type Zones func(name string) (instant.Zone, bool)
 // SourceErrors.
 func TimeZone(text []byte) (string, error) {
 	var s source
-	root, ok := s.parse(text)
-	if !ok {
-		return "", s.errors
+	if root, ok := s.parse(text); ok {
+		if m, ok := s.mapping(root, catalogueKeys...); ok {
+			if f, ok := s.required(&m, "time_zone", timeZoneExample); ok {
+				if name, ok := s.text(f); ok {
+					return name, nil
+				}
+			}
+		}
 	}
-	name, ok := s.timeZone(root)
-	if !ok {
-		return "", s.errors
-	}
-	return name, nil
+	return "", s.errors
 }
 
 // Compile makes a plan of a catalogue in YAML or JSON. An error is
 // SourceErrors, with the position, reason and remedy of each.
 func Compile(text []byte, zones Zones) (*Plan, error) {
-	c := &compiler{plan: &Plan{}}
-	root, ok := c.parse(text)
-	if ok {
+	c := &compiler{plan: &Plan{}, byID: map[ident.Name]string{}}
+	if root, ok := c.parse(text); ok {
 		c.catalogue(root, zones)
 	}
 	if len(c.errors) > 0 {
@@ -39,37 +44,235 @@ func Compile(text []byte, zones Zones) (*Plan, error) {
 	return c.plan, nil
 }
 
-// compiler builds a plan from its source.
+// compiler builds a plan from its source. Its maps are looked up, never
+// ranged over, so that a plan does not depend on their order.
 type compiler struct {
 	source
 	plan *Plan
+
+	byID       map[ident.Name]string // every name so far
+	zones      names
+	parents    []uint32 // beside Plan.zones
+	calendars  names
+	services   names
+	by         []recognisedBy // beside Plan.services
+	allowances names
+	offers     names
+	prefixes   int
+	holidays   days
+	dates      int
+	periods    []period
 }
 
-var catalogueKeys = []string{"catalog", "currency", "time_zone"}
+// names are the names of one kind of thing and their indices.
+type names struct {
+	list  []string
+	index map[string]uint32
+}
+
+func (n *names) add(name string, k uint32) {
+	if n.index == nil {
+		n.index = map[string]uint32{}
+	}
+	n.index[name] = k
+	n.list = append(n.list, name)
+}
+
+const timeZoneExample = "time_zone: Europe/Berlin"
+
+var catalogueKeys = []string{
+	"catalog", "currency", "time_zone", "services", "zones", "holidays", "calendars",
+	"allowances", "offers", "tests",
+}
 
 func (c *compiler) catalogue(root field, zones Zones) {
 	m, ok := c.mapping(root, catalogueKeys...)
 	if !ok {
 		return
 	}
-	if f, ok := c.required(&m, "catalog", "catalog: retail"); ok {
-		c.plan.name, _ = c.text(f)
+	c.header(&m, zones)
+	c.plan.zones = []Zone{{}}
+	c.parents = []uint32{0}
+	c.plan.prices = []Price{{first: 1, next: 1, per: 1, steps: []step{{}}, limit: money.Max}}
+	c.plan.rates = []rate{{}}
+	c.each(&m, "zones", MaxZones, c.zone)
+	c.allHolidays(&m)
+	c.each(&m, "calendars", MaxCalendars, c.calendar)
+	c.plan.calendars = c.calendars.list
+	c.plan.schedule = buildSchedule(c.periods, &c.holidays)
+	if _, ok := c.required(&m, "services", "services: [{name: internet, context: 32251, unit: octets}]"); ok {
+		c.each(&m, "services", MaxServices, c.service)
+		c.buildRecognition()
 	}
-	if f, ok := c.required(&m, "currency", "currency: EUR"); ok {
-		c.plan.currency, _ = money.ParseCurrency(f.node.Value)
+	c.each(&m, "allowances", MaxAllowances, func(f field) { c.allowance(f) })
+	if _, ok := c.required(&m, "offers", "offers: [{name: payg, rates: [...]}]"); ok {
+		c.each(&m, "offers", MaxOffers, c.offer)
 	}
-	if name, ok := c.timeZone(root); ok {
-		c.plan.zone, _ = zones(name)
+	c.buildIndexes()
+	c.each(&m, "tests", MaxTests, c.test)
+}
+
+// header reads what the catalogue says about itself.
+func (c *compiler) header(m *mapping, zones Zones) {
+	if f, ok := c.required(m, "catalog", "catalog: retail"); ok {
+		c.plan.name, _ = c.validName(f)
+	}
+	if f, ok := c.required(m, "currency", "currency: EUR"); ok {
+		if text, ok := c.text(f); ok {
+			currency, err := money.ParseCurrency(text)
+			if err != nil {
+				c.fail(f, fmt.Sprintf("unknown currency %s", quote(text)), "use an ISO 4217 code such as EUR")
+			}
+			c.plan.currency = currency
+		}
+	}
+	c.plan.zone = instant.UTC()
+	if f, ok := c.required(m, "time_zone", timeZoneExample); ok {
+		if text, ok := c.text(f); ok {
+			c.timeZone(f, text, zones)
+		}
 	}
 }
 
-func (s *source) timeZone(root field) (string, bool) {
-	m := mapping{field: root}
-	for k := 0; k+1 < len(root.node.Content); k += 2 {
-		if root.node.Content[k].Value == "time_zone" {
-			return s.text(field{"time_zone", root.node.Content[k+1]})
+func (c *compiler) timeZone(f field, name string, zones Zones) {
+	zone, ok := zones(name)
+	if !ok {
+		c.fail(f, fmt.Sprintf("unknown time zone %s", quote(name)), "use an IANA name such as Europe/Berlin or UTC")
+		return
+	}
+	increasing := sort.SliceIsSorted(zone.From, func(a, b int) bool { return zone.From[a] < zone.From[b] })
+	if len(zone.From) == 0 || len(zone.From) != len(zone.Offset) || !increasing {
+		c.fail(f, fmt.Sprintf("the table of time zone %s is malformed", quote(name)), "publish the catalogue again")
+		return
+	}
+	for _, offset := range zone.Offset {
+		if offset <= -secondsPerDay || offset >= secondsPerDay {
+			c.fail(f, fmt.Sprintf("the table of time zone %s has an offset of a day", quote(name)), "publish the catalogue again")
+			return
 		}
 	}
-	_, ok := s.required(&m, "time_zone", "time_zone: Europe/Berlin")
-	return "", ok
+	c.plan.zone = zone
 }
+
+const secondsPerDay = 86400
+
+// each reads the elements of an optional list.
+func (c *compiler) each(m *mapping, key string, limit int, read func(field)) {
+	f, ok := m.optional(key)
+	if !ok {
+		return
+	}
+	for _, element := range c.list(f, limit, false) {
+		if c.full() {
+			return
+		}
+		read(element)
+	}
+}
+
+// name reads the name of a new thing of one kind and registers its short form.
+func (c *compiler) name(m *mapping, kind *names, example string) (string, ident.Name, bool) {
+	f, ok := c.required(m, "name", "name: "+example)
+	if !ok {
+		return "", 0, false
+	}
+	text, ok := c.validName(f)
+	if !ok {
+		return "", 0, false
+	}
+	if _, taken := kind.index[text]; taken {
+		c.fail(f, quote(text)+" is defined twice", "choose another name")
+		return "", 0, false
+	}
+	id := ident.NameOf(text)
+	other, taken := c.byID[id]
+	if taken && other != text {
+		c.fail(f, fmt.Sprintf("%s and %s have the same short form %08x", quote(text), quote(other), uint32(id)),
+			"change either name by one character")
+		return "", 0, false
+	}
+	if !taken {
+		c.byID[id] = text
+		c.plan.names = append(c.plan.names, text)
+	}
+	return text, id, true
+}
+
+// validName reads a name. It has no spaces, so that it can stand in the name
+// of a ledger account, in a query and on a command line.
+func (s *source) validName(f field) (string, bool) {
+	text, ok := s.text(f)
+	if !ok {
+		return "", false
+	}
+	valid := len(text) <= MaxName && text[0] != '-' && text[0] != '.'
+	for _, ch := range []byte(text) {
+		letter := (lower(ch) >= 'a' && lower(ch) <= 'z') || (ch >= '0' && ch <= '9')
+		valid = valid && (letter || ch == '-' || ch == '_' || ch == '.')
+	}
+	if !valid {
+		s.fail(f, quote(text)+" is not a name", fmt.Sprintf("use up to %d letters, digits, -, _ and .", MaxName))
+		return "", false
+	}
+	return text, true
+}
+
+// reference reads the name of a thing that is defined elsewhere.
+func (c *compiler) reference(f field, kind *names, what string) (uint32, bool) {
+	text, ok := c.text(f)
+	if !ok {
+		return 0, false
+	}
+	k, ok := kind.index[text]
+	if !ok {
+		c.fail(f, fmt.Sprintf("there is no %s %s", what, quote(text)), suggestion(text, kind.list))
+	}
+	return k, ok
+}
+
+// references reads one name or a list of names.
+func (c *compiler) references(f field, kind *names, what string, limit int) ([]uint32, bool) {
+	var found []uint32
+	elements := c.list(f, limit, true)
+	if elements != nil && len(elements) == 0 {
+		c.fail(f, "the list is empty", "name at least one "+what+", or leave the key out")
+	}
+	for _, element := range elements {
+		k, ok := c.reference(element, kind, what)
+		if !ok {
+			return nil, false
+		}
+		found = append(found, k)
+	}
+	return found, len(found) > 0
+}
+
+// newSet appends an empty bit set for members below n to the plan.
+func (c *compiler) newSet(n int) uint32 {
+	from := len(c.plan.words)
+	c.plan.words = append(c.plan.words, make([]uint64, (n+63)/64)...)
+	return uint32(from)
+}
+
+func (c *compiler) include(set, member uint32) {
+	c.plan.words[set+member/64] |= 1 << (member % 64)
+}
+
+func (c *compiler) buildIndexes() {
+	p := c.plan
+	p.offerIndex = newIndex(len(p.offers))
+	for k := range p.offers {
+		p.offerIndex.put(uint64(p.offers[k].ID), uint32(k))
+	}
+	p.allowanceIdx = newIndex(len(p.allowances))
+	for k := range p.allowances {
+		p.allowanceIdx.put(uint64(p.allowances[k].ID), uint32(k))
+	}
+	p.labels = newIndex(len(p.names))
+	for k, name := range p.names {
+		p.labels.put(uint64(ident.NameOf(name)), uint32(k))
+	}
+}
+
+// maxUint32 bounds the numbers that are Unsigned32 on the wire.
+const maxUint32 = math.MaxUint32

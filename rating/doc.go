@@ -53,10 +53,13 @@ const (
 	MaxDigits = 15
 	// MaxCalendars is the width of the word that says which are in force.
 	MaxCalendars = 64
-	// MaxPeriods bounds the periods of all calendars together.
-	MaxPeriods = 512
-	// MaxDates bounds each list of dates and holidays.
-	MaxDates = 2048
+	// MaxPeriods bounds the periods of all calendars together. The day of
+	// every combination of them that occurs is laid out in advance; this many
+	// periods with dates chosen to combine badly take some tenths of a second.
+	MaxPeriods = 128
+	// MaxDates bounds the dates and ranges of dates, holidays included: forty
+	// years of holidays listed one by one.
+	MaxDates = 1024
 	// MaxTiers bounds the steps of one price.
 	MaxTiers = 16
 	// MaxTests and MaxReports bound the tests inside a catalogue.

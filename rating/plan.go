@@ -150,7 +150,6 @@ type Rule struct {
 type rate struct {
 	rules     span
 	calendars uint64 // all that its rules ask for
-	zoned     bool   // whether a rule asks for a zone
 }
 
 // span is a range of elements of one of the plan's arrays.

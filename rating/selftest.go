@@ -1,7 +1,12 @@
 package rating
 
-// test is an example inside a catalogue.
-type test struct{}
+import (
+	"fmt"
+	"sort"
+	"strings"
+
+	"gyro/internal/money"
+)
 
 // TestResult is the outcome of one test inside a catalogue.
 type TestResult struct {
@@ -10,10 +15,188 @@ type TestResult struct {
 	Line int
 	// Passed is whether everything that the test expects came true.
 	Passed bool
-	// Failure says what differed, one difference a line; empty when Passed.
+	// Failure says what differed, one difference after another; empty when Passed.
 	Failure string
 }
 
-// RunTests runs the tests inside the catalogue. It is pure: a plan that passes
-// once passes always.
-func (p *Plan) RunTests() []TestResult { return make([]TestResult, 0, len(p.tests)) }
+// RunTests runs the tests inside the catalogue, each on a subscriber whose
+// offers were just activated. It is pure: a plan that passes once passes always.
+func (p *Plan) RunTests() []TestResult {
+	results := make([]TestResult, len(p.tests))
+	for k := range p.tests {
+		t := &p.tests[k]
+		differences := p.runTest(t)
+		results[k] = TestResult{t.name, t.line, len(differences) == 0, strings.Join(differences, "; ")}
+	}
+	return results
+}
+
+// runTest returns what differs from what the test expects.
+func (p *Plan) runTest(t *test) differences {
+	var d differences
+	var m Match
+	refusal := p.Classify(&t.request, &m)
+	if refusal != NoService && t.service != "" {
+		d.compare("service", p.services[m.Service].Name, t.service)
+	}
+	d.compare("outcome", refusal.String(), t.expect.refusal.String())
+	if t.expect.zone != "" {
+		d.compare("zone", p.zones[m.Zone].Name, t.expect.zone)
+	}
+	if t.expect.until != 0 {
+		d.compare("until", m.Until.String(), t.expect.until.String())
+	}
+	if refusal != Matched || len(d) > 0 {
+		return d
+	}
+	if t.expect.rule != "" {
+		d.compare("rule", p.describeRule(m.Rule), t.expect.rule)
+	}
+	if t.expect.treatment != nil {
+		d.compare("treatment", m.Treatment.String(), t.expect.treatment.String())
+	}
+	bill, ok := p.charge(t, &m)
+	if !ok {
+		return append(d, "the charge does not fit an amount of money")
+	}
+	exponent := p.currency.Exponent()
+	if t.expect.charge != nil {
+		d.compare("charge", bill.charge.Format(exponent), t.expect.charge.Format(exponent))
+	}
+	for _, want := range t.expect.allowances {
+		a := &p.allowances[want.allowance]
+		d.compare("allowance "+a.Name, p.formatDrawn(a, bill.drawn(want.allowance)), p.formatDrawn(a, want.amount))
+	}
+	return d
+}
+
+// differences are sentences for people.
+type differences []string
+
+func (d *differences) compare(what, got, want string) {
+	if got != want {
+		*d = append(*d, fmt.Sprintf("%s is %s, expected %s", what, orNone(got), want))
+	}
+}
+
+func orNone(s string) string {
+	if s == "" {
+		return "none"
+	}
+	return s
+}
+
+func (p *Plan) describeRule(k uint32) string {
+	if r := &p.rules[k]; r.Name == "" {
+		return fmt.Sprintf("the rule in line %d", r.Line)
+	}
+	return p.rules[k].Name
+}
+
+func (p *Plan) formatDrawn(a *Allowance, amount int64) string {
+	if a.Unit == Money {
+		return money.Amount(amount).Format(p.currency.Exponent())
+	}
+	return formatQuantity(uint64(amount), a.Unit)
+}
+
+// bill is what the reports of a test come to.
+type bill struct {
+	charge money.Amount // from the main balance
+	pools  []pool       // in the order of use
+}
+
+// pool is what remains of an allowance.
+type pool struct {
+	allowance uint32
+	remaining int64
+	used      int64
+}
+
+func (b *bill) drawn(allowance uint32) int64 {
+	used := int64(0)
+	for _, p := range b.pools {
+		if p.allowance == allowance {
+			used += p.used
+		}
+	}
+	return used
+}
+
+// charge goes through the reports one by one, as a session does.
+func (p *Plan) charge(t *test, m *Match) (bill, bool) {
+	b := bill{pools: p.freshPools(t, m)}
+	if m.Treatment != Charged {
+		return b, true
+	}
+	price := p.Price(m.Rate)
+	var used, billed, rated uint64
+	var cost money.Amount
+	for _, reported := range t.used {
+		used = min(used+reported, MaxUnits)
+		billable, ok := price.Billable(used)
+		if !ok {
+			return b, false
+		}
+		rest := b.draw(p, int64(billable-billed), m.Unit)
+		billed = billable
+		if rest == 0 {
+			continue
+		}
+		setup := money.Amount(0)
+		if rated == 0 {
+			setup = price.Setup()
+		}
+		rated += uint64(rest)
+		total, ok := price.Cost(rated)
+		if !ok {
+			return b, false
+		}
+		debit, ok := (total - cost).Add(setup)
+		if !ok {
+			return b, false
+		}
+		cost = total
+		left := b.draw(p, int64(debit), Money)
+		if b.charge, ok = b.charge.Add(money.Amount(left)); !ok {
+			return b, false
+		}
+	}
+	return b, true
+}
+
+// freshPools are the allowances of the offers that pay for a match, in the
+// order of use: priority, then the order in which they are granted.
+func (p *Plan) freshPools(t *test, m *Match) []pool {
+	var pools []pool
+	for _, id := range t.request.Offers {
+		offer, ok := p.Offer(id)
+		if !ok {
+			continue
+		}
+		for _, k := range offer.Allowances {
+			if a := p.AllowanceAt(k); p.Pays(a, m) {
+				pools = append(pools, pool{allowance: k, remaining: a.Amount})
+			}
+		}
+	}
+	sort.SliceStable(pools, func(a, b int) bool {
+		return p.allowances[pools[a].allowance].Priority < p.allowances[pools[b].allowance].Priority
+	})
+	return pools
+}
+
+// draw takes n from the pools counted in unit and returns what they lack.
+func (b *bill) draw(p *Plan, n int64, unit Unit) (rest int64) {
+	for k := range b.pools {
+		pool := &b.pools[k]
+		if p.allowances[pool.allowance].Unit != unit {
+			continue
+		}
+		taken := min(n, pool.remaining)
+		pool.remaining -= taken
+		pool.used += taken
+		n -= taken
+	}
+	return n
+}

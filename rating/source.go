@@ -223,6 +223,11 @@ func (s *source) text(f field) (string, bool) {
 	return f.node.Value, true
 }
 
+// literal is a value with another text at the position of f.
+func literal(f field, text string) *yaml.Node {
+	return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: text, Line: f.node.Line, Column: f.node.Column}
+}
+
 // describe names the shape of a value, for errors.
 func describe(node *yaml.Node) string {
 	switch {
