@@ -1,0 +1,126 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+	_ "time/tzdata" // a time zone means the same on a machine without a database
+
+	"github.com/spf13/cobra"
+
+	"gyro/internal/instant"
+	"gyro/rating"
+)
+
+// newCatalogCommand builds "gyro catalog": work on catalogues as files.
+func newCatalogCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "catalog",
+		Short: "Check catalogues: services, offers, prices and their tests",
+		Long: `Work on catalogues: files in YAML or JSON that say which services there are, what offers include and what
+usage costs. The language is described in docs/catalog.md.`,
+	}
+	cmd.AddCommand(newCatalogCheckCommand())
+	return cmd
+}
+
+func newCatalogCheckCommand() *cobra.Command {
+	var quiet bool
+	cmd := &cobra.Command{
+		Use:   "check FILE",
+		Short: "Compile a catalogue and run the tests written inside it",
+		Long: `Compile a catalogue and run the tests written inside it. Errors are printed as FILE:LINE:COLUMN: key: reason; remedy.
+The command fails when there is an error or a test does not come true, so that it can guard a repository of catalogues.
+FILE may be - for standard input.`,
+		Example: `  gyro catalog check catalog.yaml
+  gyro catalog check - < catalog.json`,
+		Args: cobra.ExactArgs(1), SilenceUsage: true,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			text, err := readCatalog(cmd.InOrStdin(), args[0])
+			if err != nil {
+				return err
+			}
+			return checkCatalog(cmd.OutOrStdout(), args[0], text, quiet)
+		},
+	}
+	cmd.Flags().BoolVarP(&quiet, "quiet", "q", false, "print only errors, tests that fail and the summary")
+	return cmd
+}
+
+// readCatalog reads a catalogue from a file or standard input, and no more
+// than a compiler would look at.
+func readCatalog(stdin io.Reader, name string) ([]byte, error) {
+	in := stdin
+	if name != "-" {
+		file, err := os.Open(name)
+		if err != nil {
+			return nil, err
+		}
+		defer file.Close()
+		in = file
+	}
+	text, err := io.ReadAll(io.LimitReader(in, rating.MaxSource+1))
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", name, err)
+	}
+	return text, nil
+}
+
+// checkCatalog prints what a catalogue is and whether it does what its tests say.
+func checkCatalog(out io.Writer, name string, text []byte, quiet bool) error {
+	plan, err := rating.Compile(text, tabulatedZone)
+	if err != nil {
+		var list rating.SourceErrors
+		if !errors.As(err, &list) {
+			return err
+		}
+		for _, one := range list {
+			fmt.Fprintf(out, "%s:%s\n", name, one)
+		}
+		return fmt.Errorf("%s has %s", name, counted(len(list), "error"))
+	}
+	results := plan.RunTests()
+	failed := 0
+	for _, r := range results {
+		if r.Passed {
+			if !quiet {
+				fmt.Fprintf(out, "pass  %s\n", r.Name)
+			}
+			continue
+		}
+		failed++
+		fmt.Fprintf(out, "FAIL  %s\n      %s:%d: %s\n", r.Name, name, r.Line, r.Failure)
+	}
+	fmt.Fprintf(out, "catalogue %s in %s, %s: %s, %s, %s, %s; %s, %d failed\n",
+		plan.Name(), plan.Currency(), plan.TimeZone(),
+		counted(len(plan.Services()), "service"), counted(len(plan.Offers()), "offer"),
+		counted(len(plan.Allowances()), "allowance"), counted(plan.Rules(), "rule"),
+		counted(len(results), "test"), failed)
+	if failed > 0 {
+		return fmt.Errorf("%s: %s failed", name, counted(failed, "test"))
+	}
+	return nil
+}
+
+// tabulatedZone reads a zone from the time-zone database. The machine's own
+// zone has no name that another machine would understand, so it is refused.
+func tabulatedZone(name string) (instant.Zone, bool) {
+	if name == "" || name == "Local" {
+		return instant.Zone{}, false
+	}
+	loc, err := time.LoadLocation(name)
+	if err != nil {
+		return instant.Zone{}, false
+	}
+	return instant.Tabulate(loc), true
+}
+
+// counted is a number and a noun in English.
+func counted(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
