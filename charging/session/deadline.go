@@ -1,93 +1,102 @@
 package session
 
 import (
+	"cmp"
 	"slices"
 
 	"gyro/internal/instant"
 	"gyro/internal/slab"
 )
 
-// Deadlines finds sessions whose supervision has run out. An entry is queued
-// once a session; a request only moves the deadline in the session itself, and
-// the entry follows when it comes up. So restarting the timer at every request
-// costs nothing.
+// wheelSlots is the horizon of the wheel in seconds: 2.3 hours. A session
+// supervised for longer waits in the last slot and is placed anew from there.
+const wheelSlots = 8192
+
+// Deadlines finds sessions whose supervision has run out: a timing wheel with
+// a slot a second. A request only moves the deadline in the session itself;
+// the place in the wheel follows when its slot comes up. So restarting the
+// timer at every request costs nothing, and a closed session leaves nothing
+// behind (a heap would keep its entry until the deadline).
 type Deadlines struct {
-	heap []deadline
+	slots [wheelSlots]slab.Index
+	last  int64 // the second up to which slots were visited
 }
 
-type deadline struct {
-	at      instant.Instant
-	number  uint64
-	session slab.Index
-}
-
-// Push queues a session's deadline.
-func (d *Deadlines) Push(at instant.Instant, number uint64, session slab.Index) {
-	d.heap = append(d.heap, deadline{at, number, session})
-	for i := len(d.heap) - 1; i > 0; {
-		parent := (i - 1) / 2
-		if d.heap[parent].at <= d.heap[i].at {
-			return
-		}
-		d.heap[parent], d.heap[i] = d.heap[i], d.heap[parent]
-		i = parent
+// Schedule places a session by its deadline. The first call decides where the
+// wheel stands, so that time may begin at any moment.
+func (s *Set) Schedule(i slab.Index, now instant.Instant) {
+	d := &s.Deadlines
+	if d.last == 0 {
+		d.last = second(now)
 	}
-}
-
-func (d *Deadlines) pop() deadline {
-	top, last := d.heap[0], len(d.heap)-1
-	d.heap[0] = d.heap[last]
-	d.heap = d.heap[:last]
-	for i := 0; ; {
-		least := i
-		for child := 2*i + 1; child <= 2*i+2 && child < last; child++ {
-			if d.heap[child].at < d.heap[least].at {
-				least = child
-			}
-		}
-		if least == i {
-			return top
-		}
-		d.heap[i], d.heap[least] = d.heap[least], d.heap[i]
-		i = least
+	r := s.Sessions.At(i)
+	at := min(max(second(r.Deadline), d.last+1), d.last+wheelSlots-1)
+	slot := at % wheelSlots
+	r.timerSlot, r.timerNext, r.timerPrevious = uint16(slot), d.slots[slot], 0
+	if r.timerNext != 0 {
+		s.Sessions.At(r.timerNext).timerPrevious = i
 	}
+	d.slots[slot] = i
 }
 
-// Next is a moment before which no deadline passes; ok is false when nothing
-// is queued.
-func (d *Deadlines) Next() (at instant.Instant, ok bool) {
-	if len(d.heap) == 0 {
-		return 0, false
+func second(i instant.Instant) int64 { return int64(i) / int64(instant.Second) }
+
+func (s *Set) unschedule(r *Session) {
+	if r.timerNext != 0 {
+		s.Sessions.At(r.timerNext).timerPrevious = r.timerPrevious
 	}
-	return d.heap[0].at, true
+	if r.timerPrevious != 0 {
+		s.Sessions.At(r.timerPrevious).timerNext = r.timerNext
+		return
+	}
+	s.Deadlines.slots[r.timerSlot] = r.timerNext
 }
 
-// Due returns up to limit sessions whose deadline has passed, the earliest
-// deadline first and by number among equals. The order depends on the sessions
-// alone, not on how the queue came to be, so that a restarted state expires
-// them alike; that is why all due entries are taken before the limit is put.
+// Due appends up to limit sessions whose deadline has passed to due, the
+// earliest deadline first and by number among equals: an order that depends
+// on the sessions alone, so that a restarted state expires them alike. Those
+// beyond the limit come up again a second later.
 func (s *Set) Due(now instant.Instant, limit int, due []slab.Index) []slab.Index {
-	for len(s.Deadlines.heap) > 0 && s.Deadlines.heap[0].at <= now {
-		e := s.Deadlines.pop()
-		r := s.Sessions.At(e.session)
-		switch {
-		case r.Number != e.number: // closed meanwhile
-		case r.Deadline > now:
-			s.Deadlines.Push(r.Deadline, e.number, e.session)
-		default:
-			due = append(due, e.session)
+	d := &s.Deadlines
+	if d.last == 0 {
+		return due
+	}
+	target := second(now)
+	for first := max(d.last+1, target-wheelSlots+1); first <= target; first++ {
+		d.last = first
+		i := d.slots[first%wheelSlots]
+		d.slots[first%wheelSlots] = 0
+		for i != 0 {
+			next := s.Sessions.At(i).timerNext
+			if s.Sessions.At(i).Deadline <= now {
+				due = append(due, i)
+			} else {
+				s.Schedule(i, now)
+			}
+			i = next
 		}
 	}
 	slices.SortFunc(due, func(a, b slab.Index) int {
 		x, y := s.Sessions.At(a), s.Sessions.At(b)
-		if x.Deadline != y.Deadline {
-			return int(min(max(x.Deadline-y.Deadline, -1), 1))
-		}
-		return int(min(max(int64(x.Number)-int64(y.Number), -1), 1))
+		return cmp.Or(cmp.Compare(x.Deadline, y.Deadline), cmp.Compare(x.Number, y.Number))
 	})
-	for _, i := range due[min(limit, len(due)):] {
-		r := s.Sessions.At(i)
-		s.Deadlines.Push(r.Deadline, r.Number, i)
+	for _, i := range due {
+		s.Schedule(i, now) // closing a session takes it out again
 	}
 	return due[:min(limit, len(due))]
+}
+
+// AnyDue reports whether Due would visit a session.
+func (s *Set) AnyDue(now instant.Instant) bool {
+	d := &s.Deadlines
+	if d.last == 0 {
+		return false
+	}
+	target := second(now)
+	for first := max(d.last+1, target-wheelSlots+1); first <= target; first++ {
+		if d.slots[first%wheelSlots] != 0 {
+			return true
+		}
+	}
+	return false
 }

@@ -5,6 +5,8 @@ package session
 
 import (
 	"bytes"
+	"cmp"
+	"slices"
 
 	"gyro/balance"
 	"gyro/internal/ident"
@@ -23,17 +25,16 @@ const StoredAnswers = 4
 // Session is one open credit-control session (RFC 8506 section 4.1).
 type Session struct {
 	// Number counts sessions from 1; it never repeats.
-	Number   uint64
-	Sub      uint64 // CC-Sub-Session-Id
-	Opened   instant.Instant
-	Deadline instant.Instant // supervision (Tcc): released at this moment
-	Answers  [StoredAnswers]Answer
-	ID       slab.Ref // Session-Id
-	APN      slab.Ref
-	Called   slab.Ref
-	Account  slab.Index
-	// Subscriber is the one the request named; Identity tells by which of the
-	// request's identities.
+	Number     uint64
+	Sub        uint64 // CC-Sub-Session-Id
+	Opened     instant.Instant
+	Deadline   instant.Instant // supervision (Tcc): released at this moment
+	Answers    [StoredAnswers]Answer
+	ID         slab.Ref // Session-Id
+	APN        slab.Ref
+	Called     slab.Ref
+	Identity   slab.Ref // the identity that named the subscriber, as kind:value
+	Account    slab.Index
 	Subscriber slab.Index
 	Groups     slab.Index // first rating group
 	Next       slab.Index // the account's next open session
@@ -43,9 +44,13 @@ type Session struct {
 	AnswerNext uint8 // position in Answers of the next answer
 	GroupCount uint8
 	Role       uint8
-	Dirty      bool
-	Frozen     bool // part of a checkpoint that has not written it yet
-	Stored     bool // a checkpoint wrote it
+
+	timerNext, timerPrevious slab.Index
+	timerSlot                uint16
+
+	// Touched and Written are the checkpoint epochs of the last change and of
+	// the last writing; a session that was never written has Written 0.
+	Touched, Written uint32
 }
 
 // Answer is a request that was answered, and the encoded outcome.
@@ -126,9 +131,10 @@ func (s *Set) Open(id []byte, sub uint64, number uint64) (slab.Index, *Session) 
 }
 
 // Close forgets a session and its rating groups. Reservations must have been
-// released and records written.
+// released and records written, and Schedule called.
 func (s *Set) Close(i slab.Index) {
 	r := s.Sessions.At(i)
+	s.unschedule(r)
 	s.table.Remove(Hash(s.Octets.Get(r.ID), r.Sub), i)
 	for g := r.Groups; g != 0; {
 		next := s.Groups.At(g).Next
@@ -141,6 +147,7 @@ func (s *Set) Close(i slab.Index) {
 	s.Octets.Free(r.ID)
 	s.Octets.Free(r.APN)
 	s.Octets.Free(r.Called)
+	s.Octets.Free(r.Identity)
 	s.Sessions.Free(i)
 }
 
@@ -225,4 +232,11 @@ func (s *Set) Store(r *Session, number uint32, digest uint64, outcome []byte) {
 	r.AnswerNext = (r.AnswerNext + 1) % StoredAnswers
 	a.Number, a.Digest, a.Outcome = number, digest, s.Octets.Replace(a.Outcome, outcome)
 	r.Highest = max(r.Highest, number)
+}
+
+// SortByNumber puts sessions in the order in which they were opened.
+func (s *Set) SortByNumber(sessions []slab.Index) {
+	slices.SortFunc(sessions, func(a, b slab.Index) int {
+		return cmp.Compare(s.Sessions.At(a).Number, s.Sessions.At(b).Number)
+	})
 }

@@ -1,0 +1,136 @@
+package charging
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+
+	"gyro/internal/ident"
+	"gyro/internal/instant"
+	"gyro/internal/money"
+)
+
+// The commands of the office and the API are rare next to requests of
+// gateways; they are JSON, which the journal keeps readable.
+
+// PutAccount creates an account or brings it to the stated form.
+type PutAccount struct {
+	Account     string           `json:"account"`
+	Currency    money.Currency   `json:"currency"`
+	Kind        uint8            `json:"kind"` // balance.Kind
+	CreditLimit money.Amount     `json:"credit_limit"`
+	Subscribers []SubscriberSpec `json:"subscribers"`
+	Offers      []string         `json:"offers"`
+}
+
+// SubscriberSpec is the identities of one subscriber.
+type SubscriberSpec struct {
+	Identities []IdentitySpec `json:"identities"`
+}
+
+// IdentitySpec is one identity in its normalised form.
+type IdentitySpec struct {
+	Kind  ident.Kind `json:"kind"`
+	Value string     `json:"value"`
+}
+
+// DeleteAccount removes an account that has no open session, no money and no
+// debt.
+type DeleteAccount struct {
+	Account string `json:"account"`
+}
+
+// MoveMoney is a top-up or an adjustment of an account's own money.
+type MoveMoney struct {
+	Account  string         `json:"account"`
+	Amount   money.Amount   `json:"amount"` // a top-up is positive
+	Currency money.Currency `json:"currency"`
+	Reason   string         `json:"reason"`
+	// Key makes the command idempotent: the same key with the same Digest is
+	// answered with the stored outcome; with another it is a Contradiction.
+	Key    string `json:"key"`
+	Digest uint64 `json:"digest"`
+}
+
+// Publish makes a catalogue's source its current version.
+type Publish struct {
+	Name   string `json:"name"`
+	Source []byte `json:"source"`
+	Zones  []byte `json:"zones"` // instant.Zone tables, one after the other
+}
+
+// RestartPeer says that a gateway lost the sessions it opened before.
+type RestartPeer struct {
+	OriginHost string          `json:"origin_host"`
+	Before     instant.Instant `json:"before"`
+}
+
+// AppendCommand encodes a command other than a credit-control request; v is
+// the struct that belongs to the kind, or nil for KindTick.
+func AppendCommand(dst []byte, kind Kind, v any) ([]byte, error) {
+	dst = append(dst, byte(kind))
+	if v == nil {
+		return dst, nil
+	}
+	body, err := json.Marshal(v)
+	if err != nil {
+		return nil, fmt.Errorf("encoding command %d: %w", kind, err)
+	}
+	return append(dst, body...), nil
+}
+
+// administer carries out any command but a credit-control request.
+func (s *State) administer(kind Kind, body []byte, o *Outcome) error {
+	o.Result = Success
+	switch kind {
+	case KindPutAccount:
+		return run(body, o, s.putAccount)
+	case KindDeleteAccount:
+		return run(body, o, s.deleteAccount)
+	case KindTopUp:
+		return run(body, o, func(c *MoveMoney, o *Outcome) { s.idempotent(kind, c, o, s.topUp) })
+	case KindAdjust:
+		return run(body, o, func(c *MoveMoney, o *Outcome) { s.idempotent(kind, c, o, s.adjust) })
+	case KindPublish:
+		return run(body, o, s.publish)
+	case KindPeerRestart:
+		return run(body, o, func(c *RestartPeer, o *Outcome) {
+			o.Record = uint64(s.peerRestart([]byte(c.OriginHost), c.Before))
+		})
+	case KindConfigure:
+		return run(body, o, func(c *Settings, _ *Outcome) { s.settings = *c })
+	case KindTick:
+		s.tick()
+		return nil
+	case KindCreditControl:
+	}
+	return fmt.Errorf("%w: kind %d", ErrEncoding, kind)
+}
+
+func run[C any](body []byte, o *Outcome, carryOut func(*C, *Outcome)) error {
+	var c C
+	if err := json.Unmarshal(body, &c); err != nil {
+		return fmt.Errorf("%w: %w", ErrEncoding, err)
+	}
+	carryOut(&c, o)
+	return nil
+}
+
+// refuse makes an outcome a refusal with words for the person who reads it.
+func (o *Outcome) refuse(r Result, format string, args ...any) {
+	o.Result = r
+	o.Detail = fmt.Sprintf(format, args...)
+}
+
+func appendIdentity(dst []byte, id *ident.Identity) []byte {
+	dst = append(dst, id.Kind.String()...)
+	dst = append(dst, ':')
+	return append(dst, id.Bytes()...)
+}
+
+func commandKey(dst []byte, kind Kind, account, key string) []byte {
+	dst = append(dst, byte(kind))
+	dst = binary.AppendUvarint(dst, uint64(len(account)))
+	dst = append(dst, account...)
+	return append(dst, key...)
+}

@@ -1,0 +1,122 @@
+package charging
+
+import (
+	"fmt"
+
+	"gyro/internal/ident"
+	"gyro/internal/instant"
+	"gyro/rating"
+)
+
+// Publication is one version of one catalogue. Publications are numbered from
+// 1 over all catalogues; the number pins a price in sessions and records.
+type Publication struct {
+	Name    string
+	Source  []byte
+	Zones   []byte // instant.Zone tables, as they came with the command
+	At      instant.Instant
+	Number  uint32
+	Version uint32 // of the catalogue of this name, from 1
+	plan    *rating.Plan
+}
+
+// Plan is the compiled publication.
+func (p *Publication) Plan() *rating.Plan { return p.plan }
+
+// MaxCatalogs is the most catalogues with different names: one a brand.
+const MaxCatalogs = 64
+
+type catalogs struct {
+	publications []*Publication
+	currents     []uint32 // the newest publication of each name
+}
+
+func (c *catalogs) plan(number uint32) *rating.Plan { return c.publications[number-1].plan }
+
+// current returns the newest version of a catalogue and its publication.
+func (c *catalogs) current(name ident.Name) (*rating.Plan, uint32) {
+	for _, number := range c.currents {
+		if p := c.publications[number-1]; ident.NameOf(p.Name) == name {
+			return p.plan, number
+		}
+	}
+	return nil, 0
+}
+
+// zonesOf reads the zone tables of a command.
+func zonesOf(encoded []byte) (rating.Zones, error) {
+	var zones []instant.Zone
+	for len(encoded) > 0 {
+		zone, rest, err := instant.DecodeZone(encoded)
+		if err != nil {
+			return nil, err
+		}
+		zones, encoded = append(zones, zone), rest
+	}
+	return func(name string) (instant.Zone, bool) {
+		for _, zone := range zones {
+			if zone.Name == name {
+				return zone, true
+			}
+		}
+		return instant.Zone{}, false
+	}, nil
+}
+
+// compile turns a publication's source into its plan. Source and zones come
+// from the command, so every replay compiles the same plan.
+func (p *Publication) compile() error {
+	zones, err := zonesOf(p.Zones)
+	if err != nil {
+		return fmt.Errorf("catalogue %q: %w", p.Name, err)
+	}
+	plan, err := rating.Compile(p.Source, zones)
+	if err != nil {
+		return err
+	}
+	p.plan = plan
+	return nil
+}
+
+// publish makes a source the current version of its catalogue. The same source
+// again changes nothing.
+func (s *State) publish(c *Publish, o *Outcome) {
+	p := &Publication{Name: c.Name, Source: c.Source, Zones: c.Zones, At: s.now, Version: 1}
+	if err := p.compile(); err != nil {
+		o.refuse(CatalogInvalid, "%v", err)
+		return
+	}
+	if p.plan.Name() != c.Name {
+		o.refuse(CatalogInvalid, "the catalogue calls itself %q, the request %q; make them the same", p.plan.Name(), c.Name)
+		return
+	}
+	at := -1
+	for n, number := range s.catalogs.currents {
+		current := s.catalogs.publications[number-1]
+		if current.Name != c.Name {
+			continue
+		}
+		if string(current.Source) == string(c.Source) && string(current.Zones) == string(c.Zones) {
+			o.Record = uint64(current.Version)
+			return
+		}
+		if current.plan.Currency() != p.plan.Currency() {
+			o.refuse(CurrencyMismatch, "catalogue %q prices in %s and cannot change to %s; publish another catalogue", c.Name, current.plan.Currency(), p.plan.Currency())
+			return
+		}
+		at, p.Version = n, current.Version+1
+	}
+	if at < 0 && len(s.catalogs.currents) == MaxCatalogs {
+		o.refuse(Invalid, "there are %d catalogues already, the most there can be", MaxCatalogs)
+		return
+	}
+	p.Number = uint32(len(s.catalogs.publications) + 1)
+	s.catalogs.publications = append(s.catalogs.publications, p)
+	if at < 0 {
+		s.catalogs.currents = append(s.catalogs.currents, p.Number)
+	} else {
+		s.catalogs.currents[at] = p.Number
+	}
+	s.dirty.publications = append(s.dirty.publications, p)
+	o.Record = uint64(p.Version)
+}

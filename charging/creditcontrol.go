@@ -1,0 +1,188 @@
+package charging
+
+import (
+	"gyro/charging/session"
+	"gyro/charging/usage"
+	"gyro/internal/instant"
+	"gyro/internal/slab"
+)
+
+// creditControl decides a Credit-Control-Request (RFC 8506 sections 5 and 6).
+func (s *State) creditControl(c *CreditControl, o *Outcome) {
+	o.Type, o.Number, o.Action, o.Result = c.Type, c.Number, c.Action, Success
+	if c.Type == Event {
+		s.event(c, o)
+		return
+	}
+	o.Action = 0
+	hash := session.Hash(c.SessionID, c.SubSession)
+	i := s.sessions.Find(c.SessionID, c.SubSession, hash)
+	if i == 0 {
+		s.withoutSession(c, hash, o)
+		return
+	}
+	r := s.sessions.Sessions.At(i)
+	switch known, stored := r.Answered(c.Number, c.Digest); {
+	case known == session.Duplicate:
+		s.replay(o, s.sessions.Octets.Get(stored))
+	case known == session.Mismatch || known == session.TooOld:
+		o.Result = Contradiction
+	case c.Type == Initial:
+		o.Result = SessionExists
+	default:
+		s.touchSession(i)
+		s.touchAccount(r.Account)
+		s.inSession(i, r, c, o)
+	}
+}
+
+// replay answers a duplicate with the stored outcome.
+func (s *State) replay(o *Outcome, stored []byte) {
+	if err := o.decode(stored); err != nil {
+		panic("charging: stored outcome cannot be read")
+	}
+	o.Replayed = true
+	s.counters.Duplicates++
+}
+
+// withoutSession decides a request whose session is not open: it opens one,
+// or it is the duplicate of a termination, or it comes too late.
+func (s *State) withoutSession(c *CreditControl, hash uint64, o *Outcome) {
+	if kept := s.memory.Find(hash, c.SessionID, c.SubSession, s.now); kept != nil {
+		switch {
+		case kept.Number == c.Number && kept.Digest == c.Digest:
+			s.replay(o, s.memory.Outcome(kept))
+		case c.Type == Initial:
+			o.Result = Contradiction // a terminated session never reopens
+		default:
+			o.Result = UnknownSession
+		}
+		return
+	}
+	if c.Type != Initial {
+		o.Result = UnknownSession
+		return
+	}
+	if len(c.Identities) == 0 {
+		o.Result = NoIdentity
+		return
+	}
+	who, named := s.resolve(c.Identities)
+	if who == 0 {
+		o.Result = UserUnknown
+		return
+	}
+	owner := s.subscribers.At(who).Account
+	s.touchAccount(owner)
+	s.expireBuckets(owner)
+	i, r := s.sessions.Open(c.SessionID, c.SubSession, 0)
+	s.counters.Sessions++
+	a := s.accounts.At(owner)
+	r.Account, r.Subscriber, r.Host = owner, who, s.hosts.number(c.OriginHost)
+	r.Opened, r.Context, r.Role = s.now, c.Context, c.Role
+	r.Identity = s.sessions.Octets.Put(appendIdentity(s.scratch.key[:0], named))
+	r.Next, a.Sessions = a.Sessions, i
+	a.OpenSessions++
+	s.subscribers.At(who).OpenSessions++
+	s.touchSession(i)
+	r.Deadline = s.now.Add(s.settings.Supervision)
+	s.sessions.Schedule(i, s.now)
+	s.inSession(i, r, c, o)
+}
+
+// inSession debits what was used, grants what is wanted, and keeps the answer.
+func (s *State) inSession(i slab.Index, r *session.Session, c *CreditControl, o *Outcome) {
+	s.remember(r, c)
+	x := exchange{State: s, request: c, session: r, account: s.accounts.At(r.Account), owner: r.Account}
+	for n := range c.Services {
+		o.Services = append(o.Services, ServiceOutcome{})
+		x.service(&c.Services[n], &o.Services[n])
+	}
+	if c.Type == Termination {
+		s.closeSession(i, usage.Ended)
+		s.scratch.encoded = appendOutcome(s.scratch.encoded[:0], o)
+		s.keep(session.OfSessions, c.SessionID, session.Retained{
+			Digest: c.Digest, Until: s.now.Add(s.settings.SessionRetention), Number: c.Number,
+			Hash: session.Hash(c.SessionID, c.SubSession), Sub: c.SubSession,
+		}, s.scratch.encoded)
+		return
+	}
+	r.Deadline = s.now.Add(max(s.settings.Supervision, 2*x.validity))
+	s.scratch.encoded = appendOutcome(s.scratch.encoded[:0], o)
+	s.sessions.Store(r, c.Number, c.Digest, s.scratch.encoded)
+}
+
+// remember notes what later requests of the session may leave out.
+func (s *State) remember(r *session.Session, c *CreditControl) {
+	octets := &s.sessions.Octets
+	if len(c.APN) > 0 && string(octets.Get(r.APN)) != string(c.APN) {
+		r.APN = octets.Replace(r.APN, c.APN)
+	}
+	if len(c.Called) > 0 && string(octets.Get(r.Called)) != string(c.Called) {
+		r.Called = octets.Replace(r.Called, c.Called)
+	}
+	if c.Context != 0 {
+		r.Context = c.Context
+	}
+}
+
+// closeSession releases every reservation, writes the open records and forgets
+// the session.
+func (s *State) closeSession(i slab.Index, cause usage.Cause) {
+	r := s.sessions.Sessions.At(i)
+	s.touchSession(i)
+	s.touchAccount(r.Account)
+	a := s.accounts.At(r.Account)
+	for g := r.Groups; g != 0; {
+		group := s.sessions.Groups.At(g)
+		s.book.Release(&group.Reserved)
+		s.closeRecord(r, group, cause)
+		g = group.Next
+	}
+	for link := &a.Sessions; *link != 0; link = &s.sessions.Sessions.At(*link).Next {
+		if *link == i {
+			*link = r.Next
+			break
+		}
+	}
+	a.OpenSessions--
+	s.subscribers.At(r.Subscriber).OpenSessions--
+	s.dirty.sessionClosed(r)
+	s.sessions.Close(i)
+}
+
+// expiryLimit bounds the sessions that one tick closes, so that a crowd of
+// them does not hold requests up; the next tick goes on.
+const expiryLimit = 10_000
+
+// tick carries out what time alone brings about.
+func (s *State) tick() {
+	s.scratch.due = s.sessions.Due(s.now, expiryLimit, s.scratch.due[:0])
+	for _, i := range s.scratch.due {
+		s.counters.SupervisionExpired++
+		s.closeSession(i, usage.Supervision)
+	}
+	s.memory.Forget(s.now, 10*expiryLimit)
+}
+
+// peerRestart releases the sessions of a gateway that lost them (a changed
+// Origin-State-Id, RFC 6733 section 8.16) and that were opened before.
+func (s *State) peerRestart(host []byte, before instant.Instant) (released int) {
+	number, ok := s.hosts.index[string(host)]
+	if !ok {
+		return 0
+	}
+	due := s.scratch.due[:0]
+	for i := slab.Index(1); i < s.sessions.Sessions.Bound(); i++ {
+		r := s.sessions.Sessions.At(i)
+		if r.Number != 0 && r.Host == number && r.Opened < before {
+			due = append(due, i)
+		}
+	}
+	s.sessions.SortByNumber(due)
+	for _, i := range due {
+		s.closeSession(i, usage.PeerRestart)
+	}
+	s.scratch.due = due
+	return len(due)
+}

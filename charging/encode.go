@@ -1,0 +1,285 @@
+package charging
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"gyro/internal/ident"
+
+	"github.com/cespare/xxhash/v2"
+)
+
+// ErrEncoding is returned for octets that are no command or outcome.
+var ErrEncoding = errors.New("malformed command")
+
+// AppendCreditControl encodes a credit-control request as a command: its kind,
+// what identifies it, then the body, and sets its Digest: a hash of the body,
+// which a retransmission repeats to the octet. What may differ between a
+// request and its retransmission (the End-to-End Identifier after a restart,
+// the session for an event) stays out of the body.
+// The format is documented in docs/formats/journal.md.
+func AppendCreditControl(dst []byte, c *CreditControl) []byte {
+	dst = append(dst, byte(KindCreditControl))
+	dst = appendBytes(dst, c.SessionID)
+	dst = binary.AppendUvarint(dst, c.SubSession)
+	dst = binary.AppendUvarint(dst, uint64(c.Number))
+	dst = binary.LittleEndian.AppendUint32(dst, c.EndToEnd)
+	body := len(dst)
+	dst = append(dst, byte(c.Type), byte(c.Action), c.Role, c.Recipients)
+	dst = binary.AppendUvarint(dst, uint64(c.Context))
+	dst = appendBytes(dst, c.OriginHost)
+	dst = appendBytes(dst, c.APN)
+	dst = appendBytes(dst, c.Called)
+	dst = append(dst, byte(len(c.Identities)))
+	for i := range c.Identities {
+		dst = append(dst, byte(c.Identities[i].Kind))
+		dst = appendBytes(dst, c.Identities[i].Bytes())
+	}
+	dst = append(dst, byte(len(c.Services)))
+	for i := range c.Services {
+		dst = appendService(dst, &c.Services[i])
+	}
+	c.Digest = xxhash.Sum64(dst[body:])
+	return dst
+}
+
+func appendService(dst []byte, s *Service) []byte {
+	dst = append(dst, byte(s.Flags), s.Reason)
+	if s.Flags&HasRatingGroup != 0 {
+		dst = binary.AppendUvarint(dst, uint64(s.RatingGroup))
+	}
+	if s.Flags&HasServiceID != 0 {
+		dst = binary.AppendUvarint(dst, uint64(s.ServiceID))
+	}
+	if s.Flags&Requests != 0 {
+		dst = appendUnits(dst, &s.Requested)
+	}
+	dst = append(dst, s.ReportCount)
+	for i := range s.ReportCount {
+		r := &s.Reports[i]
+		dst = append(dst, r.Reason, r.TariffChange)
+		dst = appendUnits(dst, &r.Units)
+	}
+	return dst
+}
+
+func appendUnits(dst []byte, u *Units) []byte {
+	dst = append(dst, byte(u.Has))
+	if u.Has&HasSeconds != 0 {
+		dst = binary.AppendUvarint(dst, u.Seconds)
+	}
+	if u.Has&HasTotal != 0 {
+		dst = binary.AppendUvarint(dst, u.Total)
+	}
+	if u.Has&HasInput != 0 {
+		dst = binary.AppendUvarint(dst, u.Input)
+	}
+	if u.Has&HasOutput != 0 {
+		dst = binary.AppendUvarint(dst, u.Output)
+	}
+	if u.Has&HasEvents != 0 {
+		dst = binary.AppendUvarint(dst, u.Events)
+	}
+	if u.Has&HasMoney != 0 {
+		dst = binary.AppendVarint(dst, u.Money)
+	}
+	return dst
+}
+
+func appendBytes(dst, b []byte) []byte {
+	dst = binary.AppendUvarint(dst, uint64(len(b)))
+	return append(dst, b...)
+}
+
+// reader reads a command and notes the first failure, so that decoding is a
+// straight line with one check at its end.
+type reader struct {
+	b      []byte
+	failed bool
+}
+
+func (r *reader) octet() byte {
+	if len(r.b) == 0 {
+		r.failed = true
+		return 0
+	}
+	v := r.b[0]
+	r.b = r.b[1:]
+	return v
+}
+
+func (r *reader) uvarint() uint64 {
+	if len(r.b) > 0 && r.b[0] < 0x80 {
+		v := r.b[0]
+		r.b = r.b[1:]
+		return uint64(v)
+	}
+	v, n := binary.Uvarint(r.b)
+	if n <= 0 {
+		r.failed = true
+		return 0
+	}
+	r.b = r.b[n:]
+	return v
+}
+
+func (r *reader) varint() int64 {
+	v, n := binary.Varint(r.b)
+	if n <= 0 {
+		r.failed = true
+		return 0
+	}
+	r.b = r.b[n:]
+	return v
+}
+
+func (r *reader) uint32() uint32 {
+	if len(r.b) < 4 {
+		r.failed = true
+		return 0
+	}
+	v := binary.LittleEndian.Uint32(r.b)
+	r.b = r.b[4:]
+	return v
+}
+
+func (r *reader) uint64() uint64 {
+	if len(r.b) < 8 {
+		r.failed = true
+		return 0
+	}
+	v := binary.LittleEndian.Uint64(r.b)
+	r.b = r.b[8:]
+	return v
+}
+
+func (r *reader) bytes() []byte {
+	n := r.uvarint()
+	if n > uint64(len(r.b)) {
+		r.failed = true
+		return nil
+	}
+	v := r.b[:n:n]
+	r.b = r.b[n:]
+	return v
+}
+
+// err is ErrEncoding when anything was missing or left over.
+func (r *reader) err() error {
+	if r.failed || len(r.b) != 0 {
+		return ErrEncoding
+	}
+	return nil
+}
+
+// decode reads what AppendCreditControl wrote after the kind. Slices point
+// into src, lists are reused.
+func (c *CreditControl) decode(src []byte) error {
+	in := reader{b: src}
+	*c = CreditControl{Identities: c.Identities[:0], Services: c.Services[:0]}
+	c.SessionID = in.bytes()
+	c.SubSession = in.uvarint()
+	c.Number = uint32(in.uvarint())
+	c.EndToEnd = in.uint32()
+	c.Digest = xxhash.Sum64(in.b)
+	c.Type, c.Action = RequestType(in.octet()), RequestedAction(in.octet())
+	c.Role, c.Recipients = in.octet(), in.octet()
+	c.Context = uint32(in.uvarint())
+	c.OriginHost, c.APN, c.Called = in.bytes(), in.bytes(), in.bytes()
+	for range min(in.octet(), MaxIdentities) {
+		id := ident.Identity{Kind: ident.Kind(in.octet())}
+		id.Len = uint8(copy(id.Octet[:], in.bytes()))
+		c.Identities = append(c.Identities, id)
+	}
+	for range min(in.octet(), MaxServices) {
+		c.Services = append(c.Services, Service{})
+		in.service(&c.Services[len(c.Services)-1])
+	}
+	return in.err()
+}
+
+func (r *reader) service(s *Service) {
+	s.Flags, s.Reason = ServiceFlags(r.octet()), r.octet()
+	if s.Flags&HasRatingGroup != 0 {
+		s.RatingGroup = uint32(r.uvarint())
+	}
+	if s.Flags&HasServiceID != 0 {
+		s.ServiceID = uint32(r.uvarint())
+	}
+	if s.Flags&Requests != 0 {
+		r.units(&s.Requested)
+	}
+	s.ReportCount = min(r.octet(), MaxReports)
+	for i := range s.ReportCount {
+		report := &s.Reports[i]
+		report.Reason, report.TariffChange = r.octet(), r.octet()
+		r.units(&report.Units)
+	}
+}
+
+func (r *reader) units(u *Units) {
+	u.Has = UnitSet(r.octet())
+	if u.Has&HasSeconds != 0 {
+		u.Seconds = r.uvarint()
+	}
+	if u.Has&HasTotal != 0 {
+		u.Total = r.uvarint()
+	}
+	if u.Has&HasInput != 0 {
+		u.Input = r.uvarint()
+	}
+	if u.Has&HasOutput != 0 {
+		u.Output = r.uvarint()
+	}
+	if u.Has&HasEvents != 0 {
+		u.Events = r.uvarint()
+	}
+	if u.Has&HasMoney != 0 {
+		u.Money = r.varint()
+	}
+}
+
+// appendOutcome encodes what an answer says, to be stored for duplicates and
+// chained into the state's digest. Replayed and Detail are not part of it.
+func appendOutcome(dst []byte, o *Outcome) []byte {
+	dst = append(dst, byte(o.Result), byte(o.Type), byte(o.Action), o.CheckBalance, byte(len(o.Services)))
+	dst = binary.AppendUvarint(dst, uint64(o.Number))
+	dst = binary.AppendUvarint(dst, o.Record)
+	dst = binary.AppendVarint(dst, o.Amount)
+	dst = binary.AppendUvarint(dst, uint64(o.Currency))
+	for i := range o.Services {
+		s := &o.Services[i]
+		dst = append(dst, byte(s.Result), byte(s.Flags), byte(s.Unit)<<4|byte(s.FinalUnit))
+		for _, v := range [...]uint64{
+			uint64(s.RatingGroup), uint64(s.ServiceID), s.Granted,
+			uint64(s.Validity), uint64(s.Threshold), uint64(s.Holding),
+		} {
+			dst = binary.AppendUvarint(dst, v)
+		}
+	}
+	return dst
+}
+
+// decode reads what appendOutcome wrote; the list of services is reused.
+func (o *Outcome) decode(src []byte) error {
+	in := reader{b: src}
+	*o = Outcome{Services: o.Services[:0]}
+	o.Result, o.Type, o.Action = Result(in.octet()), RequestType(in.octet()), RequestedAction(in.octet())
+	o.CheckBalance = in.octet()
+	count := in.octet()
+	o.Number = uint32(in.uvarint())
+	o.Record, o.Amount, o.Currency = in.uvarint(), in.varint(), uint16(in.uvarint())
+	for range count {
+		s := ServiceOutcome{Result: Result(in.octet()), Flags: OutcomeFlags(in.octet())}
+		packed := in.octet()
+		s.Unit, s.FinalUnit = GrantUnit(packed>>4), FinalUnitAction(packed&0x0f)
+		s.RatingGroup, s.ServiceID, s.Granted = uint32(in.uvarint()), uint32(in.uvarint()), in.uvarint()
+		s.Validity, s.Threshold, s.Holding = uint32(in.uvarint()), uint32(in.uvarint()), uint32(in.uvarint())
+		o.Services = append(o.Services, s)
+	}
+	if err := in.err(); err != nil {
+		return fmt.Errorf("outcome: %w", err)
+	}
+	return nil
+}

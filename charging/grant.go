@@ -1,0 +1,293 @@
+package charging
+
+import (
+	"gyro/balance"
+	"gyro/charging/session"
+	"gyro/internal/ident"
+	"gyro/internal/instant"
+	"gyro/rating"
+)
+
+// exchange is one request at work on its session.
+type exchange struct {
+	*State
+	request  *CreditControl
+	session  *session.Session
+	account  *account
+	owner    index
+	validity instant.Span // the longest Validity-Time granted
+}
+
+// filter tells which allowances pay for a group's usage.
+type filter struct {
+	plan  *rating.Plan
+	match rating.Match
+}
+
+// Pays implements balance.Filter.
+func (f *filter) Pays(allowance ident.Name) bool {
+	a, ok := f.plan.Allowance(allowance)
+	return ok && f.plan.Pays(a, &f.match)
+}
+
+// service answers one Multiple-Services-Credit-Control.
+func (x *exchange) service(sv *Service, o *ServiceOutcome) {
+	o.RatingGroup, o.ServiceID, o.Result = sv.RatingGroup, sv.ServiceID, Success
+	o.Flags = outcomeFlags(sv.Flags)
+	key := session.Group{
+		RatingGroup: sv.RatingGroup, HasRatingGroup: sv.Flags&HasRatingGroup != 0,
+		ServiceID: sv.ServiceID, HasServiceID: sv.Flags&HasServiceID != 0, Bare: sv.Flags&Bare != 0,
+	}
+	at := x.sessions.Group(x.session, &key)
+	if at == 0 {
+		if sv.ReportCount == 0 && sv.Flags&Requests == 0 {
+			return
+		}
+		var ok bool
+		if at, ok = x.sessions.AddGroup(x.session, key); !ok {
+			o.Result = TooManyGroups
+			return
+		}
+	}
+	group := x.sessions.Groups.At(at)
+	if sv.ReportCount > 0 {
+		o.Result = x.report(group, sv)
+	}
+	switch {
+	case x.request.Type == Termination:
+		// closeSession releases and writes.
+	case sv.final() && sv.Flags&Requests == 0:
+		x.book.Release(&group.Reserved)
+		x.closeRecord(x.session, group, causeEnded)
+		x.sessions.RemoveGroup(x.session, at)
+	case sv.Flags&Requests != 0:
+		x.book.Release(&group.Reserved)
+		x.grant(group, sv, o)
+	default: // a report only: what is left of the quota is given back
+		x.book.Release(&group.Reserved)
+		group.Granted = 0
+	}
+}
+
+func outcomeFlags(f ServiceFlags) (o OutcomeFlags) {
+	if f&HasRatingGroup != 0 {
+		o |= OutcomeRatingGroup
+	}
+	if f&HasServiceID != 0 {
+		o |= OutcomeServiceID
+	}
+	if f&Bare != 0 {
+		o |= OutcomeBare
+	}
+	return o
+}
+
+// final reports whether the gateway says that it is done with the group.
+func (s *Service) final() bool {
+	if s.Reason == ReasonFinal+1 {
+		return true
+	}
+	for i := range s.ReportCount {
+		if s.Reports[i].Reason == ReasonFinal+1 {
+			return true
+		}
+	}
+	return false
+}
+
+// match classifies the group's usage from now on. Where the price changes a
+// new segment begins, and with it a new record.
+func (x *exchange) match(group *session.Group) (*rating.Plan, rating.Refusal) {
+	f := &x.scratch.filter
+	plan, number := x.catalogs.current(x.account.Catalog)
+	if plan == nil {
+		return nil, rating.NoTariff
+	}
+	f.plan = plan
+	refusal := x.classify(plan, group, &f.match)
+	if refusal != rating.Matched {
+		return plan, refusal
+	}
+	m := &f.match
+	same := group.Matched && group.Plan == number && group.Rate == m.Rate &&
+		group.Service == m.Service && group.Zone == m.Zone && group.Free == (m.Treatment == rating.Free)
+	if same {
+		return plan, refusal
+	}
+	if m.Treatment == rating.Denied {
+		return plan, refusal // the group keeps the price of what it was granted
+	}
+	x.closeRecord(x.session, group, causePartial)
+	group.Matched, group.Free = true, m.Treatment == rating.Free
+	group.Plan, group.Rate, group.Service, group.Zone = number, m.Rate, m.Service, m.Zone
+	group.ServiceName, group.Offer, group.Unit = m.ServiceID, m.Offer, denominationOf(m.Unit)
+	group.Used, group.Billed, group.Rated, group.Charged = 0, 0, 0, 0
+	return plan, refusal
+}
+
+func (x *exchange) classify(plan *rating.Plan, group *session.Group, m *rating.Match) rating.Refusal {
+	request := rating.Request{
+		Context: x.session.Context, RatingGroup: group.RatingGroup, ServiceID: group.ServiceID,
+		HasRatingGroup: group.HasRatingGroup, HasServiceID: group.HasServiceID,
+		APN: x.sessions.Octets.Get(x.session.APN), Called: x.sessions.Octets.Get(x.session.Called),
+		Role: x.session.Role, At: x.now, Offers: x.account.offers(),
+	}
+	return plan.Classify(&request, m)
+}
+
+// pin restores the price that the group's quota was granted at.
+func (x *exchange) pin(group *session.Group) *rating.Price {
+	f := &x.scratch.filter
+	f.plan = x.catalogs.plan(group.Plan)
+	f.match = rating.Match{
+		Service: group.Service, ServiceID: group.ServiceName, Offer: group.Offer,
+		Zone: group.Zone, Rate: group.Rate, Treatment: rating.Charged,
+	}
+	return f.plan.Price(group.Rate)
+}
+
+func denominationOf(u rating.Unit) balance.Denomination {
+	switch u {
+	case rating.Seconds:
+		return balance.Seconds
+	case rating.Events:
+		return balance.Events
+	case rating.Octets, rating.Money:
+	}
+	return balance.Octets
+}
+
+// grant reserves quota for a group and fills in what the answer says of it.
+func (x *exchange) grant(group *session.Group, sv *Service, o *ServiceOutcome) {
+	group.Granted = 0
+	plan, refusal := x.match(group)
+	if refusal != rating.Matched {
+		o.Result = RatingFailed
+		return
+	}
+	m := &x.scratch.filter.match
+	switch m.Treatment {
+	case rating.Free:
+		o.Result = NotApplicable
+		return
+	case rating.Denied:
+		o.Result = ServiceDenied
+		return
+	case rating.Charged:
+	}
+	quota := &plan.ServiceAt(m.Service).Quota
+	want := quota.Grant
+	if asked := sv.Requested.in(group.Unit); asked > 0 {
+		want = min(want, asked)
+	}
+	granted, last := x.reserve(group, plan.Price(m.Rate), want)
+	if quota.FinalUnit == rating.Terminate && last {
+		o.FinalUnit = Terminate
+	}
+	if granted == 0 {
+		o.Result = CreditLimitReached
+		return
+	}
+	o.Result, o.Granted, o.Unit = Success, granted, GrantUnit(m.Unit)
+	o.Flags |= Grants
+	o.Validity = x.validityOf(quota, m)
+	o.Holding = uint32(quota.Holding / instant.Second)
+	o.Threshold = thresholdOf(granted, quota.ThresholdPermille)
+	group.Granted = granted
+}
+
+// thresholdOf is the remainder at which the gateway asks for more: below the
+// grant, as TS 32.299 section 7.2.238 demands.
+func thresholdOf(granted uint64, permille uint32) uint32 {
+	threshold := granted / 1000 * uint64(permille)
+	return uint32(min(threshold, granted-1, 1<<32-1))
+}
+
+// validityOf is the quota's Validity-Time, cut at the moment the tariff
+// changes: the gateway reports then, and what follows has the new price.
+func (x *exchange) validityOf(quota *rating.Quota, m *rating.Match) uint32 {
+	validity := quota.Validity
+	if m.Until > x.now {
+		left := max(m.Until.Sub(x.now), instant.Second)
+		if validity == 0 || left < validity {
+			validity = left
+		}
+	}
+	x.validity = max(x.validity, validity)
+	return uint32((validity + instant.Second - 1) / instant.Second)
+}
+
+// reserve sets aside allowances and money for up to want units more. It
+// returns how many units that pays for; last tells that the balance, not the
+// request, was the bound.
+func (x *exchange) reserve(group *session.Group, price *rating.Price, want uint64) (granted uint64, last bool) {
+	billable, ok := price.Billable(group.Used + want)
+	if !ok {
+		return 0, false
+	}
+	need := billable - group.Billed
+	units := x.reserveUnits(group, need)
+	cost, ok := x.costOf(group, price, need-units)
+	available := x.book.Available(&x.account.Account, x.account.Denomination(), x.now, &x.scratch.filter, &group.Reserved)
+	if ok && cost <= available {
+		x.reserveMoney(group, cost)
+		return want, false
+	}
+	rated := x.affordable(group, price, available)
+	within := price.Within(group.Billed + units + rated)
+	x.book.Release(&group.Reserved)
+	if within <= group.Used {
+		return 0, true
+	}
+	granted = min(within-group.Used, want)
+	billable, _ = price.Billable(group.Used + granted)
+	need = billable - group.Billed
+	units = x.reserveUnits(group, need)
+	cost, _ = x.costOf(group, price, need-units)
+	x.reserveMoney(group, cost)
+	return granted, true
+}
+
+func (x *exchange) reserveUnits(group *session.Group, need uint64) uint64 {
+	return uint64(x.book.Reserve(&x.account.Account, group.Unit, int64(need), x.now, &x.scratch.filter, &group.Reserved))
+}
+
+func (x *exchange) reserveMoney(group *session.Group, cost int64) {
+	d := x.account.Denomination()
+	if x.book.Reserve(&x.account.Account, d, cost, x.now, &x.scratch.filter, &group.Reserved) != cost {
+		panic("charging: available money could not be reserved")
+	}
+}
+
+// costOf is what rating the given billable units more would add to the
+// session's charge.
+func (x *exchange) costOf(group *session.Group, price *rating.Price, rated uint64) (int64, bool) {
+	if rated == 0 {
+		return 0, true
+	}
+	cost, ok := price.Cost(group.Rated + rated)
+	if !ok {
+		return 0, false
+	}
+	due, ok := cost.Sub(group.Charged)
+	if ok && !group.SetupTaken {
+		due, ok = due.Add(price.Setup())
+	}
+	return int64(due), ok
+}
+
+// affordable is how many billable units more an amount of money pays for.
+func (x *exchange) affordable(group *session.Group, price *rating.Price, available int64) uint64 {
+	budget := group.Charged + amount(available)
+	if !group.SetupTaken {
+		budget -= price.Setup()
+	}
+	if budget < group.Charged {
+		return 0
+	}
+	most := price.Affordable(budget)
+	if most <= group.Rated {
+		return 0
+	}
+	return most - group.Rated
+}

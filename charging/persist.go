@@ -1,0 +1,317 @@
+package charging
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"gyro/balance"
+	"gyro/charging/session"
+	"gyro/internal/ident"
+	"gyro/internal/instant"
+	"gyro/internal/money"
+	"gyro/internal/slab"
+)
+
+// ErrState is returned for a store that does not hold a state of this version.
+var ErrState = errors.New("unreadable charging state")
+
+// appendAccount encodes an account with its subscribers and buckets.
+func (s *State) appendAccount(dst []byte, a *account) []byte {
+	dst = append(dst, stateFormat, byte(a.Kind))
+	dst = appendBytes(dst, a.id())
+	for _, v := range [...]uint64{
+		uint64(a.Currency), uint64(a.Created), a.LastRecord, a.Records, uint64(a.Catalog),
+		uint64(a.CreditLimit), uint64(a.Excess), uint64(len(a.offers())),
+	} {
+		dst = binary.AppendUvarint(dst, v)
+	}
+	for _, offer := range a.offers() {
+		dst = binary.AppendUvarint(dst, uint64(offer))
+	}
+	for i := a.Buckets; i != 0; i = s.book.Buckets.At(i).Next {
+		dst = appendBucket(append(dst, 1), s.book.Buckets.At(i))
+	}
+	dst = append(dst, 0)
+	for who := a.Subscribers; who != 0; who = s.subscribers.At(who).Next {
+		dst = append(dst, 1)
+		for i := s.subscribers.At(who).Identities; i != 0; i = s.identities.At(i).Next {
+			id := s.identities.At(i)
+			dst = append(dst, 1, byte(id.Kind))
+			dst = appendBytes(dst, id.Bytes())
+		}
+		dst = append(dst, 0)
+	}
+	return append(dst, 0)
+}
+
+// appendBucket leaves Reserved out: it is the sum of the sessions' parts.
+func appendBucket(dst []byte, b *balance.Bucket) []byte {
+	main := byte(0)
+	if b.Main {
+		main = 1
+	}
+	dst = append(dst, main)
+	dst = binary.AppendUvarint(dst, b.ID)
+	dst = binary.AppendUvarint(dst, uint64(b.Denomination))
+	dst = binary.AppendUvarint(dst, uint64(b.Allowance))
+	for _, v := range [...]int64{b.Remaining, b.Granted, int64(b.From), int64(b.Until), int64(b.Priority)} {
+		dst = binary.AppendVarint(dst, v)
+	}
+	return dst
+}
+
+func (r *reader) bucket() balance.Bucket {
+	b := balance.Bucket{Main: r.octet() == 1, ID: r.uvarint()}
+	b.Denomination, b.Allowance = balance.Denomination(r.uvarint()), ident.Name(r.uvarint())
+	b.Remaining, b.Granted = r.varint(), r.varint()
+	b.From, b.Until = instant.Instant(r.varint()), instant.Instant(r.varint())
+	b.Priority = int16(r.varint())
+	return b
+}
+
+// loader restores a state from its store.
+type loader struct {
+	*State
+	buckets map[uint64]slab.Index // by id
+	owners  map[uint64]slab.Index // accounts by number
+}
+
+// Load reads the state that the last checkpoint wrote; an empty store is an
+// empty state.
+func Load(from Reader) (*State, error) {
+	l := loader{State: NewState(), buckets: map[uint64]slab.Index{}, owners: map[uint64]slab.Index{}}
+	for _, part := range []struct {
+		prefix byte
+		read   func(number uint64, value []byte) error
+	}{
+		{prefixMeta, func(_ uint64, value []byte) error { return l.readMeta(value) }},
+		{prefixCatalog, l.readPublication},
+		{prefixAccount, l.readAccount},
+		{prefixSession, l.readSession},
+		{prefixRetained, l.readRetained},
+	} {
+		err := from.Scan([]byte{part.prefix}, []byte{part.prefix + 1}, func(key, value []byte) error {
+			number := uint64(0)
+			if len(key) == numberedKeyLength {
+				number = binary.BigEndian.Uint64(key[1:])
+			}
+			if err := part.read(number, value); err != nil {
+				return fmt.Errorf("%w: record %q number %d: %w", ErrState, part.prefix, number, err)
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	l.dirty.epoch++ // what was read is written; what changes from now on is not
+	return l.State, nil
+}
+
+func (l *loader) readMeta(value []byte) error {
+	var m meta
+	if err := json.Unmarshal(value, &m); err != nil {
+		return err
+	}
+	if m.Format > stateFormat || m.Semantics > Semantics {
+		return fmt.Errorf("written by a newer gyro (format %d, semantics %d); upgrade gyro", m.Format, m.Semantics)
+	}
+	l.index, l.digest, l.now, l.settings = m.Index, m.Digest, m.Now, m.Settings
+	l.lastAccount, l.book.LastBucket, l.sessions.LastNumber = m.LastAccount, m.LastBucket, m.LastSession
+	l.outbox.last, l.retained.last = m.LastRecord, m.LastBlob
+	l.catalogs.currents, l.counters = m.Currents, m.Counters
+	for _, total := range m.Totals {
+		l.book.Ledger.Restore(total)
+	}
+	l.recent.note(l.index, l.digest)
+	return nil
+}
+
+func (l *loader) readPublication(_ uint64, value []byte) error {
+	p := &Publication{}
+	if err := json.Unmarshal(value, p); err != nil {
+		return err
+	}
+	if err := p.compile(); err != nil {
+		return fmt.Errorf("catalogue %q version %d no longer compiles: %w", p.Name, p.Version, err)
+	}
+	l.catalogs.publications = append(l.catalogs.publications, p)
+	return nil
+}
+
+func (l *loader) readAccount(number uint64, value []byte) error {
+	in := reader{b: value}
+	if in.octet() != stateFormat {
+		return ErrEncoding
+	}
+	i, a := l.accounts.New()
+	a.Number, a.written, a.Kind = number, l.dirty.epoch, balance.Kind(in.octet())
+	a.IDLength = uint8(copy(a.ID[:], in.bytes()))
+	a.Currency, a.Created = money.Currency(in.uvarint()), instant.Instant(in.uvarint())
+	a.LastRecord, a.Records, a.Catalog = in.uvarint(), in.uvarint(), ident.Name(in.uvarint())
+	a.CreditLimit, a.Excess = money.Amount(in.uvarint()), money.Amount(in.uvarint())
+	for n := range min(in.uvarint(), MaxOffers) {
+		a.Offers[n] = ident.Name(in.uvarint())
+	}
+	for in.octet() == 1 && !in.failed {
+		b := in.bucket()
+		l.buckets[b.ID] = l.book.Open(&a.Account, b)
+	}
+	link := &a.Subscribers
+	for in.octet() == 1 && !in.failed {
+		*link = l.readSubscriber(&in, i)
+		link = &l.subscribers.At(*link).Next
+	}
+	l.byAccount.Insert(accountHash(a.id()), i)
+	l.owners[number] = i
+	return in.err()
+}
+
+func (l *loader) readSubscriber(in *reader, owner slab.Index) slab.Index {
+	var ids []ident.Identity
+	for in.octet() == 1 && !in.failed {
+		id := ident.Identity{Kind: ident.Kind(in.octet())}
+		id.Len = uint8(copy(id.Octet[:], in.bytes()))
+		ids = append(ids, id)
+	}
+	return l.addSubscriber(owner, ids)
+}
+
+// appendSession encodes a session with its rating groups and stored answers.
+// Buckets and the account are named by their lasting numbers.
+func (s *State) appendSession(dst []byte, r *session.Session) []byte {
+	octets := &s.sessions.Octets
+	dst = append(dst, stateFormat, r.Role, r.AnswerNext)
+	for _, v := range [...]uint64{
+		r.Sub, uint64(r.Opened), uint64(r.Deadline), s.accounts.At(r.Account).Number, uint64(r.Highest), uint64(r.Context),
+	} {
+		dst = binary.AppendUvarint(dst, v)
+	}
+	first := s.identities.At(s.subscribers.At(r.Subscriber).Identities)
+	dst = append(dst, byte(first.Kind))
+	dst = appendBytes(dst, first.Bytes())
+	dst = appendBytes(dst, []byte(s.hosts.names[r.Host]))
+	for _, ref := range [...]slab.Ref{r.ID, r.APN, r.Called, r.Identity} {
+		dst = appendBytes(dst, octets.Get(ref))
+	}
+	for k := range r.Answers {
+		a := &r.Answers[k]
+		dst = binary.LittleEndian.AppendUint64(dst, a.Digest)
+		dst = binary.AppendUvarint(dst, uint64(a.Number))
+		dst = appendBytes(dst, octets.Get(a.Outcome))
+	}
+	for g := r.Groups; g != 0; g = s.sessions.Groups.At(g).Next {
+		dst = s.appendGroup(append(dst, 1), s.sessions.Groups.At(g))
+	}
+	return append(dst, 0)
+}
+
+func (s *State) appendGroup(dst []byte, g *session.Group) []byte {
+	flags := byte(0)
+	for bit, set := range [...]bool{g.HasRatingGroup, g.HasServiceID, g.Bare, g.Matched, g.Free, g.SetupTaken, g.Unrated} {
+		if set {
+			flags |= 1 << bit
+		}
+	}
+	dst = append(dst, flags)
+	for _, v := range [...]uint64{
+		g.Used, g.Billed, g.Rated, uint64(g.Charged), uint64(g.Opened), g.RecordUsed, g.RecordBilled,
+		g.RecordRated, uint64(g.RecordCharged), uint64(g.RecordExcess), g.Granted, uint64(g.RatingGroup),
+		uint64(g.ServiceID), uint64(g.Plan), uint64(g.Rate), uint64(g.Service), uint64(g.Zone),
+		uint64(g.ServiceName), uint64(g.Offer), uint64(g.Requests), uint64(g.Unit),
+	} {
+		dst = binary.AppendUvarint(dst, v)
+	}
+	for _, parts := range [...]*balance.Parts{&g.Reserved, &g.Moved} {
+		for n, i := range parts.Bucket {
+			if i == 0 {
+				break
+			}
+			dst = binary.AppendUvarint(dst, s.book.Buckets.At(i).ID)
+			dst = binary.AppendUvarint(dst, uint64(parts.Amount[n]))
+		}
+		dst = append(dst, 0)
+	}
+	return dst
+}
+
+func (l *loader) readSession(number uint64, value []byte) error {
+	in := reader{b: value}
+	if in.octet() != stateFormat {
+		return ErrEncoding
+	}
+	role, next := in.octet(), in.octet()
+	sub, opened, deadline := in.uvarint(), in.uvarint(), in.uvarint()
+	owner, highest, context := in.uvarint(), in.uvarint(), in.uvarint()
+	id := ident.Identity{Kind: ident.Kind(in.octet())}
+	id.Len = uint8(copy(id.Octet[:], in.bytes()))
+	host := in.bytes()
+	i, r := l.sessions.Open(in.bytes(), sub, number)
+	octets := &l.sessions.Octets
+	r.APN, r.Called, r.Identity = octets.Put(in.bytes()), octets.Put(in.bytes()), octets.Put(in.bytes())
+	r.Role, r.AnswerNext, r.Opened, r.Deadline = role, next%session.StoredAnswers, instant.Instant(opened), instant.Instant(deadline)
+	r.Highest, r.Context, r.Host, r.Written = uint32(highest), uint32(context), l.hosts.number(host), l.dirty.epoch
+	for k := range r.Answers {
+		a := &r.Answers[k]
+		a.Digest, a.Number = in.uint64(), uint32(in.uvarint())
+		if outcome := in.bytes(); len(outcome) > 0 {
+			a.Outcome = octets.Put(outcome)
+		}
+	}
+	account, known := l.owners[owner]
+	r.Subscriber, _ = l.resolve([]ident.Identity{id})
+	if in.failed || !known || r.Subscriber == 0 {
+		return ErrEncoding
+	}
+	for in.octet() == 1 && !in.failed {
+		g, err := l.readGroup(&in)
+		if err != nil {
+			return err
+		}
+		l.sessions.AddGroup(r, g)
+	}
+	l.attach(i, r, account)
+	return in.err()
+}
+
+// attach puts a restored session under its account and into the wheel.
+func (l *loader) attach(i slab.Index, r *session.Session, account slab.Index) {
+	a := l.accounts.At(account)
+	r.Account, r.Next, a.Sessions = account, a.Sessions, i
+	a.OpenSessions++
+	l.subscribers.At(r.Subscriber).OpenSessions++
+	l.sessions.Schedule(i, l.now)
+}
+
+func (l *loader) readGroup(in *reader) (g session.Group, err error) {
+	flags := in.octet()
+	for bit, set := range [...]*bool{&g.HasRatingGroup, &g.HasServiceID, &g.Bare, &g.Matched, &g.Free, &g.SetupTaken, &g.Unrated} {
+		*set = flags&(1<<bit) != 0
+	}
+	g.Used, g.Billed, g.Rated, g.Charged = in.uvarint(), in.uvarint(), in.uvarint(), money.Amount(in.uvarint())
+	g.Opened = instant.Instant(in.uvarint())
+	g.RecordUsed, g.RecordBilled, g.RecordRated = in.uvarint(), in.uvarint(), in.uvarint()
+	g.RecordCharged, g.RecordExcess, g.Granted = money.Amount(in.uvarint()), money.Amount(in.uvarint()), in.uvarint()
+	g.RatingGroup, g.ServiceID = uint32(in.uvarint()), uint32(in.uvarint())
+	g.Plan, g.Rate, g.Service, g.Zone = uint32(in.uvarint()), uint32(in.uvarint()), uint32(in.uvarint()), uint32(in.uvarint())
+	g.ServiceName, g.Offer = ident.Name(in.uvarint()), ident.Name(in.uvarint())
+	g.Requests, g.Unit = uint32(in.uvarint()), balance.Denomination(in.uvarint())
+	for which, parts := range [...]*balance.Parts{&g.Reserved, &g.Moved} {
+		for id := in.uvarint(); id != 0 && !in.failed; id = in.uvarint() {
+			bucket, known := l.buckets[id]
+			amount := int64(in.uvarint())
+			if !known || !parts.Add(bucket, amount) {
+				return g, ErrEncoding
+			}
+			if which == 0 {
+				l.book.Buckets.At(bucket).Reserved += amount
+			}
+		}
+	}
+	if in.failed || int(g.Plan) > len(l.catalogs.publications) {
+		return g, ErrEncoding
+	}
+	return g, nil
+}

@@ -1,0 +1,92 @@
+package charging
+
+import (
+	"encoding/binary"
+
+	"gyro/charging/session"
+	"gyro/internal/instant"
+)
+
+// blobs puts retained answers into the store: they never change, so they are
+// gathered in runs that are written once and deleted whole.
+type blobs struct {
+	open    []byte
+	until   instant.Instant // when the last answer in open may go
+	pending []blob          // complete, not written
+	stored  []blob          // in the store, oldest first, without data
+	last    uint64
+}
+
+type blob struct {
+	data   []byte
+	number uint64
+	until  instant.Instant
+}
+
+// keep remembers an answer and has it written at the next checkpoint.
+func (s *State) keep(q session.Queue, key []byte, r session.Retained, outcome []byte) {
+	s.memory.Keep(q, key, r, outcome)
+	b := &s.retained
+	b.until = max(b.until, r.Until)
+	b.open = append(b.open, byte(q))
+	for _, v := range [...]uint64{r.Digest, uint64(r.Until), r.Hash, r.Alias, r.Sub, uint64(r.Number)} {
+		b.open = binary.LittleEndian.AppendUint64(b.open, v)
+	}
+	b.open = appendBytes(b.open, key)
+	b.open = appendBytes(b.open, outcome)
+	if len(b.open) >= retainedBlobSize {
+		b.seal()
+	}
+}
+
+func (b *blobs) seal() {
+	if len(b.open) == 0 {
+		return
+	}
+	b.last++
+	b.pending = append(b.pending, blob{data: b.open, number: b.last, until: b.until})
+	b.open, b.until = nil, 0
+}
+
+// write puts new runs and deletes those whose last answer has expired.
+func (b *blobs) write(now instant.Instant, w Writer) {
+	b.seal()
+	for _, p := range b.pending {
+		value := binary.LittleEndian.AppendUint64(nil, uint64(p.until))
+		w.Set(numbered(prefixRetained, p.number), append(value, p.data...))
+		p.data = nil
+		b.stored = append(b.stored, p)
+	}
+	b.pending = nil
+	kept := b.stored[:0]
+	for _, p := range b.stored {
+		if p.until <= now {
+			w.Delete(numbered(prefixRetained, p.number))
+		} else {
+			kept = append(kept, p)
+		}
+	}
+	b.stored = kept
+}
+
+// read puts the answers of a run back into memory.
+func (s *State) readRetained(number uint64, value []byte) error {
+	in := reader{b: value}
+	until := instant.Instant(in.uint64())
+	s.retained.stored = append(s.retained.stored, blob{number: number, until: until})
+	for len(in.b) > 0 && !in.failed {
+		q := session.Queue(in.octet())
+		r := session.Retained{
+			Digest: in.uint64(), Until: instant.Instant(in.uint64()), Hash: in.uint64(),
+			Alias: in.uint64(), Sub: in.uint64(), Number: uint32(in.uint64()),
+		}
+		key, outcome := in.bytes(), in.bytes()
+		if in.failed || q > session.OfCommands {
+			return ErrEncoding
+		}
+		if r.Until > s.now {
+			s.memory.Keep(q, key, r, outcome)
+		}
+	}
+	return in.err()
+}

@@ -1,0 +1,216 @@
+package charging
+
+import (
+	"gyro/balance"
+	"gyro/charging/session"
+	"gyro/charging/usage"
+	"gyro/internal/ident"
+	"gyro/internal/instant"
+	"gyro/internal/slab"
+)
+
+// Settings decide outcomes, so they are state: they change by a command and
+// every replay uses those that were in force.
+type Settings struct {
+	// Supervision is the least Tcc: a session without any request for this
+	// long (or for twice its longest Validity-Time, if that is more) is closed
+	// and its reservations are released.
+	Supervision instant.Span `json:"supervision_ms"`
+	// SessionRetention, EventRetention and CommandRetention are how long the
+	// answers to terminations, events and balance commands are kept for
+	// duplicates.
+	SessionRetention instant.Span `json:"session_retention_ms"`
+	EventRetention   instant.Span `json:"event_retention_ms"`
+	CommandRetention instant.Span `json:"command_retention_ms"`
+}
+
+// DefaultSettings suit a gateway whose Tx timer is ten seconds and that
+// retries for minutes, and clients of the API that retry for a day.
+func DefaultSettings() Settings {
+	return Settings{
+		Supervision:      2 * instant.Hour,
+		SessionRetention: 5 * instant.Minute,
+		EventRetention:   instant.Hour,
+		CommandRetention: instant.Day,
+	}
+}
+
+// State is one shard of accounts and everything that is open on them. It is
+// changed by Apply alone, and by one goroutine at a time.
+type State struct {
+	settings Settings
+	now      instant.Instant
+	index    uint64 // of the last batch applied
+	digest   uint64 // chained over all outcomes and records
+	recent   digestRing
+
+	accounts    slab.Slab[account]
+	subscribers slab.Slab[subscriber]
+	identities  slab.Slab[identity]
+	byAccount   slab.Table
+	byIdentity  slab.Table
+	lastAccount uint64
+
+	book     balance.Book
+	sessions session.Set
+	memory   session.Memory
+	hosts    hosts
+	catalogs catalogs
+	outbox   Outbox
+	dirty    dirtySets
+	retained blobs
+	counters Counters
+
+	scratch scratch
+}
+
+// scratch is memory that one command after the other uses.
+type scratch struct {
+	request  CreditControl
+	outcome  Outcome
+	encoded  []byte
+	key      []byte
+	record   usage.Record
+	due      []slab.Index
+	filter   filter
+	event    session.Session
+	group    session.Group
+	postings [usage.MaxPostings]balance.Posting
+}
+
+// NewState returns an empty shard.
+func NewState() *State {
+	return &State{settings: DefaultSettings(), hosts: newHosts(), dirty: dirtySets{epoch: 1}}
+}
+
+// Counters are totals since the shard began that no ledger account shows.
+type Counters struct {
+	Accounts, Sessions uint64 // opened ever
+	Requests           [5]uint64
+	Duplicates         uint64
+	SupervisionExpired uint64
+	Excess             uint64 // reports beyond what any bucket could pay
+}
+
+// account is a payer: the balance's view of it and what else belongs to it.
+type account struct {
+	balance.Account
+	Number       uint64 // counts accounts from 1; never repeats
+	LastRecord   uint64 // the newest record of its chain
+	Records      uint64
+	Created      instant.Instant
+	Offers       [MaxOffers]ident.Name
+	Subscribers  slab.Index
+	Sessions     slab.Index
+	OpenSessions uint32
+	Catalog      ident.Name
+	IDLength     uint8
+	ID           [MaxAccountID]byte
+	// touched and written are the checkpoint epochs of the last change and of
+	// the last writing; an account that was never written has written 0.
+	touched, written uint32
+}
+
+// Limits of an account.
+const (
+	// MaxOffers is the most offers one account can have at once.
+	MaxOffers = 8
+	// MaxAccountID is the longest account identifier in octets: a UUID with
+	// room for a prefix.
+	MaxAccountID = 55
+	// MaxSubscribers is the most subscribers one account can have. A company
+	// with more is several accounts.
+	MaxSubscribers = 1000
+)
+
+func (a *account) id() []byte { return a.ID[:a.IDLength] }
+
+func (a *account) offers() []ident.Name {
+	for n, offer := range a.Offers {
+		if offer == 0 {
+			return a.Offers[:n]
+		}
+	}
+	return a.Offers[:]
+}
+
+// subscriber is someone who uses services that the account pays for.
+type subscriber struct {
+	Account      slab.Index
+	Next         slab.Index // the account's next subscriber
+	Identities   slab.Index
+	OpenSessions uint32
+}
+
+// identity is one way to name a subscriber.
+type identity struct {
+	ident.Identity
+	Subscriber slab.Index
+	Next       slab.Index // the subscriber's next identity
+}
+
+// resolve returns the subscriber that the first known of the identities names,
+// and that identity.
+func (s *State) resolve(ids []ident.Identity) (slab.Index, *ident.Identity) {
+	for n := range ids {
+		if i := s.findIdentity(&ids[n]); i != 0 {
+			return s.identities.At(i).Subscriber, &ids[n]
+		}
+	}
+	return 0, nil
+}
+
+func (s *State) findIdentity(id *ident.Identity) slab.Index {
+	for p := s.byIdentity.Find(id.Hash()); p.Next(); {
+		if s.identities.At(p.Index()).Identity == *id {
+			return p.Index()
+		}
+	}
+	return 0
+}
+
+func (s *State) findAccount(id []byte) slab.Index {
+	for p := s.byAccount.Find(accountHash(id)); p.Next(); {
+		if string(s.accounts.At(p.Index()).id()) == string(id) {
+			return p.Index()
+		}
+	}
+	return 0
+}
+
+// hosts numbers the gateways that sessions came from.
+type hosts struct {
+	names []string
+	index map[string]uint32
+}
+
+func newHosts() hosts { return hosts{index: map[string]uint32{}} }
+
+func (h *hosts) number(name []byte) uint32 {
+	if n, ok := h.index[string(name)]; ok {
+		return n
+	}
+	n := uint32(len(h.names))
+	h.names = append(h.names, string(name))
+	h.index[string(name)] = n
+	return n
+}
+
+// Index is the journal index of the last batch applied.
+func (s *State) Index() uint64 { return s.index }
+
+// Digest is chained over every outcome and record so far: two states that
+// applied the same batches have the same digest, or have diverged.
+func (s *State) Digest() uint64 { return s.digest }
+
+// Now is the time stamped on the last batch.
+func (s *State) Now() instant.Instant { return s.now }
+
+// Settings returns the settings in force.
+func (s *State) Settings() Settings { return s.settings }
+
+// NeedsTick reports whether a KindTick command at the given time would change
+// anything.
+func (s *State) NeedsTick(now instant.Instant) bool {
+	return s.sessions.AnyDue(now) || s.memory.AnyExpired(now)
+}
