@@ -1,7 +1,9 @@
 package rating
 
 import (
+	"errors"
 	"fmt"
+	"math/bits"
 	"strconv"
 	"strings"
 
@@ -63,21 +65,37 @@ func parseQuantity(text string, factors []factor) (uint64, error) {
 		if f.suffix != suffix {
 			continue
 		}
-		value, err := money.Parse(digits, money.Decimals)
-		if err != nil || value < 0 {
-			return 0, fmt.Errorf("%s is not a quantity", quote(text))
-		}
-		down, fits := money.MulDiv(value, f.count, uint64(money.Unit), money.Down)
-		up, _ := money.MulDiv(value, f.count, uint64(money.Unit), money.Up)
-		switch {
-		case !fits || uint64(down) > MaxUnits:
-			return 0, fmt.Errorf("%s is too large", quote(text))
-		case down != up:
-			return 0, fmt.Errorf("%s is not a whole number of units", quote(text))
-		}
-		return uint64(down), nil
+		return scale(text, digits, f.count)
 	}
 	return 0, fmt.Errorf("%s has the unknown unit %s", quote(text), quote(suffix))
+}
+
+// scale multiplies a decimal such as 1.5 by count; the product must be whole.
+func scale(text, digits string, count uint64) (uint64, error) {
+	wholeDigits, fractionDigits, dotted := strings.Cut(digits, ".")
+	whole, err := strconv.ParseUint(wholeDigits, 10, 64)
+	fraction := money.Amount(0)
+	if err == nil && dotted {
+		fraction, err = money.Parse("0."+fractionDigits, money.Decimals)
+	}
+	if errors.Is(err, strconv.ErrRange) {
+		return 0, fmt.Errorf("%s is too large", quote(text))
+	}
+	if err != nil {
+		return 0, fmt.Errorf("%s is not a quantity", quote(text))
+	}
+	high, product := bits.Mul64(whole, count)
+	if high != 0 || product > MaxUnits {
+		return 0, fmt.Errorf("%s is too large", quote(text))
+	}
+	part, _ := money.MulDiv(fraction, count, uint64(money.Unit), money.Down) // below count
+	if exact, _ := money.MulDiv(fraction, count, uint64(money.Unit), money.Up); exact != part {
+		return 0, fmt.Errorf("%s is not a whole number of units", quote(text))
+	}
+	if product += uint64(part); product > MaxUnits {
+		return 0, fmt.Errorf("%s is too large", quote(text))
+	}
+	return product, nil
 }
 
 // formatQuantity writes a count in the largest decimal unit of measure that
