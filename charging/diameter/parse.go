@@ -79,7 +79,7 @@ const (
 	RefusedShort                // fewer octets than a header
 	RefusedVersion              // version is not 1
 	RefusedMessageLength        // length not a multiple of 4, below 20, over the limit, or not that of the octets given
-	RefusedHeaderBits           // E bit in a request, T bit in an answer
+	RefusedHeaderBits           // E bit in a request
 	RefusedAVPLength            // an AVP reaches beyond its group or message, or has the wrong length for its type
 	RefusedAVPCount             // more AVPs than the limit
 	RefusedDepth                // groups nested deeper than the limit
@@ -165,7 +165,11 @@ func (m *Message) Parse(b []byte, limits Limits) Refusal {
 	if cap(m.avps) < limits.AVPs {
 		m.avps = make([]AVP, 0, limits.AVPs)
 	}
-	return m.parseAVPs(limits)
+	found := Refusal{}
+	if m.IsRequest() && m.IsError() {
+		found = Refusal{Reason: RefusedHeaderBits, Whole: true, AVP: Root}
+	}
+	return m.parseAVPs(limits, found)
 }
 
 func (m *Message) readHeader(b []byte) {
@@ -188,15 +192,14 @@ func (m *Message) checkHeader(limits Limits) Reason {
 		return RefusedVersion
 	case int(m.Length) != len(m.raw) || m.Length%4 != 0 || int(m.Length) > limits.MessageBytes:
 		return RefusedMessageLength
-	case m.Flags&(FlagRequest|FlagError) == FlagRequest|FlagError, m.Flags&(FlagRequest|FlagRetransmitted) == FlagRetransmitted:
-		return RefusedHeaderBits
 	}
 	return RefusedNot
 }
 
-// parseAVPs fills the table. It is one loop over all levels: entering a group pushes where the group ends, and
+// parseAVPs fills the table and returns the first error, of those that leave the framing intact the one already
+// found. It is one loop over all levels: entering a group pushes where the group ends, and
 // reaching that end pops it. Recursion would cost a call and a copy of the state for each group.
-func (m *Message) parseAVPs(limits Limits) Refusal {
+func (m *Message) parseAVPs(limits Limits, found Refusal) Refusal {
 	var (
 		tables = dictionary
 		b      = m.raw
@@ -207,7 +210,6 @@ func (m *Message) parseAVPs(limits Limits) Refusal {
 		n      = 0
 		pos    = uint32(HeaderLength)
 		end    = uint32(len(b)) // of the innermost open group
-		found  Refusal          // the first error that leaves the framing intact
 	)
 	for {
 		for pos >= end {

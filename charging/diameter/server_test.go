@@ -1,0 +1,632 @@
+package diameter
+
+import (
+	"bytes"
+	"fmt"
+	"net"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestCapabilitiesExchange(t *testing.T) {
+	r := newRecorder()
+	s, address := start(t, testOptions(), r)
+	c := dial(t, address)
+	c.send(appendCER(nil, 1000))
+	a := c.receive()
+	if a.Flags != 0 || a.HopByHop != 0x11 || a.EndToEnd != 0x21 || a.Command != CmdCapabilitiesExchange {
+		t.Errorf("header %+v", a.Header)
+	}
+	want := []Code{
+		AVPResultCode, AVPOriginHost, AVPOriginRealm, AVPHostIPAddress, AVPVendorID, AVPProductName,
+		AVPOriginStateID, AVPSupportedVendorID, AVPAuthApplicationID,
+	}
+	if got := codes(a); !slices.Equal(got, want) {
+		t.Errorf("CEA holds %v, want %v", got, want)
+	}
+	if ip, ok := a.Addr(a.Find(AVPHostIPAddress)); !ok || ip.String() != "127.0.0.1" {
+		t.Errorf("Host-IP-Address %v", ip)
+	}
+	r.awaitEvent(t, "up "+gatewayHost)
+	peers := s.Peers()
+	if len(peers) != 1 {
+		t.Fatalf("%d peers", len(peers))
+	}
+	p := peers[0]
+	if p.OriginHost != gatewayHost || p.OriginRealm != gatewayRealm || p.ProductName != "freeDiameter" || p.OriginStateID != 1000 ||
+		p.Address != c.conn.LocalAddr().String() || p.Since.IsZero() {
+		t.Errorf("peer %+v", p)
+	}
+	if found := s.Lookup(strings.ToUpper(gatewayHost)); found == nil || found.OriginHost() != gatewayHost {
+		t.Error("the peer is not found by its Origin-Host")
+	}
+	_ = c.conn.Close()
+	r.awaitEvent(t, "down "+gatewayHost+": the peer closed the connection")
+	if s.Lookup(gatewayHost) != nil || len(s.Peers()) != 0 {
+		t.Error("a peer that is down is still listed")
+	}
+}
+
+// cer returns a CER with what body appends after the identity.
+func cer(host, realm string, body func(dst []byte) []byte) []byte {
+	dst := AppendHeader(nil, FlagRequest, CmdCapabilitiesExchange, AppBase, 5, 6)
+	if host != "" {
+		dst = AppendString(dst, AVPOriginHost, host)
+	}
+	if realm != "" {
+		dst = AppendString(dst, AVPOriginRealm, realm)
+	}
+	dst = body(dst)
+	FinishMessage(dst, 0)
+	return dst
+}
+
+func TestCapabilitiesOffered(t *testing.T) {
+	app := func(c Code, id uint32) func([]byte) []byte {
+		return func(dst []byte) []byte { return AppendUint32(dst, c, id) }
+	}
+	inGroup := func(body func([]byte) []byte) func([]byte) []byte {
+		return func(dst []byte) []byte {
+			dst, g := BeginGroup(dst, AVPVendorSpecificApplicationID)
+			dst = body(AppendUint32(dst, AVPVendorID, 0))
+			EndGroup(dst, g)
+			return dst
+		}
+	}
+	security := func(values ...uint32) func([]byte) []byte {
+		return func(dst []byte) []byte {
+			dst = AppendUint32(dst, AVPAuthApplicationID, AppCreditControl)
+			for _, v := range values {
+				dst = AppendUint32(dst, AVPInbandSecurityID, v)
+			}
+			return dst
+		}
+	}
+	credit := app(AVPAuthApplicationID, AppCreditControl)
+	for _, c := range []struct {
+		name     string
+		cer      []byte
+		result   Result
+		hasError bool // E bit
+		failed   Code
+	}{
+		{"bare", cer("a.example", "example", credit), ResultSuccess, false, 0},
+		{"in a group", cer("a.example", "example", inGroup(credit)), ResultSuccess, false, 0},
+		{"relay", cer("a.example", "example", app(AVPAuthApplicationID, AppRelay)), ResultSuccess, false, 0},
+		{"accounting relay", cer("a.example", "example", app(AVPAcctApplicationID, AppRelay)), ResultSuccess, false, 0},
+		{"second of two", cer("a.example", "example", func(dst []byte) []byte { return credit(app(AVPAuthApplicationID, 16777238)(dst)) }), ResultSuccess, false, 0},
+		{"another application", cer("a.example", "example", app(AVPAuthApplicationID, 16777238)), ResultNoCommonApplication, false, 0},
+		{"accounting 4 is another application", cer("a.example", "example", app(AVPAcctApplicationID, AppCreditControl)), ResultNoCommonApplication, false, 0},
+		{"no application", cer("a.example", "example", func(dst []byte) []byte { return dst }), ResultNoCommonApplication, false, 0},
+		{"no security or TLS", cer("a.example", "example", security(InbandSecurityTLS, InbandSecurityNone)), ResultSuccess, false, 0},
+		{"TLS only", cer("a.example", "example", security(InbandSecurityTLS)), ResultNoCommonSecurity, false, 0},
+		{"unknown peer", cer("b.example", "example", credit), ResultUnknownPeer, true, 0},
+		{"no host", cer("", "example", credit), ResultMissingAVP, false, AVPOriginHost},
+		{"no realm", cer("a.example", "", credit), ResultMissingAVP, false, AVPOriginRealm},
+		{"blank in host", cer("a example", "example", credit), ResultInvalidAVPValue, false, AVPOriginHost},
+		{"unknown mandatory AVP", cer("a.example", "example", func(dst []byte) []byte {
+			return append(credit(dst), avp(999, 0, FlagMandatory, 8)...)
+		}), ResultAVPUnsupported, false, MakeCode(999, 0)},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			options := testOptions()
+			options.AllowUnknownPeers = false
+			options.KnownPeers = []string{"other.example", "A.example"}
+			_, address := start(t, options, newRecorder())
+			peer := dial(t, address)
+			peer.send(c.cer)
+			a := peer.receive()
+			if resultOf(a) != c.result || a.IsError() != c.hasError {
+				t.Errorf("result %v, E %t; want %v, %t", resultOf(a), a.IsError(), c.result, c.hasError)
+			}
+			if i := a.Find(AVPFailedAVP); (i != Root) != (c.failed != 0) {
+				t.Errorf("Failed-AVP present: %t", i != Root)
+			} else if i != Root && !bytes.Equal(a.Data(i)[:4], AppendUint32(nil, c.failed, 0)[:4]) {
+				t.Errorf("Failed-AVP %x", a.Data(i))
+			}
+			if c.result != ResultSuccess {
+				peer.expectClosed()
+				return
+			}
+			peer.send(appendDWR(nil, 9, 0))
+			if a := peer.receive(); a.Command != CmdDeviceWatchdog {
+				t.Errorf("command %d after the CEA", a.Command)
+			}
+		})
+	}
+}
+
+func TestFirstMessageIsNotCER(t *testing.T) {
+	for name, b := range map[string][]byte{
+		"DWR":       appendDWR(nil, 1, 1),
+		"CCR":       appendCCRUpdate(nil),
+		"CEA":       readGolden(t, "cea"),
+		"HTTP":      []byte("GET / HTTP/1.1\r\nHost: example\r\n\r\n"),
+		"version 2": append([]byte{2}, appendCER(nil, 1)[1:]...),
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRecorder()
+			_, address := start(t, testOptions(), r)
+			c := dial(t, address)
+			c.send(b)
+			c.expectClosed()
+			if len(r.events) != 0 {
+				t.Errorf("events %q", r.events)
+			}
+		})
+	}
+}
+
+// request returns a request of any application and command, without AVPs other than Session-Id.
+func request(command, appID uint32, body func(dst []byte) []byte) []byte {
+	dst := AppendHeader(nil, FlagRequest|FlagProxiable, command, appID, 0, 0)
+	dst = body(AppendString(dst, AVPSessionID, "session;1"))
+	FinishMessage(dst, 0)
+	return dst
+}
+
+// TestRefusedRequests sends what the base protocol answers by itself and then, on the same connection, a CCR that is
+// served: the connection is kept.
+func TestRefusedRequests(t *testing.T) {
+	plain := func(dst []byte) []byte { return dst }
+	with := func(b ...byte) func([]byte) []byte { return func(dst []byte) []byte { return append(dst, b...) } }
+	withString := func(c Code, v string) func([]byte) []byte {
+		return func(dst []byte) []byte { return AppendString(dst, c, v) }
+	}
+	bits := request(CmdCreditControl, AppCreditControl, plain)
+	bits[4] |= FlagError
+	version := request(CmdCreditControl, AppCreditControl, plain)
+	version[0] = 2
+	for _, c := range []struct {
+		name   string
+		b      []byte
+		result Result
+		failed bool
+	}{
+		{"unknown application", request(CmdCreditControl, 16777238, plain), ResultApplicationUnsupported, false},
+		{"unknown command", request(999, AppCreditControl, plain), ResultCommandUnsupported, false},
+		{"unknown base command", request(CmdCreditControl, AppBase, plain), ResultCommandUnsupported, false},
+		{"unknown application comes before unknown AVP", request(271, 3, with(avp(999, 0, FlagMandatory, 8)...)), ResultApplicationUnsupported, false},
+		{"another realm", request(CmdCreditControl, AppCreditControl, withString(AVPDestinationRealm, "other.example")), ResultRealmNotServed, false},
+		{"another host", request(CmdCreditControl, AppCreditControl, withString(AVPDestinationHost, "ocs9.charging.example")), ResultUnableToDeliver, false},
+		{"E bit", bits, ResultInvalidHeaderBits, false},
+		{"version", version, ResultUnsupportedVersion, false},
+		{"unknown AVP", request(CmdCreditControl, AppCreditControl, with(avp(999, 0, FlagMandatory, 8)...)), ResultAVPUnsupported, true},
+		{"AVP bits", request(CmdCreditControl, AppCreditControl, with(avp(416, 0, 0, 12, 0, 0, 0, 1)...)), ResultInvalidAVPBits, true},
+		{"AVP length", request(CmdCreditControl, AppCreditControl, with(avp(416, 0, FlagMandatory, 9, 1)...)), ResultInvalidAVPLength, true},
+		{"AVP beyond the message", request(CmdCreditControl, AppCreditControl, with(avp(416, 0, FlagMandatory, 99, 1)...)), ResultInvalidAVPLength, true},
+		{"DWR with an unknown AVP", request(CmdDeviceWatchdog, AppBase, with(avp(999, 0, FlagMandatory, 8)...)), ResultAVPUnsupported, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := newRecorder()
+			_, address := start(t, testOptions(), r)
+			peer := connect(t, address)
+			peer.send(c.b)
+			a := peer.receive()
+			if got := resultOf(a); got != c.result || a.IsError() != c.result.IsProtocolError() || a.IsRequest() {
+				t.Errorf("result %v, flags %#x", got, a.Flags)
+			}
+			if a.Command != parseHeader(c.b).Command || a.AppID != parseHeader(c.b).AppID || a.HopByHop != 0 {
+				t.Errorf("header %+v", a.Header)
+			}
+			if c.result != ResultUnsupportedVersion && string(a.Data(0)) != "session;1" {
+				t.Errorf("AVPs %v: Session-Id does not come first", codes(a))
+			}
+			if (a.Find(AVPFailedAVP) != Root) != c.failed {
+				t.Errorf("AVPs %v: Failed-AVP expected %t", codes(a), c.failed)
+			}
+			peer.send(appendSmallCCR(nil, 42))
+			if a := peer.receive(); a.HopByHop != 42 || resultOf(a) != ResultSuccess {
+				t.Errorf("the next CCR got %v", resultOf(a))
+			}
+			if r.requests != 1 {
+				t.Errorf("%d requests reached the application", r.requests)
+			}
+		})
+	}
+}
+
+func parseHeader(b []byte) Header {
+	var m Message
+	m.Parse(b, Limits{})
+	return m.Header
+}
+
+func TestServedNames(t *testing.T) {
+	options := testOptions()
+	options.ServedHosts = []string{"ocs-vip.charging.example"}
+	options.ServedRealms = []string{"roaming.example"}
+	_, address := start(t, options, newRecorder())
+	c := connect(t, address)
+	for _, host := range []string{testHost, strings.ToUpper(testHost), "ocs-vip.charging.example"} {
+		for _, realm := range []string{testRealm, "Roaming.Example"} {
+			c.send(request(CmdCreditControl, AppCreditControl, func(dst []byte) []byte {
+				return AppendString(AppendString(dst, AVPDestinationHost, host), AVPDestinationRealm, realm)
+			}))
+			if a := c.receive(); resultOf(a) != ResultSuccess {
+				t.Errorf("%s in %s: %v", host, realm, resultOf(a))
+			}
+		}
+	}
+}
+
+// TestFramingLost sends what leaves no way to find the next message: an answer if there can be one, then the end.
+func TestFramingLost(t *testing.T) {
+	patched := func(length uint32, flags uint8) []byte {
+		b := appendSmallCCR(nil, 7)
+		b[1], b[2], b[3] = byte(length>>16), byte(length>>8), byte(length)
+		b[4] = flags
+		return b
+	}
+	for _, c := range []struct {
+		name     string
+		b        []byte
+		answered bool
+	}{
+		{"over the limit", patched(65540, FlagRequest), true},
+		{"16 MiB", patched(maxLength-3, FlagRequest), true},
+		{"length 0", patched(0, FlagRequest), true},
+		{"length 16", patched(16, FlagRequest), true},
+		{"odd length", patched(101, FlagRequest), true},
+		{"answer over the limit", patched(65540, 0), false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := newRecorder()
+			_, address := start(t, testOptions(), r)
+			peer := connect(t, address)
+			peer.send(c.b)
+			if c.answered {
+				if a := peer.receive(); resultOf(a) != ResultInvalidMessageLength || a.IsError() || a.HopByHop != 7 {
+					t.Errorf("result %v, header %+v", resultOf(a), a.Header)
+				}
+			}
+			peer.expectClosed()
+			_ = peer.conn.Close()
+			r.awaitEvent(t, "down "+gatewayHost+": message framing lost")
+		})
+	}
+}
+
+// TestMalformedBudget sends malformed messages without end: each is answered, until the connection is closed.
+func TestMalformedBudget(t *testing.T) {
+	r := newRecorder()
+	options := testOptions()
+	options.MalformedBurst = 5
+	_, address := start(t, options, r)
+	peer := connect(t, address)
+	bad := request(CmdCreditControl, AppCreditControl, func(dst []byte) []byte {
+		return append(dst, avp(416, 0, FlagMandatory, 99, 1)...)
+	})
+	peer.send(bytes.Repeat(bad, 6))
+	for range 5 {
+		if a := peer.receive(); resultOf(a) != ResultInvalidAVPLength {
+			t.Errorf("result %v", resultOf(a))
+		}
+	}
+	peer.expectClosed()
+	r.awaitEvent(t, "down "+gatewayHost+": too many malformed messages")
+	// A well-formed message that must be refused for its content does not count.
+	peer = connect(t, address)
+	unknown := request(CmdCreditControl, AppCreditControl, func(dst []byte) []byte { return append(dst, avp(999, 0, FlagMandatory, 8)...) })
+	peer.send(bytes.Repeat(unknown, 20))
+	for range 20 {
+		if a := peer.receive(); resultOf(a) != ResultAVPUnsupported {
+			t.Errorf("result %v", resultOf(a))
+		}
+	}
+}
+
+// TestSegments sends the same messages cut in every way that TCP may cut them.
+func TestSegments(t *testing.T) {
+	const messages = 120
+	var all []byte
+	for i := range messages {
+		all = appendSmallCCR(all, uint32(i+1))
+	}
+	for _, size := range []int{1, 7, 19, 20, 21, 1000, 65535, len(all)} {
+		t.Run(fmt.Sprint(size), func(t *testing.T) {
+			r := newRecorder()
+			_, address := start(t, testOptions(), r)
+			c := connect(t, address)
+			go func() {
+				for chunk := range slices.Chunk(all, size) {
+					if _, err := c.conn.Write(chunk); err != nil {
+						t.Error(err)
+						return
+					}
+				}
+			}()
+			for i := range messages {
+				if a := c.receive(); a.HopByHop != uint32(i+1) || resultOf(a) != ResultSuccess {
+					t.Fatalf("answer %d: hop-by-hop %d, result %v", i, a.HopByHop, resultOf(a))
+				}
+			}
+			r.await(t, "all requests", func() bool { return r.requests == messages })
+			_ = c.conn.Close()
+			r.awaitEvent(t, "down "+gatewayHost+": the peer closed the connection")
+			if size == len(all) && r.batches > messages/4 {
+				t.Errorf("%d messages in one segment were served in %d batches", messages, r.batches)
+			}
+		})
+	}
+}
+
+// TestLargestMessage sends a message that fills the read buffer exactly, between two others.
+func TestLargestMessage(t *testing.T) {
+	_, address := start(t, testOptions(), newRecorder())
+	c := connect(t, address)
+	large := request(CmdCreditControl, AppCreditControl, func(dst []byte) []byte {
+		return AppendBytes(dst, AVPClass, make([]byte, DefaultMessageBytes-len(dst)-avpHeader))
+	})
+	if len(large) != DefaultMessageBytes {
+		t.Fatalf("%d octets", len(large))
+	}
+	all := slices.Concat(appendSmallCCR(nil, 1), large, appendSmallCCR(nil, 3))
+	go func() {
+		if _, err := c.conn.Write(all); err != nil {
+			t.Error(err)
+		}
+	}()
+	for _, want := range []uint32{1, 0, 3} {
+		if a := c.receive(); a.HopByHop != want || resultOf(a) != ResultSuccess {
+			t.Errorf("hop-by-hop %d, result %v", a.HopByHop, resultOf(a))
+		}
+	}
+}
+
+// TestAnswersOutOfOrder answers held requests later, from another goroutine.
+func TestAnswersOutOfOrder(t *testing.T) {
+	r := newRecorder()
+	r.hold = true
+	s, address := start(t, testOptions(), r)
+	c := connect(t, address)
+	for i := range 10 {
+		c.send(appendSmallCCR(nil, uint32(i+1)))
+	}
+	r.await(t, "10 requests", func() bool { return r.requests == 10 })
+	if n := s.Peers()[0].InFlight; n != 10 {
+		t.Errorf("%d in flight", n)
+	}
+	slices.Reverse(r.held)
+	r.answerHeld()
+	for i := range 10 {
+		if a := c.receive(); a.HopByHop != uint32(10-i) {
+			t.Errorf("hop-by-hop %d", a.HopByHop)
+		}
+	}
+	if p := s.Peers()[0]; p.InFlight != 0 || p.Answers != 10 {
+		t.Errorf("%+v", p)
+	}
+}
+
+func TestInFlightLimit(t *testing.T) {
+	r := newRecorder()
+	r.hold = true
+	options := testOptions()
+	options.InFlight = 3
+	_, address := start(t, options, r)
+	c := connect(t, address)
+	for i := range 5 {
+		c.send(appendSmallCCR(nil, uint32(i+1)))
+	}
+	for _, want := range []uint32{4, 5} {
+		if a := c.receive(); a.HopByHop != want || resultOf(a) != ResultTooBusy || !a.IsError() {
+			t.Errorf("hop-by-hop %d, result %v", a.HopByHop, resultOf(a))
+		}
+	}
+	r.answerHeld()
+	for range 3 {
+		if a := c.receive(); resultOf(a) != ResultSuccess {
+			t.Errorf("result %v", resultOf(a))
+		}
+	}
+	if r.requests != 3 {
+		t.Errorf("%d requests served", r.requests)
+	}
+}
+
+func TestConnectionLimits(t *testing.T) {
+	options := testOptions()
+	options.ConnectionsPerAddress = 2
+	r := newRecorder()
+	s, address := start(t, options, r)
+	first, _ := connect(t, address), connect(t, address)
+	dial(t, address).expectClosed()
+	if n := s.Counters(); n.OverLimit != 1 || n.Accepted != 2 {
+		t.Errorf("%+v", n)
+	}
+	if n := len(s.Peers()); n != 2 {
+		t.Errorf("%d connections of one peer are up", n)
+	}
+	_ = first.conn.Close()
+	r.awaitEvent(t, "down "+gatewayHost+": the peer closed the connection")
+	connect(t, address)
+}
+
+// TestOriginStateID follows a peer through its restarts.
+func TestOriginStateID(t *testing.T) {
+	r := newRecorder()
+	s, address := start(t, testOptions(), r)
+	first := dial(t, address)
+	first.handshake(100)
+	ccr := func(host string, stateID uint32) []byte {
+		return request(CmdCreditControl, AppCreditControl, func(dst []byte) []byte {
+			dst = AppendString(dst, AVPOriginHost, host)
+			return AppendUint32(dst, AVPOriginStateID, stateID)
+		})
+	}
+	exchange := func(c *client, b []byte) {
+		t.Helper()
+		c.send(b)
+		if a := c.receive(); resultOf(a) != ResultSuccess {
+			t.Fatalf("result %v", resultOf(a))
+		}
+	}
+	exchange(first, ccr(gatewayHost, 100))
+	exchange(first, ccr(gatewayHost, 99))       // late, no restart
+	exchange(first, ccr("behind.a.relay", 500)) // another node's
+	exchange(first, appendDWR(nil, 1, 101))     // restart
+	exchange(first, ccr(gatewayHost, 102))      // restart
+	exchange(first, ccr(gatewayHost, 102))      // no other
+	second := dial(t, address)
+	second.handshake(200)                  // restart, seen in a CER
+	exchange(first, ccr(gatewayHost, 102)) // the old connection is still draining
+	r.await(t, "the second connection", func() bool { return len(r.events) >= 5 })
+	want := []string{
+		"up " + gatewayHost,
+		"restarted " + gatewayHost + " 100 101",
+		"restarted " + gatewayHost + " 101 102",
+		"restarted " + gatewayHost + " 102 200",
+		"up " + gatewayHost,
+	}
+	if !slices.Equal(r.events, want) {
+		t.Errorf("events %q, want %q", r.events, want)
+	}
+	if p := s.Peers(); len(p) != 2 || p[1].OriginStateID != 200 {
+		t.Errorf("%+v", p)
+	}
+}
+
+// TestSecondCER answers a CER on an open connection: again, if it is the same peer's, and with the end, if not.
+func TestSecondCER(t *testing.T) {
+	_, address := start(t, testOptions(), newRecorder())
+	c := connect(t, address)
+	c.handshake(1000)
+	c.send(appendSmallCCR(nil, 3))
+	if a := c.receive(); resultOf(a) != ResultSuccess {
+		t.Errorf("result %v", resultOf(a))
+	}
+	c.send(cer("other.example", "example", func(dst []byte) []byte { return AppendUint32(dst, AVPAuthApplicationID, AppCreditControl) }))
+	if a := c.receive(); resultOf(a) != ResultUnableToComply {
+		t.Errorf("result %v", resultOf(a))
+	}
+	c.expectClosed()
+}
+
+// TestRequestToPeer sends a RAR of ours and takes its answer.
+func TestRequestToPeer(t *testing.T) {
+	r := newRecorder()
+	s, address := start(t, testOptions(), r)
+	c := connect(t, address)
+	r.awaitEvent(t, "up "+gatewayHost)
+	conn := s.Lookup(gatewayHost)
+	hopByHop, endToEnd := conn.NextHopByHop(), s.NextEndToEnd()
+	conn.Append(func(dst []byte) []byte {
+		start := len(dst)
+		dst = AppendHeader(dst, FlagRequest|FlagProxiable, CmdReAuth, AppCreditControl, hopByHop, endToEnd)
+		dst = AppendString(dst, AVPSessionID, gatewaySession)
+		dst = AppendUint32(dst, AVPReAuthRequestType, 0)
+		FinishMessage(dst, start)
+		return dst
+	})
+	conn.Flush()
+	rar := c.receive()
+	if rar.Command != CmdReAuth || !rar.IsRequest() || rar.HopByHop != hopByHop || rar.EndToEnd != endToEnd {
+		t.Errorf("RAR %+v", rar.Header)
+	}
+	raa := AppendAnswerHeader(nil, &rar.Header)
+	raa = AppendSessionID(raa, rar)
+	raa = AppendResult(raa, ResultLimitedSuccess)
+	raa = append(raa, avp(999, 0, FlagMandatory, 8)...) // what we do not know must not lose us the result
+	FinishMessage(raa, 0)
+	c.send(raa)
+	r.await(t, "the RAA", func() bool { return slices.Equal(r.answers, []Result{ResultLimitedSuccess}) })
+}
+
+func TestDisconnectByPeer(t *testing.T) {
+	r := newRecorder()
+	r.hold = true
+	_, address := start(t, testOptions(), r)
+	c := connect(t, address)
+	c.send(slices.Concat(appendSmallCCR(nil, 1), appendSmallCCR(nil, 2), appendDPR(nil, 3), appendSmallCCR(nil, 4)))
+	if a := c.receive(); a.HopByHop != 4 || resultOf(a) != ResultTooBusy {
+		t.Errorf("after the DPR: hop-by-hop %d, result %v", a.HopByHop, resultOf(a))
+	}
+	r.answerHeld()
+	for _, want := range []uint32{1, 2, 3} {
+		if a := c.receive(); a.HopByHop != want || resultOf(a) != ResultSuccess {
+			t.Errorf("hop-by-hop %d, result %v", a.HopByHop, resultOf(a))
+		}
+	}
+	_ = c.conn.Close()
+	r.awaitEvent(t, "down "+gatewayHost+": disconnected by DPR")
+}
+
+func TestShutdown(t *testing.T) {
+	r := newRecorder()
+	r.hold = true
+	s, address := start(t, testOptions(), r)
+	c, silent := connect(t, address), dial(t, address)
+	c.send(appendSmallCCR(nil, 1))
+	r.await(t, "the request", func() bool { return r.requests == 1 })
+	done := make(chan error, 1)
+	go func() { done <- s.Shutdown(t.Context()) }()
+	silent.expectClosed()
+	if nc, err := net.DialTimeout("tcp", address, time.Second); err == nil {
+		newClient(t, nc).expectClosed()
+	}
+	r.answerHeld()
+	if a := c.receive(); a.HopByHop != 1 || resultOf(a) != ResultSuccess {
+		t.Errorf("the request in flight got %v", resultOf(a))
+	}
+	dpr := c.receive()
+	if cause, ok := dpr.Uint32(dpr.Find(AVPDisconnectCause)); dpr.Command != CmdDisconnectPeer || !ok || cause != DisconnectRebooting {
+		t.Errorf("command %d, Disconnect-Cause %d", dpr.Command, cause)
+	}
+	dpa := AppendResult(AppendAnswerHeader(nil, &dpr.Header), ResultSuccess)
+	FinishMessage(dpa, 0)
+	c.send(dpa)
+	c.expectClosed()
+	_ = c.conn.Close()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	r.awaitEvent(t, "down "+gatewayHost+": disconnected by DPR")
+}
+
+// TestSlowPeer has a peer that sends and never reads.
+func TestSlowPeer(t *testing.T) {
+	r := newRecorder()
+	options := testOptions()
+	options.OutputBytes = 1 << 20
+	_, address := start(t, options, r)
+	c := connect(t, address)
+	var flood []byte
+	for i := range 200 {
+		flood = appendSmallCCR(flood, uint32(i))
+	}
+	go func() {
+		for {
+			if _, err := c.conn.Write(flood); err != nil {
+				return
+			}
+		}
+	}()
+	r.awaitEvent(t, "down "+gatewayHost+": the peer does not read its answers")
+}
+
+func TestOptionsValidate(t *testing.T) {
+	for name, change := range map[string]func(*Options){
+		"no host":            func(o *Options) { o.Identity.Host = "" },
+		"blank in realm":     func(o *Options) { o.Identity.Realm = "a b" },
+		"long host":          func(o *Options) { o.Identity.Host = strings.Repeat("a", 256) },
+		"no peer can come":   func(o *Options) { o.AllowUnknownPeers = false },
+		"no application":     func(o *Options) { o.Applications = []Application{} },
+		"short watchdog":     func(o *Options) { o.WatchdogInterval = time.Second },
+		"negative timeout":   func(o *Options) { o.WriteTimeout = -1 },
+		"negative limit":     func(o *Options) { o.InFlight = -1 },
+		"small output":       func(o *Options) { o.OutputBytes = 1000 },
+		"message over input": func(o *Options) { o.Limits.MessageBytes = 1 << 20 },
+	} {
+		options := testOptions()
+		change(&options)
+		if _, err := NewServer(options, newRecorder()); err == nil {
+			t.Errorf("%s: accepted", name)
+		}
+	}
+	if _, err := NewServer(testOptions(), nil); err == nil {
+		t.Error("no handler: accepted")
+	}
+}
