@@ -58,7 +58,9 @@ func (a *tariff) source() string {
 }
 
 // fataler is the part of testing.TB that rapid has too.
-type fataler interface{ Fatalf(format string, args ...any) }
+type fataler interface {
+	Fatalf(format string, args ...any)
+}
 
 func (a *tariff) compile(t fataler) *Price {
 	source := fmt.Sprintf(`{catalog: t, currency: EUR, time_zone: UTC, services: [{name: s, context: 1, unit: octets}],
