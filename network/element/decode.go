@@ -147,7 +147,8 @@ func (d *decoder) avps(depth, offset, end int) {
 	for offset < end {
 		length, header, reason := avpExtent(d.data[offset:end])
 		if reason != "" {
-			d.fail(depth, offset, "%s; %d bytes not decoded: %s", reason, end-offset, shortHex(d.data[offset:end]))
+			d.fail(depth, offset, "%s", reason)
+			d.printf(depth, "   %d bytes not decoded: %s", end-offset, shortHex(d.data[offset:end]))
 			return
 		}
 		d.avp(depth, offset, length, header)

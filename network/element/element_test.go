@@ -43,6 +43,8 @@ func TestLoopback(t *testing.T) {
 				t.Fatal(err)
 			}
 			server.checkUsage(lines)
+			server.mu.Lock()
+			defer server.mu.Unlock()
 			if len(server.open) != 0 || report.SessionsOpen != 0 || report.SessionsHanging != 0 {
 				t.Errorf("sessions open: server %d, element %d, hanging %d", len(server.open), report.SessionsOpen, report.SessionsHanging)
 			}

@@ -78,12 +78,16 @@ func identitiesOf(s *session) []*diam.AVP {
 func (openGateway) identities(s *session) []*diam.AVP { return identitiesOf(s) }
 
 func (fullGateway) identities(s *session) []*diam.AVP {
-	equipment := optional(avp.UserEquipmentInfo, group( // IMEISV; 35 is the reporting body of the first digits
+	return append([]*diam.AVP{base(avp.UserName, text(s.sub.imsi+"@nai.epc.mnc001.mcc001.3gppnetwork.org"))},
+		append(identitiesOf(s), userEquipment(s))...)
+}
+
+// userEquipment is an IMEISV; 35 is the reporting body of the first digits.
+func userEquipment(s *session) *diam.AVP {
+	return optional(avp.UserEquipmentInfo, group(
 		optional(avp.UserEquipmentInfoType, enum(0)),
 		optional(avp.UserEquipmentInfoValue, datatype.OctetString(fmt.Sprintf("35%012d01", s.seq%1_000_000_000_000))),
 	))
-	return append([]*diam.AVP{base(avp.UserName, text(s.sub.imsi+"@nai.epc.mnc001.mcc001.3gppnetwork.org"))},
-		append(identitiesOf(s), equipment)...)
 }
 
 func (openGateway) command(_ *session, t requestType, _ time.Time) []*diam.AVP {
@@ -182,15 +186,19 @@ func (u *usage) usedUnits(withReason bool) []*diam.AVP {
 	}
 }
 
-func (openGateway) information(s *session, _ requestType) *diam.AVP { return packetInformation(s) }
+// information of Open5GS carries the user equipment, which a full PGW has at command level.
+func (openGateway) information(s *session, _ requestType) *diam.AVP {
+	return packetInformation(s, userEquipment(s))
+}
+
 func (fullGateway) information(s *session, _ requestType) *diam.AVP { return packetInformation(s) }
 
 // packetInformation is the PS-Information of an EPS bearer on E-UTRAN.
-func packetInformation(s *session) *diam.AVP {
+func packetInformation(s *session, more ...*diam.AVP) *diam.AVP {
 	var charging [4]byte
 	binary.BigEndian.PutUint32(charging[:], s.facts.chargingID)
 	a := s.facts.ueAddress
-	return tgpp(avp.ServiceInformation, group(tgpp(avp.PSInformation, group(
+	parts := []*diam.AVP{
 		tgppOptional(avp.TGPPChargingID, octets(charging[:]...)),
 		tgppOptional(avp.TGPPPDPType, enum(0)),
 		tgpp(avp.PDPAddress, address(a[0], a[1], a[2], a[3])),
@@ -206,7 +214,8 @@ func packetInformation(s *session) *diam.AVP {
 		tgppOptional(avp.TGPPMSTimeZone, octets(0x40, 0x00)), // UTC+1 in quarters of an hour, semi-octets swapped
 		tgppOptional(avp.TGPPUserLocationInfo, userLocation(s.facts.cell)),
 		tgppOptional(avp.TGPPRATType, octets(6)), // E-UTRAN
-	))))
+	}
+	return tgpp(avp.ServiceInformation, group(tgpp(avp.PSInformation, group(append(parts, more...)...))))
 }
 
 // userLocation is 3GPP-User-Location-Info with TAI and ECGI, TS 29.061 s. 16.4.7.2 and TS 29.274 s. 8.21.

@@ -15,7 +15,6 @@ import (
 
 	"github.com/fiorix/go-diameter/v4/diam"
 	"github.com/fiorix/go-diameter/v4/diam/avp"
-	"github.com/fiorix/go-diameter/v4/diam/datatype"
 )
 
 // ocs is a small Diameter credit-control server on go-diameter: it grants fixed quotas, keeps the answers it gave and returns
@@ -147,20 +146,20 @@ func (o *ocs) serve(c diam.Conn, m *diam.Message) {
 		o.others = append(o.others, m)
 		o.mu.Unlock()
 	case m.Header.CommandCode == diam.CapabilitiesExchange:
-		o.answerBase(c, m, avp.Mbit)
+		o.answerBase(c, m)
 	case m.Header.CommandCode == diam.DeviceWatchdog:
-		o.answerBase(c, m, 0)
+		o.answerBase(c, m)
 	case m.Header.CommandCode == diam.DisconnectPeer:
 		o.mu.Lock()
 		o.others = append(o.others, m)
 		o.mu.Unlock()
-		o.answerBase(c, m, 0)
+		o.answerBase(c, m)
 	case m.Header.CommandCode == diam.CreditControl:
 		o.charge(c, m)
 	}
 }
 
-func (o *ocs) answerBase(c diam.Conn, m *diam.Message, _ uint8) {
+func (o *ocs) answerBase(c diam.Conn, m *diam.Message) {
 	a := m.Answer(diam.Success)
 	a.AddAVP(base(avp.OriginHost, identity("ocs.example")))
 	a.AddAVP(base(avp.OriginRealm, identity("example")))
@@ -430,7 +429,7 @@ func (o *ocs) count(kind requestType) int {
 	return n
 }
 
-// quietOptions are options for a test against o in memory.
+// options are those of a test against o in memory.
 func (o *ocs) options(kind Kind) Options {
 	return Options{
 		Kind: kind, Dial: o.pipe, Seed: 1, Rate: 1000, Sessions: 20, Subscribers: 50,
@@ -489,5 +488,3 @@ func (o *ocs) checkUsage(lines []UsageLine) {
 }
 
 func (c *ccr) String() string { return fmt.Sprintf("%v type %d", c.ccrKey, c.kind) }
-
-var _ datatype.Type = group()

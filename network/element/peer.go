@@ -65,9 +65,9 @@ func (e *Element) receive(frame []byte, at time.Time) {
 		e.answer(h, resultSuccess, "", nil)
 		e.leavingAt = at
 	case h.command == diam.ReAuth && h.app == creditControl:
-		e.receiveReauth(h, frame, at)
+		e.receiveReauth(h, frame)
 	case h.command == diam.AbortSession && h.app == creditControl:
-		e.receiveAbort(h, frame, at)
+		e.receiveAbort(h, frame)
 	default:
 		e.answer(h, diam.CommandUnsupported, "", nil)
 	}
@@ -101,7 +101,7 @@ func (e *Element) parseSessionRequest(frame []byte) (sessionRequest, error) {
 }
 
 // receiveReauth answers an RAR with 2002, which promises a CCR-U (RFC 8506 s. 5.5), and puts the session in front.
-func (e *Element) receiveReauth(h header, frame []byte, _ time.Time) {
+func (e *Element) receiveReauth(h header, frame []byte) {
 	e.report.ReauthRequests++
 	r, err := e.parseSessionRequest(frame)
 	if err != nil {
@@ -122,7 +122,7 @@ func (e *Element) receiveReauth(h header, frame []byte, _ time.Time) {
 }
 
 // receiveAbort answers an ASR with 2001 and terminates the session (RFC 6733 s. 8.5).
-func (e *Element) receiveAbort(h header, frame []byte, _ time.Time) {
+func (e *Element) receiveAbort(h header, frame []byte) {
 	e.report.AbortRequests++
 	r, err := e.parseSessionRequest(frame)
 	if err != nil {
