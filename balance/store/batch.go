@@ -16,6 +16,9 @@ const retainedBatchBytes = 64 << 20
 type Batch struct {
 	b *pebble.Batch
 	n int
+	// lost is set while the batch is being written and stays set if that
+	// fails: Pebble may hold on to it, so it must not return to Pebble's pool.
+	lost bool
 }
 
 // NewBatch returns an empty batch. Close it when it is no longer needed.
@@ -66,8 +69,13 @@ func (b *Batch) Reset() {
 	b.n = 0
 }
 
-// Close gives the buffer back.
-func (b *Batch) Close() error { return b.b.Close() }
+// Close gives the buffer back. The batch must not be used afterwards.
+func (b *Batch) Close() error {
+	if b.lost {
+		return nil
+	}
+	return b.b.Close()
+}
 
 // checkKey panics on a key that would collide with the store's own records: a
 // bug of the caller's, never the outcome of data.

@@ -47,6 +47,11 @@ func (s *Store) pebbleOptions() *pebble.Options {
 		BackgroundError: func(err error) {
 			s.fail(fmt.Errorf("store: background work in %s failed: %w", s.opts.Dir, err))
 		},
+		// The reader gets the error too and knows what it was looking for. The
+		// default would stop here, in the reader.
+		DataCorruption: func(info pebble.DataCorruptionInfo) {
+			s.opts.Logger.Error("state file is corrupt", "path", info.Path, "error", info.Details)
+		},
 		DiskSlow: func(info pebble.DiskSlowInfo) {
 			s.opts.Logger.Warn("state store disk is slow", "path", info.Path, "operation", info.OpType.String(),
 				"duration", info.Duration)

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/record"
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"gyro/internal/datadir/failstop"
@@ -90,22 +91,27 @@ func Open(o Options) (*Store, error) {
 	}
 	s := &Store{opts: o, stopped: make(chan struct{})}
 	s.fs = failstop.New(o.FS, func(err error) { s.fail(fmt.Errorf("store: %w", err)) })
-	if !o.ReadOnly {
-		if err := failstop.MkdirSynced(s.fs, o.Dir); err != nil {
-			return nil, fmt.Errorf("store: create %s: %w", o.Dir, err)
+	err := s.run(func() (err error) {
+		if !o.ReadOnly {
+			if err := failstop.MkdirSynced(s.fs, o.Dir); err != nil {
+				return err
+			}
 		}
-	}
-	db, err := pebble.Open(o.Dir, s.pebbleOptions())
-	if err != nil {
+		s.db, err = pebble.Open(o.Dir, s.pebbleOptions())
+		return err
+	})
+	switch {
+	case err == nil:
+	case pebble.IsCorruptionError(err), errors.Is(err, record.ErrUnexpectedEOF):
+		return nil, fmt.Errorf("%w: open %s: %w; "+restoreAdvice, ErrCorrupt, o.Dir, err)
+	default:
 		return nil, fmt.Errorf("store: open %s: %w", o.Dir, err)
 	}
-	s.db = db
-	s.fs.Arm()
 	if err := s.prepare(); err != nil {
 		if s.failed.Load() {
 			return nil, err
 		}
-		return nil, errors.Join(err, db.Close())
+		return nil, errors.Join(err, s.db.Close())
 	}
 	return s, nil
 }
@@ -150,17 +156,33 @@ func (s *Store) Commit(b *Batch, meta Meta) error {
 // way in which Pebble reports a failed sync to the writer: a plain synced
 // commit calls Logger.Fatalf and, should that return, reports success.
 func (s *Store) commit(b *Batch) error {
-	return s.guard(func() error {
+	if s.failed.Load() {
+		return s.stopCause()
+	}
+	b.lost = true
+	err := s.guard(func() error {
 		if err := s.db.ApplyNoSyncWait(b.b, pebble.Sync); err != nil {
 			return err
 		}
 		return b.b.SyncWait()
 	})
+	b.lost = err != nil
+	return err
 }
 
-// guard runs a write on a goroutine of its own, because one that fails does not
-// return. An error, and a panic of Pebble's, stop the store.
+// guard runs a write. An error, and a panic of Pebble's, stop the store.
 func (s *Store) guard(write func() error) error {
+	err := s.run(write)
+	if err == nil || s.failed.Load() {
+		return err
+	}
+	s.fail(fmt.Errorf("store: write to %s failed: %w", s.opts.Dir, err))
+	return s.stopCause()
+}
+
+// run runs f on a goroutine of its own, because a write that fails does not
+// return.
+func (s *Store) run(f func() error) error {
 	done := make(chan error, 1)
 	go func() {
 		defer func() {
@@ -168,18 +190,20 @@ func (s *Store) guard(write func() error) error {
 				done <- fmt.Errorf("pebble: %v", r)
 			}
 		}()
-		done <- write()
+		done <- f()
 	}()
 	select {
 	case err := <-done:
-		if err != nil {
-			s.fail(fmt.Errorf("store: write to %s failed: %w", s.opts.Dir, err))
-			return s.cause
-		}
-		return nil
+		return err
 	case <-s.stopped:
 		return s.cause
 	}
+}
+
+// stopCause returns why the store has stopped, once that is known.
+func (s *Store) stopCause() error {
+	<-s.stopped
+	return s.cause
 }
 
 func (s *Store) fail(err error) {
@@ -267,9 +291,9 @@ func (s *Store) DiskBytes() uint64 { return s.db.Metrics().DiskSpaceUsage() }
 // the process: Pebble's own closing would touch them.
 func (s *Store) Close() error {
 	if s.failed.Load() {
-		return s.cause
+		return s.stopCause()
 	}
-	return s.db.Close()
+	return s.guard(s.db.Close)
 }
 
 func (s *Store) readError(key []byte, err error) error {

@@ -34,6 +34,8 @@ type Journal struct {
 	stopped  chan struct{} // closed when no proposal is acknowledged any more
 	stopErr  error         // why; written before stopped is closed
 	failed   atomic.Bool   // stopped by a failure: nothing may be applied or written
+	broken   chan struct{} // closed with failed
+	failure  error         // the cause; written before broken is closed
 
 	policyDone  chan struct{}
 	closeOnce   sync.Once
@@ -128,7 +130,10 @@ func (j *Journal) Checkpoint() error {
 	if j.fsm.appliedSinceCapture() == 0 {
 		return nil
 	}
-	err := j.raft.Load().Snapshot().Error()
+	var err error
+	if !j.unlessBroken(func() { err = j.raft.Load().Snapshot().Error() }) {
+		return j.Err()
+	}
 	switch {
 	case err == nil, errors.Is(err, raft.ErrNothingNewToSnapshot):
 		return nil
@@ -141,28 +146,49 @@ func (j *Journal) Checkpoint() error {
 	}
 }
 
+// unlessBroken runs f and reports whether it returned. A write that fails does
+// not return, and neither may what waits for it.
+func (j *Journal) unlessBroken(f func()) bool {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		f()
+	}()
+	select {
+	case <-done:
+		return true
+	case <-j.broken:
+		return false
+	}
+}
+
 // Close stops the journal without a checkpoint; call Checkpoint first for a
 // quick next start. Proposals not yet applied get ErrClosed. After a failure
 // Close touches no file and returns the cause.
 func (j *Journal) Close() error {
 	j.closeOnce.Do(func() {
 		j.stop(ErrClosed)
-		if j.failed.Load() {
-			// Goroutines may hang in Pebble with its locks held, and its files
-			// must not be touched: leave both to the end of the process.
-			j.raft.Load().Shutdown()
-			j.closeErr = j.stopErr
-			return
-		}
-		<-j.policyDone
-		err := j.raft.Load().Shutdown().Error()
-		if j.failed.Load() {
-			j.closeErr = errors.Join(err, j.Err())
-			return
-		}
-		j.closeErr = errors.Join(err, j.mark.close(), j.log.close())
+		j.closeErr = j.shutdown()
 	})
 	return j.closeErr
+}
+
+// shutdown ends all goroutines and closes the files, unless the journal has
+// failed or fails meanwhile: goroutines then hang in the file system with
+// Pebble's locks held, and are left to the end of the process with the files.
+func (j *Journal) shutdown() error {
+	var err error
+	closed := !j.failed.Load() && j.unlessBroken(func() {
+		<-j.policyDone
+		if r := j.raft.Load(); r != nil {
+			err = r.Shutdown().Error()
+		}
+		err = errors.Join(err, j.mark.close(), j.log.close())
+	})
+	if !closed {
+		return fmt.Errorf("%w: %w", ErrStopped, j.failure)
+	}
+	return err
 }
 
 // stop ends acknowledgement with the given reason; the first reason stays.
@@ -180,6 +206,8 @@ func (j *Journal) fail(err error) {
 		return
 	}
 	j.fs.Stop()
+	j.failure = err
+	close(j.broken)
 	j.stop(fmt.Errorf("%w: %w", ErrStopped, err))
 	j.opts.Logger.Error("the journal stops", "error", err)
 	j.opts.Fatal(err)
@@ -193,7 +221,7 @@ func (j *Journal) fail(err error) {
 // Stats is a snapshot of the journal's counters.
 type Stats struct {
 	FirstIndex      uint64 // first entry in the log, 0 if it is empty
-	LastIndex       uint64 // last durable entry
+	LastIndex       uint64 // last durable entry, in the log or cut
 	AppliedIndex    uint64 // last index applied, or covered by the checkpoint at the start
 	CheckpointIndex uint64 // last index covered by a durable checkpoint
 	MarkIndex       uint64 // last index covered by the high-water mark
@@ -219,7 +247,8 @@ func (j *Journal) Stats() Stats {
 		Checkpoints:     j.checkpoints.Load(),
 		SyncRunning:     j.log.syncRunning(),
 	}
-	s.FirstIndex, s.LastIndex = j.log.bounds()
+	s.FirstIndex, _ = j.log.bounds()
+	s.LastIndex = j.log.end()
 	if !j.failed.Load() && j.Err() == nil {
 		s.DiskBytes = j.log.diskBytes()
 	}

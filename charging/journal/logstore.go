@@ -125,7 +125,7 @@ func (s *logStore) GetLog(index uint64, l *raft.Log) error {
 		err = corruptf("entry %d is missing from %s, which holds %d to %d", index, s.dir, first, last)
 	}
 	if err != nil {
-		err = fmt.Errorf("journal: read entry %d of %s: %w", index, s.dir, err)
+		err = s.readError(fmt.Sprintf("entry %d", index), err)
 		s.fail(err)
 		return err
 	}
@@ -318,7 +318,7 @@ func (s *logStore) cutAt(index uint64) (cut, error) {
 	}
 	value, closer, err := s.db.Get(entryKey(index))
 	if err != nil {
-		return cut{}, fmt.Errorf("journal: read entry %d of %s: %w", index, s.dir, err)
+		return cut{}, s.readError(fmt.Sprintf("entry %d", index), err)
 	}
 	defer func() { _ = closer.Close() }()
 	e, err := decodeEntry(index, value)
@@ -326,6 +326,18 @@ func (s *logStore) cutAt(index uint64) (cut, error) {
 		return cut{}, err
 	}
 	return cut{index: index, term: e.term, chain: e.chain}, nil
+}
+
+// readError describes a failed read of the database.
+func (s *logStore) readError(what string, err error) error {
+	switch {
+	case errors.Is(err, ErrCorrupt):
+		return fmt.Errorf("%s: %w", s.dir, err)
+	case pebble.IsCorruptionError(err):
+		return corruptf("read %s of %s: %w", what, s.dir, err)
+	default:
+		return fmt.Errorf("journal: read %s of %s: %w", what, s.dir, err)
+	}
 }
 
 func (c cut) encode() []byte {

@@ -52,19 +52,17 @@ func Open(o Options) (*Journal, error) {
 	if err != nil {
 		return nil, err
 	}
-	j := &Journal{opts: o, stopped: make(chan struct{}), policyDone: make(chan struct{}), turn: make(chan struct{}, 1)}
+	j := &Journal{
+		opts: o, turn: make(chan struct{}, 1), policyDone: make(chan struct{}),
+		stopped: make(chan struct{}), broken: make(chan struct{}),
+	}
 	if err := j.openFiles(start); err != nil {
 		return nil, err
 	}
 	if err := j.startRaft(start); err != nil {
 		j.stop(err)
-		if r := j.raft.Load(); r != nil && !j.failed.Load() {
-			err = errors.Join(err, r.Shutdown().Error())
-		}
-		if !j.failed.Load() {
-			err = errors.Join(err, j.mark.close(), j.log.close())
-		}
-		return nil, err
+		close(j.policyDone)
+		return nil, errors.Join(err, j.shutdown())
 	}
 	go j.runPolicy()
 	return j, nil
@@ -75,11 +73,16 @@ func Open(o Options) (*Journal, error) {
 func (j *Journal) openFiles(start *startMeta) (err error) {
 	o := &j.opts
 	j.fs = failstop.New(o.FS, func(err error) { j.fail(fmt.Errorf("journal: %w", err)) })
-	if err := failstop.MkdirSynced(j.fs, o.Dir); err != nil {
-		return fmt.Errorf("journal: create %s: %w", o.Dir, err)
-	}
 	dir := o.FS.PathJoin(o.Dir, logDir)
-	db, err := pebble.Open(dir, pebbleOptions(j.fs, o.Logger, j.fail))
+	var db *pebble.DB
+	returned := j.unlessBroken(func() {
+		if err = failstop.MkdirSynced(j.fs, o.Dir); err == nil {
+			db, err = pebble.Open(dir, pebbleOptions(j.fs, o.Logger, j.fail))
+		}
+	})
+	if !returned {
+		return j.Err()
+	}
 	if err != nil {
 		if pebble.IsCorruptionError(err) || errors.Is(err, record.ErrUnexpectedEOF) {
 			return corruptf("open %s: %w", dir, err)
@@ -111,7 +114,10 @@ func (j *Journal) openFiles(start *startMeta) (err error) {
 			return err
 		}
 	}
-	if j.mark, err = openMark(j.fs, o.Dir, fresh, j.fail); err != nil {
+	if !j.unlessBroken(func() { j.mark, err = openMark(j.fs, o.Dir, fresh, j.fail) }) {
+		return j.Err()
+	}
+	if err != nil {
 		return err
 	}
 	s.mark = j.mark
@@ -121,7 +127,6 @@ func (j *Journal) openFiles(start *startMeta) (err error) {
 	if err := s.checkStart(start); err != nil {
 		return err
 	}
-	j.fs.Arm()
 	if err := j.settle(fresh); err != nil {
 		return err
 	}
@@ -133,24 +138,21 @@ func (j *Journal) openFiles(start *startMeta) (err error) {
 // settle does the first writes. They run on a goroutine of their own because a
 // write that fails does not return.
 func (j *Journal) settle(fresh bool) error {
-	done := make(chan error, 1)
-	go func() {
+	var err error
+	returned := j.unlessBroken(func() {
 		if fresh {
-			if err := j.log.bootstrap(); err != nil {
-				done <- err
+			if err = j.log.bootstrap(); err != nil {
 				return
 			}
 		}
 		// Move everything read back out of the write-ahead log, where rot goes
 		// unnoticed by Pebble, into tables, where every block has a checksum.
-		done <- j.log.guard(j.log.db.Flush)
-	}()
-	select {
-	case err := <-done:
-		return err
-	case <-j.stopped:
-		return j.stopErr
+		err = j.log.guard(j.log.db.Flush)
+	})
+	if !returned {
+		return j.Err()
 	}
+	return err
 }
 
 // loadMeta reads everything but the entries. fresh means that the database has
@@ -187,11 +189,11 @@ func (s *logStore) loadMeta() (fresh bool, err error) {
 func (s *logStore) checkEmpty() (bool, error) {
 	iter, err := s.db.NewIter(nil)
 	if err != nil {
-		return false, fmt.Errorf("journal: read %s: %w", s.dir, err)
+		return false, s.readError("the first record", err)
 	}
 	found := iter.First()
 	if err := iter.Close(); err != nil {
-		return false, fmt.Errorf("journal: read %s: %w", s.dir, err)
+		return false, s.readError("the first record", err)
 	}
 	if found {
 		return false, corruptf("%s has records but no format record", s.dir)
@@ -202,8 +204,11 @@ func (s *logStore) checkEmpty() (bool, error) {
 
 func (s *logStore) getSealed(key []byte) ([]byte, error) {
 	stored, closer, err := s.db.Get(key)
-	if err != nil {
+	if errors.Is(err, pebble.ErrNotFound) {
 		return nil, err
+	}
+	if err != nil {
+		return nil, s.readError(fmt.Sprintf("record %q", key), err)
 	}
 	defer func() { _ = closer.Close() }()
 	return unsealed(key, stored)
@@ -217,10 +222,13 @@ func (s *logStore) verify() error {
 		UpperBound: []byte{entryPrefix + 1},
 	})
 	if err != nil {
-		return fmt.Errorf("journal: read %s: %w", s.dir, err)
+		return s.readError("the entries", err)
 	}
 	err = s.verifyEntries(iter)
-	return errors.Join(err, iter.Close())
+	if cerr := iter.Close(); err == nil && cerr != nil {
+		return s.readError("the entries", cerr)
+	}
+	return err
 }
 
 func (s *logStore) verifyEntries(iter *pebble.Iterator) error {
@@ -236,7 +244,7 @@ func (s *logStore) verifyEntries(iter *pebble.Iterator) error {
 		}
 		value, err := iter.ValueAndErr()
 		if err != nil {
-			return fmt.Errorf("journal: read entry %d of %s: %w", index, s.dir, err)
+			return s.readError(fmt.Sprintf("entry %d", index), err)
 		}
 		e, err := decodeEntry(index, value)
 		if err != nil {
@@ -253,7 +261,7 @@ func (s *logStore) verifyEntries(iter *pebble.Iterator) error {
 		next++
 	}
 	s.chain = chain
-	return iter.Error()
+	return nil
 }
 
 // checkMark proves that the log reaches its high-water mark.

@@ -59,6 +59,11 @@ func pebbleOptions(fs vfs.FS, logger *slog.Logger, fail func(error)) *pebble.Opt
 		// A flush or compaction that failed is retried by Pebble for ever. A
 		// disk that lost one write is not one to promise durability on.
 		BackgroundError: func(err error) { fail(fmt.Errorf("journal: background work of the log store failed: %w", err)) },
+		// The reader gets the error too and knows what it was looking for. The
+		// default would stop here, in the reader.
+		DataCorruption: func(info pebble.DataCorruptionInfo) {
+			logger.Error("journal file is corrupt", "path", info.Path, "error", info.Details)
+		},
 		WriteStallBegin: func(info pebble.WriteStallBeginInfo) {
 			logger.Warn("journal writes stall", "reason", info.Reason)
 		},

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -86,7 +85,7 @@ func (s *logStore) loadStable() error {
 		UpperBound: []byte{stablePrefix + 1},
 	})
 	if err != nil {
-		return fmt.Errorf("journal: read %s: %w", s.dir, err)
+		return s.readError("raft's records", err)
 	}
 	for valid := iter.First(); valid; valid = iter.Next() {
 		value, err := unsealed(iter.Key(), iter.Value())
@@ -95,5 +94,8 @@ func (s *logStore) loadStable() error {
 		}
 		s.setStable(string(iter.Key()[1:]), value)
 	}
-	return iter.Close()
+	if err := iter.Close(); err != nil {
+		return s.readError("raft's records", err)
+	}
+	return nil
 }

@@ -21,23 +21,16 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// FS stops at the first failed write, once armed. Before that, while a database
-// is being opened and its errors still have somebody to be returned to, it
-// passes errors on.
+// FS stops at the first failed write.
 type FS struct {
 	vfs.FS
 	fail   func(error)
-	armed  atomic.Bool
 	failed atomic.Bool
 }
 
-// New wraps fs. fail is called at the first failed write after Arm, from the
-// goroutine that wrote and with whatever locks it holds: it must not use the
-// file system.
+// New wraps fs. fail is called at the first failed write, from the goroutine
+// that wrote and with whatever locks it holds: it must not use the file system.
 func New(fs vfs.FS, fail func(error)) *FS { return &FS{FS: fs, fail: fail} }
-
-// Arm ends the opening phase.
-func (fs *FS) Arm() { fs.armed.Store(true) }
 
 // Stop makes every write from now on block, for a failure found elsewhere.
 func (fs *FS) Stop() { fs.failed.Store(true) }
@@ -52,10 +45,10 @@ func (fs *FS) before() {
 	}
 }
 
-// after reports a failed operation and does not return from it.
+// after returns nil, or reports a failed operation and does not return.
 func (fs *FS) after(operation, name string, err error) error {
-	if err == nil || !fs.armed.Load() {
-		return err
+	if err == nil {
+		return nil
 	}
 	if fs.failed.CompareAndSwap(false, true) {
 		fs.fail(fmt.Errorf("%s %s: %w", operation, name, err))
