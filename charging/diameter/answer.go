@@ -157,10 +157,11 @@ func AppendSessionID(dst []byte, request *Message) []byte {
 	return dst
 }
 
-// AppendProxyInfo appends every Proxy-Info of the request, unchanged and in order (RFC 6733 section 6.2).
+// AppendProxyInfo appends every Proxy-Info of the request, unchanged and in order (RFC 6733 section 6.2). One whose
+// inside is broken is left out, as it would break the answer.
 func AppendProxyInfo(dst []byte, request *Message) []byte {
 	for i, end := request.Members(Root); i < end; i = request.Next(i) {
-		if request.avps[i].Code == AVPProxyInfo {
+		if a := &request.avps[i]; a.Code == AVPProxyInfo && (request.broken < a.start || request.broken >= a.end) {
 			dst = AppendEncoded(dst, request.Encoded(i))
 		}
 	}

@@ -93,10 +93,10 @@ func TestFailedAVP(t *testing.T) {
 		return b
 	}
 	top := func(b []byte) []byte { return message(func(dst []byte) []byte { return append(dst, b...) }) }
-	unknown := avp(999, 0, FlagMandatory, 11, 'a', 'b', 'c')
+	unknown := rawAVP(999, 0, FlagMandatory, 11, 'a', 'b', 'c')
 	second := append(group(AVPMultipleServicesCreditControl, AppendUint32(nil, AVPRatingGroup, 1)),
 		group(AVPMultipleServicesCreditControl, append(AppendUint32(nil, AVPRatingGroup, 2), unknown...))...)
-	large := avp(999, 0, FlagMandatory, 8+2000, make([]byte, 2000)...)
+	large := rawAVP(999, 0, FlagMandatory, 8+2000, make([]byte, 2000)...)
 	for _, c := range []struct {
 		name   string
 		b      []byte
@@ -105,21 +105,21 @@ func TestFailedAVP(t *testing.T) {
 	}{
 		{"unknown", top(unknown), ResultAVPUnsupported, unknown},
 		{"unknown in the second of two groups", top(second), ResultAVPUnsupported, group(AVPMultipleServicesCreditControl, unknown)},
-		{"unknown and larger than is copied", top(large), ResultAVPUnsupported, avp(999, 0, FlagMandatory, 8)},
-		{"wrong size", top(avp(432, 0, FlagMandatory, 9, 1)), ResultInvalidAVPLength, avp(432, 0, FlagMandatory, 9, 1)},
-		{"too long", top(avp(432, 0, FlagMandatory, 99, 1)), ResultInvalidAVPLength, avp(432, 0, FlagMandatory, 12, 0, 0, 0, 0)},
+		{"unknown and larger than is copied", top(large), ResultAVPUnsupported, rawAVP(999, 0, FlagMandatory, 8)},
+		{"wrong size", top(rawAVP(432, 0, FlagMandatory, 9, 1)), ResultInvalidAVPLength, rawAVP(432, 0, FlagMandatory, 9, 1)},
+		{"too long", top(rawAVP(432, 0, FlagMandatory, 99, 1)), ResultInvalidAVPLength, rawAVP(432, 0, FlagMandatory, 12, 0, 0, 0, 0)},
 		{
-			"too long in a group", top(group(AVPMultipleServicesCreditControl, avp(421, 0, FlagMandatory, 99, 1, 2, 3, 4, 5, 6, 7, 8))),
-			ResultInvalidAVPLength, group(AVPMultipleServicesCreditControl, avp(421, 0, FlagMandatory, 16, 0, 0, 0, 0, 0, 0, 0, 0)),
+			"too long in a group", top(group(AVPMultipleServicesCreditControl, rawAVP(421, 0, FlagMandatory, 99, 1, 2, 3, 4, 5, 6, 7, 8))),
+			ResultInvalidAVPLength, group(AVPMultipleServicesCreditControl, rawAVP(421, 0, FlagMandatory, 16, 0, 0, 0, 0, 0, 0, 0, 0)),
 		},
-		{"too long group", top(avp(456, 0, FlagMandatory, 99)), ResultInvalidAVPLength, avp(456, 0, FlagMandatory, 8)},
+		{"too long group", top(rawAVP(456, 0, FlagMandatory, 99)), ResultInvalidAVPLength, rawAVP(456, 0, FlagMandatory, 8)},
 		{
-			"too long of a vendor", top(avp(872, Vendor3GPP, FlagVendor|FlagMandatory, 99, 0, 0, 0, 1)),
-			ResultInvalidAVPLength, avp(872, Vendor3GPP, FlagVendor|FlagMandatory, 16, 0, 0, 0, 0),
+			"too long of a vendor", top(rawAVP(872, Vendor3GPP, FlagVendor|FlagMandatory, 99, 0, 0, 0, 1)),
+			ResultInvalidAVPLength, rawAVP(872, Vendor3GPP, FlagVendor|FlagMandatory, 16, 0, 0, 0, 0),
 		},
-		{"length zero", top(avp(432, 0, FlagMandatory, 0, 0, 0, 0, 1)), ResultInvalidAVPLength, avp(432, 0, FlagMandatory, 12, 0, 0, 0, 0)},
-		{"half a header", top([]byte{0, 0, 1, 0xb0}), ResultInvalidAVPLength, avp(432, 0, 0, 12, 0, 0, 0, 0)},
-		{"M bit", top(avp(432, 0, 0, 12, 0, 0, 0, 5)), ResultInvalidAVPBits, avp(432, 0, 0, 12, 0, 0, 0, 5)},
+		{"length zero", top(rawAVP(432, 0, FlagMandatory, 0, 0, 0, 0, 1)), ResultInvalidAVPLength, rawAVP(432, 0, FlagMandatory, 12, 0, 0, 0, 0)},
+		{"half a header", top([]byte{0, 0, 1, 0xb0}), ResultInvalidAVPLength, rawAVP(432, 0, 0, 12, 0, 0, 0, 0)},
+		{"M bit", top(rawAVP(432, 0, 0, 12, 0, 0, 0, 5)), ResultInvalidAVPBits, rawAVP(432, 0, 0, 12, 0, 0, 0, 5)},
 	} {
 		a := refused(t, c.b)
 		if got := resultOf(a); got != c.result || a.IsError() != c.result.IsProtocolError() {
@@ -135,11 +135,11 @@ func TestFailedAVP(t *testing.T) {
 		lacks Code
 		want  []byte
 	}{
-		{"a u32 of the message", 0, AVPCCRequestType, avp(416, 0, FlagMandatory, 12, 0, 0, 0, 0)},
-		{"a string of the message", 0, AVPServiceContextID, avp(461, 0, FlagMandatory, 8)},
-		{"an address", 0, AVPHostIPAddress, avp(257, 0, FlagMandatory, 14, 0, 1, 0, 0, 0, 0)},
-		{"an enumerated of 3GPP", 0, AVPReportingReason, avp(872, Vendor3GPP, FlagVendor|FlagMandatory, 16, 0, 0, 0, 0)},
-		{"a u32 of a group", AVPMultipleServicesCreditControl, AVPRatingGroup, group(AVPMultipleServicesCreditControl, avp(432, 0, FlagMandatory, 12, 0, 0, 0, 0))},
+		{"a u32 of the message", 0, AVPCCRequestType, rawAVP(416, 0, FlagMandatory, 12, 0, 0, 0, 0)},
+		{"a string of the message", 0, AVPServiceContextID, rawAVP(461, 0, FlagMandatory, 8)},
+		{"an address", 0, AVPHostIPAddress, rawAVP(257, 0, FlagMandatory, 14, 0, 1, 0, 0, 0, 0)},
+		{"an enumerated of 3GPP", 0, AVPReportingReason, rawAVP(872, Vendor3GPP, FlagVendor|FlagMandatory, 16, 0, 0, 0, 0)},
+		{"a u32 of a group", AVPMultipleServicesCreditControl, AVPRatingGroup, group(AVPMultipleServicesCreditControl, rawAVP(432, 0, FlagMandatory, 12, 0, 0, 0, 0))},
 	} {
 		m := parse(t, appendCCRUpdate(nil))
 		in := Root
@@ -158,7 +158,7 @@ func TestFailedAVP(t *testing.T) {
 func TestEchoOfWrongAVP(t *testing.T) {
 	b := message(func(dst []byte) []byte {
 		dst = AppendString(dst, AVPSessionID, "s")
-		return append(dst, avp(416, 0, FlagMandatory, 9, 1)...)
+		return append(dst, rawAVP(416, 0, FlagMandatory, 9, 1)...)
 	})
 	a := refused(t, b, AVPCCRequestType)
 	if a.Find(AVPCCRequestType) != Root {
@@ -174,7 +174,7 @@ func TestFailedAVPIsOpaque(t *testing.T) {
 	dst := AppendHeader(nil, 0, CmdReAuth, AppCreditControl, 1, 1)
 	dst = AppendResult(dst, ResultInvalidAVPLength)
 	dst, g := BeginGroup(dst, AVPFailedAVP)
-	dst = append(dst, avp(432, 0, FlagMandatory, 999, 0, 0, 0, 0)...)
+	dst = append(dst, rawAVP(432, 0, FlagMandatory, 999, 0, 0, 0, 0)...)
 	EndGroup(dst, g)
 	FinishMessage(dst, 0)
 	m := parse(t, dst)

@@ -27,10 +27,8 @@ func (r *batch) baseRequest(refusal Refusal) {
 		r.refuse(refusal.Result(), refusal.Failure())
 		return
 	}
-	if i := m.Find(AVPOriginStateID); i != Root {
-		if id, ok := m.Uint32(i); ok {
-			c.server.noteState(c, id)
-		}
+	if id, ok := m.Uint32(m.Find(AVPOriginStateID)); ok {
+		c.server.noteState(c, id)
 	}
 	switch m.Command {
 	case CmdDeviceWatchdog:
@@ -167,12 +165,9 @@ func (r *batch) readCER(refusal Refusal) (offer, Result, Failure) {
 		}
 	}
 	o := offer{host: string(m.Data(m.Find(AVPOriginHost))), realm: string(m.Data(m.Find(AVPOriginRealm)))}
-	if i := m.Find(AVPProductName); i != Root {
-		o.product = strings.ToValidUTF8(string(m.Data(i)[:min(m.At(i).Len(), productBytes)]), "")
-	}
-	if i := m.Find(AVPOriginStateID); i != Root {
-		o.stateID, _ = m.Uint32(i) // the parser has checked its length
-	}
+	product := m.Data(m.Find(AVPProductName))
+	o.product = strings.ToValidUTF8(string(product[:min(len(product), productBytes)]), "")
+	o.stateID, _ = m.Uint32(m.Find(AVPOriginStateID)) // 0 if it sends none
 	return o, r.decideCER(o), Failure{}
 }
 

@@ -28,8 +28,8 @@ func message(body func(dst []byte) []byte) []byte {
 	return dst
 }
 
-// avp returns one AVP with flags and length as given, right or wrong.
-func avp(code, vendor uint32, flags uint8, length int, data ...byte) []byte {
+// rawAVP returns one AVP with flags and length as given, right or wrong.
+func rawAVP(code, vendor uint32, flags uint8, length int, data ...byte) []byte {
 	b := binary.BigEndian.AppendUint32(nil, code)
 	b = binary.BigEndian.AppendUint32(b, uint32(flags)<<24|uint32(length))
 	if flags&FlagVendor != 0 {
@@ -211,28 +211,28 @@ func TestRefusals(t *testing.T) {
 		{"request with E", patch(4, FlagRequest|FlagError), RefusedHeaderBits, ResultInvalidHeaderBits, 0, true},
 		{"request with T", patch(4, FlagRequest|FlagRetransmitted), RefusedNot, ResultSuccess, 0, false},
 		{"reserved header bits", patch(4, FlagRequest|0x0f), RefusedNot, ResultSuccess, 0, false},
-		{"AVP length 0", top(avp(432, 0, FlagMandatory, 0, 0, 0, 0, 1)), RefusedAVPLength, ResultInvalidAVPLength, 20, false},
-		{"AVP length below header", top(avp(432, 0, FlagMandatory, 7, 0, 0, 0, 1)), RefusedAVPLength, ResultInvalidAVPLength, 20, false},
-		{"vendor AVP length below header", top(avp(874, Vendor3GPP, FlagVendor|FlagMandatory, 11)), RefusedAVPLength, ResultInvalidAVPLength, 20, false},
-		{"AVP beyond the message", top(avp(432, 0, FlagMandatory, 16, 0, 0, 0, 1)), RefusedAVPLength, ResultInvalidAVPLength, 20, false},
-		{"AVP of 16 MiB", top(avp(432, 0, FlagMandatory, maxLength, 0, 0, 0, 1)), RefusedAVPLength, ResultInvalidAVPLength, 20, false},
-		{"AVP beyond its group", group(avp(432, 0, FlagMandatory, 16, 0, 0, 0, 1)), RefusedAVPLength, ResultInvalidAVPLength, 28, false},
+		{"AVP length 0", top(rawAVP(432, 0, FlagMandatory, 0, 0, 0, 0, 1)), RefusedAVPLength, ResultInvalidAVPLength, 20, false},
+		{"AVP length below header", top(rawAVP(432, 0, FlagMandatory, 7, 0, 0, 0, 1)), RefusedAVPLength, ResultInvalidAVPLength, 20, false},
+		{"vendor AVP length below header", top(rawAVP(874, Vendor3GPP, FlagVendor|FlagMandatory, 11)), RefusedAVPLength, ResultInvalidAVPLength, 20, false},
+		{"AVP beyond the message", top(rawAVP(432, 0, FlagMandatory, 16, 0, 0, 0, 1)), RefusedAVPLength, ResultInvalidAVPLength, 20, false},
+		{"AVP of 16 MiB", top(rawAVP(432, 0, FlagMandatory, maxLength, 0, 0, 0, 1)), RefusedAVPLength, ResultInvalidAVPLength, 20, false},
+		{"AVP beyond its group", group(rawAVP(432, 0, FlagMandatory, 16, 0, 0, 0, 1)), RefusedAVPLength, ResultInvalidAVPLength, 28, false},
 		{"half an AVP header", top([]byte{0, 0, 1, 0xb0}), RefusedAVPLength, ResultInvalidAVPLength, 20, false},
-		{"V bit without room for a vendor", top(avp(874, 0, FlagMandatory, 8)[:8]), RefusedUnknownAVP, ResultAVPUnsupported, 20, true},
+		{"V bit without room for a vendor", top(rawAVP(874, 0, FlagMandatory, 8)[:8]), RefusedUnknownAVP, ResultAVPUnsupported, 20, true},
 		{"half a vendor AVP header", top([]byte{0, 0, 3, 0x6a, 0xc0, 0, 0, 12}), RefusedAVPLength, ResultInvalidAVPLength, 20, false},
-		{"u32 of 8 octets", top(avp(432, 0, FlagMandatory, 16, 0, 0, 0, 0, 0, 0, 0, 1)), RefusedAVPLength, ResultInvalidAVPLength, 20, true},
-		{"u64 of 4 octets in a group", group(avp(421, 0, FlagMandatory, 12, 0, 0, 0, 1)), RefusedAVPLength, ResultInvalidAVPLength, 28, true},
-		{"vendor u32 of 1 octet", top(avp(872, Vendor3GPP, FlagVendor|FlagMandatory, 13, 4)), RefusedAVPLength, ResultInvalidAVPLength, 20, true},
-		{"unknown with M", top(avp(99999, 0, FlagMandatory, 8)), RefusedUnknownAVP, ResultAVPUnsupported, 20, true},
-		{"unknown with M in a group", group(avp(999, 0, FlagMandatory, 8)), RefusedUnknownAVP, ResultAVPUnsupported, 28, true},
-		{"unknown 3GPP with M", top(avp(4999, Vendor3GPP, FlagVendor|FlagMandatory, 12)), RefusedUnknownAVP, ResultAVPUnsupported, 20, true},
-		{"unknown vendor with M", top(avp(432, 9, FlagVendor|FlagMandatory, 16, 0, 0, 0, 1)), RefusedUnknownAVP, ResultAVPUnsupported, 20, true},
-		{"unknown without M", top(avp(99999, 0, 0, 8)), RefusedNot, ResultSuccess, 0, false},
-		{"unknown vendor without M", group(avp(1, 9, FlagVendor, 13, 1)), RefusedNot, ResultSuccess, 0, false},
-		{"vendor zero", top(avp(432, 0, FlagVendor|FlagMandatory, 16, 0, 0, 0, 1)), RefusedAVPBits, ResultInvalidAVPBits, 20, true},
-		{"vendor zero without M", top(avp(432, 0, FlagVendor, 16, 0, 0, 0, 1)), RefusedAVPBits, ResultInvalidAVPBits, 20, true},
-		{"must M without", top(avp(432, 0, 0, 12, 0, 0, 0, 1)), RefusedAVPBits, ResultInvalidAVPBits, 20, true},
-		{"P and reserved bits", top(avp(432, 0, FlagMandatory|FlagProtected|0x1f, 12, 0, 0, 0, 1)), RefusedNot, ResultSuccess, 0, false},
+		{"u32 of 8 octets", top(rawAVP(432, 0, FlagMandatory, 16, 0, 0, 0, 0, 0, 0, 0, 1)), RefusedAVPLength, ResultInvalidAVPLength, 20, true},
+		{"u64 of 4 octets in a group", group(rawAVP(421, 0, FlagMandatory, 12, 0, 0, 0, 1)), RefusedAVPLength, ResultInvalidAVPLength, 28, true},
+		{"vendor u32 of 1 octet", top(rawAVP(872, Vendor3GPP, FlagVendor|FlagMandatory, 13, 4)), RefusedAVPLength, ResultInvalidAVPLength, 20, true},
+		{"unknown with M", top(rawAVP(99999, 0, FlagMandatory, 8)), RefusedUnknownAVP, ResultAVPUnsupported, 20, true},
+		{"unknown with M in a group", group(rawAVP(999, 0, FlagMandatory, 8)), RefusedUnknownAVP, ResultAVPUnsupported, 28, true},
+		{"unknown 3GPP with M", top(rawAVP(4999, Vendor3GPP, FlagVendor|FlagMandatory, 12)), RefusedUnknownAVP, ResultAVPUnsupported, 20, true},
+		{"unknown vendor with M", top(rawAVP(432, 9, FlagVendor|FlagMandatory, 16, 0, 0, 0, 1)), RefusedUnknownAVP, ResultAVPUnsupported, 20, true},
+		{"unknown without M", top(rawAVP(99999, 0, 0, 8)), RefusedNot, ResultSuccess, 0, false},
+		{"unknown vendor without M", group(rawAVP(1, 9, FlagVendor, 13, 1)), RefusedNot, ResultSuccess, 0, false},
+		{"vendor zero", top(rawAVP(432, 0, FlagVendor|FlagMandatory, 16, 0, 0, 0, 1)), RefusedAVPBits, ResultInvalidAVPBits, 20, true},
+		{"vendor zero without M", top(rawAVP(432, 0, FlagVendor, 16, 0, 0, 0, 1)), RefusedAVPBits, ResultInvalidAVPBits, 20, true},
+		{"must M without", top(rawAVP(432, 0, 0, 12, 0, 0, 0, 1)), RefusedAVPBits, ResultInvalidAVPBits, 20, true},
+		{"P and reserved bits", top(rawAVP(432, 0, FlagMandatory|FlagProtected|0x1f, 12, 0, 0, 0, 1)), RefusedNot, ResultSuccess, 0, false},
 		{"depth 8", nested(8), RefusedNot, ResultSuccess, 0, false},
 		{"depth 9", nested(9), RefusedDepth, ResultUnableToComply, 20 + 8*8, false},
 		{"depth 5000", nested(5000), RefusedDepth, ResultUnableToComply, 20 + 8*8, false},
@@ -251,11 +251,11 @@ func TestRefusals(t *testing.T) {
 // TestFlagChecks goes through the three ways to hold M bits against their definitions.
 func TestFlagChecks(t *testing.T) {
 	top := func(b []byte) []byte { return message(func(dst []byte) []byte { return append(dst, b...) }) }
-	ietfWithout := top(avp(432, 0, 0, 12, 0, 0, 0, 1))
-	tgppWithout := top(avp(872, Vendor3GPP, FlagVendor, 16, 0, 0, 0, 1))
-	ietfStray := top(avp(269, 0, FlagMandatory, 9, 'x'))
-	tgppStray := top(avp(21, Vendor3GPP, FlagVendor|FlagMandatory, 13, 6))
-	open := top(avp(441, 0, FlagMandatory, 12, 0, 0, 0, 1))
+	ietfWithout := top(rawAVP(432, 0, 0, 12, 0, 0, 0, 1))
+	tgppWithout := top(rawAVP(872, Vendor3GPP, FlagVendor, 16, 0, 0, 0, 1))
+	ietfStray := top(rawAVP(269, 0, FlagMandatory, 9, 'x'))
+	tgppStray := top(rawAVP(21, Vendor3GPP, FlagVendor|FlagMandatory, 13, 6))
+	open := top(rawAVP(441, 0, FlagMandatory, 12, 0, 0, 0, 1))
 	for _, c := range []struct {
 		name                       string
 		b                          []byte
@@ -279,8 +279,8 @@ func TestFlagChecks(t *testing.T) {
 // TestFramingOverridesContent has an unknown AVP first and broken framing after it.
 func TestFramingOverridesContent(t *testing.T) {
 	b := message(func(dst []byte) []byte {
-		dst = append(dst, avp(999, 0, FlagMandatory, 8)...)
-		return append(dst, avp(432, 0, FlagMandatory, 200, 0, 0, 0, 1)...)
+		dst = append(dst, rawAVP(999, 0, FlagMandatory, 8)...)
+		return append(dst, rawAVP(432, 0, FlagMandatory, 200, 0, 0, 0, 1)...)
 	})
 	var m Message
 	if r := m.Parse(b, Limits{}); r.Reason != RefusedAVPLength || r.Whole || r.Offset != 28 || m.Count() != 1 {
@@ -291,9 +291,9 @@ func TestFramingOverridesContent(t *testing.T) {
 // TestMissingPaddingInGroup accepts a group that ends with its last member's data instead of its padding, as some
 // clients send it.
 func TestMissingPaddingInGroup(t *testing.T) {
-	inside := avp(444, 0, FlagMandatory, 13, '1', '2', '3', '4', '5')[:13]
+	inside := rawAVP(444, 0, FlagMandatory, 13, '1', '2', '3', '4', '5')[:13]
 	b := message(func(dst []byte) []byte {
-		dst = append(dst, avp(443, 0, FlagMandatory, 8+13, inside...)...)
+		dst = append(dst, rawAVP(443, 0, FlagMandatory, 8+13, inside...)...)
 		return AppendUint32(dst, AVPRatingGroup, 7)
 	})
 	m := parse(t, b)
@@ -410,5 +410,21 @@ func TestDictionary(t *testing.T) {
 	}
 	if got := MakeCode(9, 1).String(); got != "1:9" {
 		t.Errorf("an unknown AVP is called %s", got)
+	}
+}
+
+// TestServeWithoutAllocation serves a read of many requests: with the network's own calls taken away, nothing is left
+// to allocate.
+func TestServeWithoutAllocation(t *testing.T) {
+	read := bytes.Repeat(appendCCRUpdate(nil), 20)
+	r := openBatch(t, &instant{answer: appendCCAUpdate(nil, &Header{})})
+	serve := func() {
+		if used, err := r.serve(read); used != len(read) || err != nil {
+			t.Fatal(used, err)
+		}
+	}
+	serve()
+	if n := testing.AllocsPerRun(100, serve); n != 0 {
+		t.Errorf("serving allocates %v times", n)
 	}
 }

@@ -31,7 +31,7 @@ func TestGolden(t *testing.T) {
 		dst = AppendString(dst, AVPSessionID, gatewaySession)
 		dst = AppendUint32(dst, AVPCCRequestType, 1)
 		dst = AppendUint32(dst, AVPCCRequestNumber, 0)
-		return append(dst, avp(999, 0, FlagMandatory, 11, 'a', 'b', 'c')...)
+		return append(dst, rawAVP(999, 0, FlagMandatory, 11, 'a', 'b', 'c')...)
 	})
 	var refusedCCR Message
 	refusal := refusedCCR.Parse(unknown, Limits{})

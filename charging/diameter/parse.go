@@ -152,7 +152,7 @@ func (r Refusal) String() string {
 // several errors the first in the message is returned, except that broken framing overrides the others.
 func (m *Message) Parse(b []byte, limits Limits) Refusal {
 	limits = limits.withDefaults()
-	m.raw = b
+	m.raw, m.broken = b, 0
 	m.avps = m.avps[:0]
 	if len(b) < HeaderLength {
 		m.Header = Header{}
@@ -222,10 +222,10 @@ func (m *Message) parseAVPs(limits Limits, found Refusal) Refusal {
 			pos, end = (end+3)&^3, ends[depth]
 		}
 		if n == len(avps) {
-			return m.broken(avps[:n], open[:depth], RefusedAVPCount, Root, pos)
+			return m.breakOff(avps[:n], open[:depth], RefusedAVPCount, Root, pos)
 		}
 		if end-pos < avpHeader {
-			return m.broken(avps[:n], open[:depth], RefusedAVPLength, Root, pos)
+			return m.breakOff(avps[:n], open[:depth], RefusedAVPLength, Root, pos)
 		}
 		word := binary.BigEndian.Uint64(b[pos:])
 		code, header, k := Code(word>>32), uint32(avpHeader), kind{mask: kindMandatory}
@@ -235,7 +235,7 @@ func (m *Message) parseAVPs(limits Limits, found Refusal) Refusal {
 			}
 		} else {
 			if end-pos < avpVendorHeader {
-				return m.broken(avps[:n], open[:depth], RefusedAVPLength, Root, pos)
+				return m.breakOff(avps[:n], open[:depth], RefusedAVPLength, Root, pos)
 			}
 			header = avpVendorHeader
 			vendor := binary.BigEndian.Uint32(b[pos+avpHeader:])
@@ -248,7 +248,7 @@ func (m *Message) parseAVPs(limits Limits, found Refusal) Refusal {
 		}
 		length := uint32(word) & kindLength
 		if length < header || length > end-pos {
-			return m.broken(avps[:n], open[:depth], RefusedAVPLength, Root, pos)
+			return m.breakOff(avps[:n], open[:depth], RefusedAVPLength, Root, pos)
 		}
 		a := &avps[n]
 		// Field by field: a composite literal is built on the stack and copied, at twice the cost of the loop.
@@ -263,7 +263,7 @@ func (m *Message) parseAVPs(limits Limits, found Refusal) Refusal {
 		n++
 		if k.dataType() == TypeGrouped {
 			if depth == limits.Depth {
-				return m.broken(avps[:n], open[:depth], RefusedDepth, n-1, pos)
+				return m.breakOff(avps[:n], open[:depth], RefusedDepth, n-1, pos)
 			}
 			open[depth], ends[depth] = int32(n-1), end
 			depth++
@@ -274,13 +274,13 @@ func (m *Message) parseAVPs(limits Limits, found Refusal) Refusal {
 	}
 }
 
-// broken ends parsing where the framing is lost. The table keeps what was read, with the open groups closed, so
+// breakOff ends parsing where the framing is lost. The table keeps what was read, with the open groups closed, so
 // that an answer can still echo what stands before the error.
-func (m *Message) broken(avps []AVP, open []int32, reason Reason, avp int, offset uint32) Refusal {
+func (m *Message) breakOff(avps []AVP, open []int32, reason Reason, avp int, offset uint32) Refusal {
 	for _, group := range open {
 		avps[group].next = int32(len(avps))
 	}
-	m.avps = avps
+	m.avps, m.broken = avps, offset
 	return Refusal{Reason: reason, AVP: int32(avp), Offset: offset}
 }
 

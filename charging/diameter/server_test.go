@@ -107,7 +107,7 @@ func TestCapabilitiesOffered(t *testing.T) {
 		{"no realm", cer("a.example", "", credit), ResultMissingAVP, false, AVPOriginRealm},
 		{"blank in host", cer("a example", "example", credit), ResultInvalidAVPValue, false, AVPOriginHost},
 		{"unknown mandatory AVP", cer("a.example", "example", func(dst []byte) []byte {
-			return append(credit(dst), avp(999, 0, FlagMandatory, 8)...)
+			return append(credit(dst), rawAVP(999, 0, FlagMandatory, 8)...)
 		}), ResultAVPUnsupported, false, MakeCode(999, 0)},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -188,16 +188,16 @@ func TestRefusedRequests(t *testing.T) {
 		{"unknown application", request(CmdCreditControl, 16777238, plain), ResultApplicationUnsupported, false},
 		{"unknown command", request(999, AppCreditControl, plain), ResultCommandUnsupported, false},
 		{"unknown base command", request(CmdCreditControl, AppBase, plain), ResultCommandUnsupported, false},
-		{"unknown application comes before unknown AVP", request(271, 3, with(avp(999, 0, FlagMandatory, 8)...)), ResultApplicationUnsupported, false},
+		{"unknown application comes before unknown AVP", request(271, 3, with(rawAVP(999, 0, FlagMandatory, 8)...)), ResultApplicationUnsupported, false},
 		{"another realm", request(CmdCreditControl, AppCreditControl, withString(AVPDestinationRealm, "other.example")), ResultRealmNotServed, false},
 		{"another host", request(CmdCreditControl, AppCreditControl, withString(AVPDestinationHost, "ocs9.charging.example")), ResultUnableToDeliver, false},
 		{"E bit", bits, ResultInvalidHeaderBits, false},
 		{"version", version, ResultUnsupportedVersion, false},
-		{"unknown AVP", request(CmdCreditControl, AppCreditControl, with(avp(999, 0, FlagMandatory, 8)...)), ResultAVPUnsupported, true},
-		{"AVP bits", request(CmdCreditControl, AppCreditControl, with(avp(416, 0, 0, 12, 0, 0, 0, 1)...)), ResultInvalidAVPBits, true},
-		{"AVP length", request(CmdCreditControl, AppCreditControl, with(avp(416, 0, FlagMandatory, 9, 1)...)), ResultInvalidAVPLength, true},
-		{"AVP beyond the message", request(CmdCreditControl, AppCreditControl, with(avp(416, 0, FlagMandatory, 99, 1)...)), ResultInvalidAVPLength, true},
-		{"DWR with an unknown AVP", request(CmdDeviceWatchdog, AppBase, with(avp(999, 0, FlagMandatory, 8)...)), ResultAVPUnsupported, true},
+		{"unknown AVP", request(CmdCreditControl, AppCreditControl, with(rawAVP(999, 0, FlagMandatory, 8)...)), ResultAVPUnsupported, true},
+		{"AVP bits", request(CmdCreditControl, AppCreditControl, with(rawAVP(416, 0, 0, 12, 0, 0, 0, 1)...)), ResultInvalidAVPBits, true},
+		{"AVP length", request(CmdCreditControl, AppCreditControl, with(rawAVP(416, 0, FlagMandatory, 9, 1)...)), ResultInvalidAVPLength, true},
+		{"AVP beyond the message", request(CmdCreditControl, AppCreditControl, with(rawAVP(416, 0, FlagMandatory, 99, 1)...)), ResultInvalidAVPLength, true},
+		{"DWR with an unknown AVP", request(CmdDeviceWatchdog, AppBase, with(rawAVP(999, 0, FlagMandatory, 8)...)), ResultAVPUnsupported, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := newRecorder()
@@ -297,7 +297,7 @@ func TestMalformedBudget(t *testing.T) {
 	_, address := start(t, options, r)
 	peer := connect(t, address)
 	bad := request(CmdCreditControl, AppCreditControl, func(dst []byte) []byte {
-		return append(dst, avp(416, 0, FlagMandatory, 99, 1)...)
+		return append(dst, rawAVP(416, 0, FlagMandatory, 99, 1)...)
 	})
 	peer.send(bytes.Repeat(bad, 6))
 	for range 5 {
@@ -309,7 +309,7 @@ func TestMalformedBudget(t *testing.T) {
 	r.awaitEvent(t, "down "+gatewayHost+": too many malformed messages")
 	// A well-formed message that must be refused for its content does not count.
 	peer = connect(t, address)
-	unknown := request(CmdCreditControl, AppCreditControl, func(dst []byte) []byte { return append(dst, avp(999, 0, FlagMandatory, 8)...) })
+	unknown := request(CmdCreditControl, AppCreditControl, func(dst []byte) []byte { return append(dst, rawAVP(999, 0, FlagMandatory, 8)...) })
 	peer.send(bytes.Repeat(unknown, 20))
 	for range 20 {
 		if a := peer.receive(); resultOf(a) != ResultAVPUnsupported {
@@ -529,7 +529,7 @@ func TestRequestToPeer(t *testing.T) {
 	raa := AppendAnswerHeader(nil, &rar.Header)
 	raa = AppendSessionID(raa, rar)
 	raa = AppendResult(raa, ResultLimitedSuccess)
-	raa = append(raa, avp(999, 0, FlagMandatory, 8)...) // what we do not know must not lose us the result
+	raa = append(raa, rawAVP(999, 0, FlagMandatory, 8)...) // what we do not know must not lose us the result
 	FinishMessage(raa, 0)
 	c.send(raa)
 	r.await(t, "the RAA", func() bool { return slices.Equal(r.answers, []Result{ResultLimitedSuccess}) })

@@ -60,8 +60,9 @@ const Root = -1
 // and the members of a group at index g with m.Members(g) in the same way.
 type Message struct {
 	Header
-	raw  []byte
-	avps []AVP
+	raw    []byte
+	avps   []AVP
+	broken uint32 // where the framing is lost, 0 if it is not
 }
 
 // Raw returns the octets of the whole message.
@@ -89,6 +90,8 @@ func (m *Message) Members(group int) (first, end int) {
 func (m *Message) Find(c Code) int { return m.FindIn(Root, c) }
 
 // FindIn returns the index of the first AVP with that code among the members of a group, or Root if there is none.
+// As Root also means the message, the group must be known to be there: FindIn(Find(x), y) without x looks for y on the
+// top level.
 func (m *Message) FindIn(group int, c Code) int {
 	first, end := m.Members(group)
 	for i := first; i < end; i = int(m.avps[i].next) {
@@ -111,8 +114,12 @@ func (m *Message) FindNext(i, end int) int {
 	return Root
 }
 
-// Data returns the data of AVP i: part of the message, not a copy. For a group these are its members' octets.
+// Data returns the data of AVP i: part of the message, not a copy. For a group these are its members' octets, for Root
+// there are none: Uint32 and the like of an AVP that was not found return false.
 func (m *Message) Data(i int) []byte {
+	if i == Root {
+		return nil
+	}
 	a := &m.avps[i]
 	return m.raw[a.data:a.end:a.end]
 }

@@ -217,7 +217,7 @@ func TestMalformedBudgetRefills(t *testing.T) {
 	virtual(t, func(o *Options) { o.MalformedBurst = 2 }, func(t *testing.T, _ *Server, _ *recorder, p *pipes) {
 		c := p.dial(t)
 		c.handshake(1)
-		bad := request(CmdCreditControl, AppCreditControl, func(dst []byte) []byte { return append(dst, avp(416, 0, FlagMandatory, 99, 1)...) })
+		bad := request(CmdCreditControl, AppCreditControl, func(dst []byte) []byte { return append(dst, rawAVP(416, 0, FlagMandatory, 99, 1)...) })
 		for range 50 {
 			time.Sleep(2 * malformedRefill)
 			c.send(bad)
