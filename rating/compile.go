@@ -39,6 +39,7 @@ func Compile(text []byte, zones Zones) (*Plan, error) {
 		c.catalogue(root, zones)
 	}
 	if len(c.errors) > 0 {
+		sort.SliceStable(c.errors, func(a, b int) bool { return c.errors[a].before(c.errors[b]) })
 		return nil, c.errors
 	}
 	return c.plan, nil

@@ -231,7 +231,7 @@ func (c *compiler) buildRecognition() {
 		}
 	}
 	for k, placed := range b.placed {
-		if !placed {
+		if !placed && len(c.errors) == 0 { // otherwise the conditions are not as meant
 			c.fail(c.by[k].at, "the service is never recognised: services above take all of its requests",
 				"move it up or make its conditions differ")
 		}

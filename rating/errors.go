@@ -30,8 +30,13 @@ func (e *SourceError) Error() string {
 	return b.String()
 }
 
+// before orders errors by their place in the source.
+func (e *SourceError) before(o *SourceError) bool {
+	return e.Line < o.Line || (e.Line == o.Line && e.Column < o.Column)
+}
+
 // SourceErrors is what Compile returns: at least one and at most MaxErrors
-// errors, in the order in which they were found.
+// errors, in the order of the source.
 type SourceErrors []*SourceError
 
 // Error puts each error on a line.

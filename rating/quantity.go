@@ -18,7 +18,7 @@ type factor struct {
 }
 
 // The units of measure. MB is 10^6 octets, as in every tariff sheet, and MiB
-// is 2^20; a longer suffix stands before one that ends it.
+// is 2^20. The base unit stands last.
 var (
 	octetFactors = []factor{
 		{"KiB", 1 << 10},
@@ -30,10 +30,10 @@ var (
 		{"MB", 1e6},
 		{"GB", 1e9},
 		{"TB", 1e12},
-		{"B", 1},
 		{"", 1},
+		{"B", 1},
 	}
-	secondFactors = []factor{{"s", 1}, {"m", 60}, {"h", 3600}, {"d", 86400}, {"w", 7 * 86400}, {"", 1}}
+	secondFactors = []factor{{"m", 60}, {"h", 3600}, {"d", 86400}, {"w", 7 * 86400}, {"", 1}, {"s", 1}}
 	eventFactors  = []factor{{"", 1}}
 )
 
@@ -102,7 +102,7 @@ func scale(text, digits string, count uint64) (uint64, error) {
 // divides it, for test results.
 func formatQuantity(n uint64, unit Unit) string {
 	factors, _ := unit.factors()
-	best := factor{"", 1}
+	best := factors[len(factors)-1] // the base unit
 	for _, f := range factors {
 		if f.count > best.count && n != 0 && n%f.count == 0 && !strings.HasSuffix(f.suffix, "iB") {
 			best = f

@@ -44,7 +44,7 @@ func (s *source) parse(text []byte) (root field, ok bool) {
 		}
 	}
 	if !errors.Is(err, io.EOF) {
-		line, reason := syntaxError(err)
+		line, reason := syntaxError(err, string(text))
 		s.failAt(line, 1, "", reason, "the catalogue must be YAML 1.2 or JSON")
 		return field{}, false
 	}
@@ -64,8 +64,13 @@ func decode(decoder *yaml.Decoder, node *yaml.Node) (err error) {
 }
 
 // syntaxError takes the line out of the parser's "yaml: line 3: reason".
-func syntaxError(err error) (line int, reason string) {
+func syntaxError(err error, source string) (line int, reason string) {
 	reason = strings.TrimPrefix(err.Error(), "yaml: ")
+	if rest, found := strings.CutPrefix(reason, "unknown anchor '"); found { // the one error without a line
+		name, _, _ := strings.Cut(rest, "'")
+		before, _, _ := strings.Cut(source, "*"+name)
+		return 1 + strings.Count(before, "\n"), reason
+	}
 	rest, found := strings.CutPrefix(reason, "line ")
 	if !found {
 		return 1, reason
@@ -75,7 +80,22 @@ func syntaxError(err error) (line int, reason string) {
 	if !found || err != nil {
 		return 1, reason
 	}
+	for _, grammatical := range grammarErrors {
+		if strings.HasPrefix(text, grammatical) {
+			line++
+		}
+	}
 	return line, text
+}
+
+// grammarErrors are the parser's errors for which it counts lines from 0; those
+// of its scanner count from 1.
+var grammarErrors = []string{
+	"did not find expected <document start>",
+	"did not find expected node content",
+	"did not find expected '-' indicator",
+	"did not find expected key",
+	"did not find expected ','",
 }
 
 // full reports whether no more errors are collected; what remains need not be

@@ -1,0 +1,248 @@
+package rating
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/cockroachdb/datadriven"
+
+	"gyro/internal/ident"
+	"gyro/internal/instant"
+	"gyro/internal/money"
+)
+
+// TestScenarios runs the scripts in testdata/rating; their manual is the
+// README there. Regenerate with -rewrite and read the difference.
+func TestScenarios(t *testing.T) {
+	datadriven.Walk(t, "../testdata/rating", func(t *testing.T, path string) {
+		if strings.HasSuffix(path, ".md") {
+			return
+		}
+		var s scenario
+		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
+			if d.Cmd == "catalog" {
+				return s.catalog(d.Input)
+			}
+			if s.plan == nil {
+				d.Fatalf(t, "there is no catalogue in force")
+			}
+			switch d.Cmd {
+			case "classify":
+				return s.classify(t, d)
+			case "charge":
+				return s.charge(t, d)
+			case "afford":
+				return s.afford(t, d)
+			case "show":
+				return s.show()
+			case "tests":
+				return s.tests()
+			}
+			d.Fatalf(t, "unknown command %s", d.Cmd)
+			return ""
+		})
+	})
+}
+
+// scenario is the state of a script: the catalogue in force.
+type scenario struct{ plan *Plan }
+
+func (s *scenario) catalog(source string) string {
+	p, err := Compile([]byte(source), databaseZones)
+	s.plan = p
+	if err != nil {
+		return err.Error() + "\n"
+	}
+	return fmt.Sprintf("ok: services=%d offers=%d allowances=%d rules=%d tests=%d\n",
+		len(p.Services()), len(p.Offers()), len(p.Allowances()), p.Rules(), len(p.tests))
+}
+
+func (s *scenario) classify(t *testing.T, d *datadriven.TestData) string {
+	r := Request{At: s.moment(t, d)}
+	for _, arg := range d.CmdArgs {
+		number := func() uint32 {
+			n, err := strconv.ParseUint(arg.SingleVal(t), 10, 32)
+			if err != nil {
+				d.Fatalf(t, "%s: %v", arg.Key, err)
+			}
+			return uint32(n)
+		}
+		switch arg.Key {
+		case "context":
+			r.Context = number()
+		case "rating-group":
+			r.RatingGroup, r.HasRatingGroup = number(), true
+		case "service-id":
+			r.ServiceID, r.HasServiceID = number(), true
+		case "role":
+			r.Role = uint8(number())
+		case "apn":
+			r.APN = []byte(arg.SingleVal(t))
+		case "called":
+			r.Called = []byte(arg.SingleVal(t))
+		case "offers":
+			for _, name := range arg.Vals {
+				r.Offers = append(r.Offers, ident.NameOf(name))
+			}
+		case "at":
+		default:
+			d.Fatalf(t, "unknown argument %s", arg.Key)
+		}
+	}
+	var m Match
+	return s.describe(s.plan.Classify(&r, &m), &m)
+}
+
+func (s *scenario) moment(t *testing.T, d *datadriven.TestData) instant.Instant {
+	var text string
+	d.ScanArgs(t, "at", &text)
+	at, ok := parseMoment(text, &s.plan.zone)
+	if !ok {
+		d.Fatalf(t, "at=%s is no moment", text)
+	}
+	return at
+}
+
+func (s *scenario) describe(refusal Refusal, m *Match) string {
+	p := s.plan
+	if refusal == NoService {
+		return refusal.String() + "\n"
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s service=%s unit=%s offer=%s", refusal, p.Label(m.ServiceID), m.Unit, orNone(p.Label(m.Offer)))
+	if zone := p.ZoneAt(m.Zone).Name; zone != "" {
+		fmt.Fprintf(&b, " zone=%s", zone)
+	}
+	if refusal == Matched {
+		fmt.Fprintf(&b, "\nrule=%s treatment=%s", p.describeRule(m.Rule), m.Treatment)
+	}
+	if m.Until != 0 {
+		fmt.Fprintf(&b, "\nuntil=%s", wallClock(&p.zone, m.Until))
+	}
+	for k := range p.allowances {
+		if a := p.AllowanceAt(uint32(k)); p.Pays(a, m) {
+			fmt.Fprintf(&b, "\npaid by %s", a.Name)
+		}
+	}
+	return b.String() + "\n"
+}
+
+// wallClock shows a moment with the offset in force, so that the two hours
+// that a clock set back passes twice can be told apart.
+func wallClock(zone *instant.Zone, at instant.Instant) string {
+	c := zone.CivilAt(at)
+	minutes := c.MilliOfDay / instant.Minute
+	east := zone.OffsetAt(at) / instant.Minute
+	return fmt.Sprintf("%04d-%02d-%02dT%02d:%02d%+03d:%02d", c.Year, c.Month, c.Day, minutes/60, minutes%60, east/60, east%60)
+}
+
+// priceNamed returns the price of a rule.
+func (s *scenario) priceNamed(t *testing.T, d *datadriven.TestData) (*Price, Unit) {
+	var name string
+	d.ScanArgs(t, "rule", &name)
+	p := s.plan
+	for _, rate := range p.rates {
+		for k := rate.rules.from; k < rate.rules.to; k++ {
+			if p.rules[k].Name == name {
+				return p.Price(p.rules[k].Rate), s.unitOfRule(k)
+			}
+		}
+	}
+	d.Fatalf(t, "no rule %s", name)
+	return nil, 0
+}
+
+func (s *scenario) unitOfRule(rule uint32) Unit {
+	p := s.plan
+	for cell, k := range p.rateAt {
+		if rules := p.rates[k].rules; rule >= rules.from && rule < rules.to {
+			return p.services[cell%len(p.services)].Unit
+		}
+	}
+	return Octets
+}
+
+func (s *scenario) charge(t *testing.T, d *datadriven.TestData) string {
+	price, unit := s.priceNamed(t, d)
+	reports, _ := d.Arg("used")
+	factors, _ := unit.factors()
+	var b strings.Builder
+	var used uint64
+	var charged money.Amount
+	for _, text := range reports.Vals {
+		n, err := parseQuantity(text, factors)
+		if err != nil {
+			d.Fatalf(t, "%v", err)
+		}
+		used += n
+		billable, ok := price.Billable(used)
+		cost, fits := price.Cost(billable)
+		if !ok || !fits {
+			fmt.Fprintf(&b, "+%s: refused, too large\n", text)
+			continue
+		}
+		debit := cost - charged
+		setup := ""
+		if charged == 0 && billable > 0 && used == n && price.Setup() > 0 {
+			setup = " and setup " + price.Setup().String()
+		}
+		charged = cost
+		fmt.Fprintf(&b, "+%s: billable %s, debit %s%s, in all %s\n", text, formatQuantity(billable, unit), debit, setup, cost)
+	}
+	return b.String()
+}
+
+func (s *scenario) afford(t *testing.T, d *datadriven.TestData) string {
+	price, unit := s.priceNamed(t, d)
+	budgets, _ := d.Arg("budget")
+	var b strings.Builder
+	for _, text := range budgets.Vals {
+		budget, err := money.Parse(text, money.Decimals)
+		if err != nil {
+			d.Fatalf(t, "%v", err)
+		}
+		rated := price.Affordable(budget)
+		if rated == MaxUnits {
+			fmt.Fprintf(&b, "%s: everything\n", text)
+			continue
+		}
+		fmt.Fprintf(&b, "%s: rated %s, used %s\n", text, formatQuantity(rated, unit), formatQuantity(price.Within(rated), unit))
+	}
+	return b.String()
+}
+
+func (s *scenario) show() string {
+	p := s.plan
+	var b strings.Builder
+	for _, v := range p.Services() {
+		q := v.Quota
+		fmt.Fprintf(&b, "service %s in %s: grant %s, validity %ds, holding %ds, threshold %d permille, final unit %s\n", v.Name, v.Unit,
+			formatQuantity(q.Grant, v.Unit), q.Validity/instant.Second, q.Holding/instant.Second, q.ThresholdPermille, q.FinalUnit)
+	}
+	for _, a := range p.Allowances() {
+		fmt.Fprintf(&b, "allowance %s: %s of %s, priority %d, validity %ds\n", a.Name, p.formatDrawn(&a, a.Amount), a.Unit,
+			a.Priority, a.Validity/instant.Second)
+	}
+	for _, o := range p.Offers() {
+		fmt.Fprintf(&b, "offer %s: %s", o.Name, o.Kind)
+		for _, k := range o.Allowances {
+			fmt.Fprintf(&b, ", grants %s", p.AllowanceAt(k).Name)
+		}
+		b.WriteString("\n")
+	}
+	return b.String()
+}
+
+func (s *scenario) tests() string {
+	var b strings.Builder
+	for _, r := range s.plan.RunTests() {
+		if r.Passed {
+			fmt.Fprintf(&b, "pass %s\n", r.Name)
+		} else {
+			fmt.Fprintf(&b, "FAIL %s (line %d): %s\n", r.Name, r.Line, r.Failure)
+		}
+	}
+	return b.String()
+}
