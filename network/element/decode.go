@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 
 	"github.com/fiorix/go-diameter/v4/diam"
@@ -114,13 +115,12 @@ func (d *decoder) headerLine(h header, length int) string {
 	if h.request() {
 		kind, letter = "Request", "R"
 	}
-	switch {
-	case name == "":
+	if name == "" {
 		name = "Unknown-" + kind
-	default:
+	} else {
 		name += "-" + kind + " (" + short + letter + ")"
 	}
-	app := fmt.Sprint(h.app)
+	app := strconv.FormatUint(uint64(h.app), 10)
 	if label := d.dict.apps[h.app]; label != "" {
 		app += " (" + label + ")"
 	}
@@ -221,7 +221,7 @@ func avpName(definition *dict.AVP) string {
 func avpCode(vendor, code uint32) string {
 	switch vendor {
 	case 0:
-		return fmt.Sprint(code)
+		return strconv.FormatUint(uint64(code), 10)
 	case vendor3GPP:
 		return fmt.Sprintf("3GPP/%d", code)
 	default:

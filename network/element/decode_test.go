@@ -160,7 +160,7 @@ func TestReadHex(t *testing.T) {
 	if err != nil || hex.EncodeToString(data) != "01020aff10" {
 		t.Errorf("%x, %v", data, err)
 	}
-	for input, want := range map[string]string{"01\n0g": `line 2 column 2: 'g'`, "012": "odd number", "": "empty", " \n": "no hexadecimal", "0x": "no hexadecimal"} {
+	for input, want := range map[string]string{"01\n0g": `line 2 column 2: 'g'`, "012": "odd number", "": "empty", "\t:": "no hexadecimal", "0x": "no hexadecimal"} {
 		if _, err := ReadHex(strings.NewReader(input)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: error %v, want %q", input, err, want)
 		}

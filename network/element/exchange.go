@@ -172,11 +172,11 @@ func (x *exchange) contradiction(h header, a *answer) error {
 	case h.app != creditControl:
 		return fmt.Errorf("application %d, want %d", h.app, creditControl)
 	case h.flags&diam.RetransmittedFlag != 0:
-		return errors.New("T flag set in an answer")
+		return errors.New("answer with the T flag")
 	case a.sessionID != x.session.id:
 		return fmt.Errorf("Session-Id %q, want %q", a.sessionID, x.session.id)
 	case a.result == 0:
-		return errors.New("no Result-Code")
+		return errors.New("answer without Result-Code")
 	case h.flags&diam.ErrorFlag != 0:
 		return nil // the answer-message grammar has no credit-control AVPs
 	case a.ccType != uint32(x.request.kind) || a.ccNumber != x.number:

@@ -417,18 +417,6 @@ func (o *ocs) answered(command uint32) []uint32 {
 	return out
 }
 
-func (o *ocs) count(kind requestType) int {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	n := 0
-	for _, c := range o.seen {
-		if c.kind == kind {
-			n++
-		}
-	}
-	return n
-}
-
 // options are those of a test against o in memory.
 func (o *ocs) options(kind Kind) Options {
 	return Options{

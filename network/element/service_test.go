@@ -13,8 +13,8 @@ func newTestService() *service {
 	return &service{hasGroup: true, group: 10, unit: Octets, demand: 10_000_000}
 }
 
-func granted(n uint64) serviceAnswer {
-	return serviceAnswer{result: 2001, grant: &grant{units: map[Unit]uint64{Octets: n}}, threshold: map[Unit]uint64{}}
+func grantOf1000() serviceAnswer {
+	return serviceAnswer{result: 2001, grant: &grant{units: map[Unit]uint64{Octets: 1000}}, threshold: map[Unit]uint64{}}
 }
 
 // TestConsume walks through what a grant can ask of a gateway, over many drawn choices, with one rule for all: never more than was
@@ -30,12 +30,12 @@ func TestConsume(t *testing.T) {
 		check   func(v *service, u usage) bool
 	}{
 		"exhausted": {
-			answer: func() serviceAnswer { return granted(1000) }, reasons: []reportingReason{reasonExhausted},
+			answer: grantOf1000, reasons: []reportingReason{reasonExhausted},
 			check: func(v *service, u usage) bool { return u.units == 1000 && u.asks && v.state == serviceIdle },
 		},
 		"threshold": {
 			answer: func() serviceAnswer {
-				a := granted(1000)
+				a := grantOf1000()
 				a.threshold[Octets] = 100
 				return a
 			},
@@ -44,7 +44,7 @@ func TestConsume(t *testing.T) {
 		},
 		"holding time": {
 			answer: func() serviceAnswer {
-				a := granted(1000)
+				a := grantOf1000()
 				a.holding = time.Minute
 				return a
 			},
@@ -53,7 +53,7 @@ func TestConsume(t *testing.T) {
 		},
 		"validity drawn": {
 			answer: func() serviceAnswer {
-				a := granted(1000)
+				a := grantOf1000()
 				a.validity = time.Hour
 				return a
 			},
@@ -62,7 +62,7 @@ func TestConsume(t *testing.T) {
 		},
 		"validity passed": {
 			answer: func() serviceAnswer {
-				a := granted(1000)
+				a := grantOf1000()
 				a.validity = time.Minute
 				return a
 			},
@@ -70,16 +70,16 @@ func TestConsume(t *testing.T) {
 			check: func(_ *service, u usage) bool { return u.asks },
 		},
 		"reauthorisation": {
-			answer: func() serviceAnswer { return granted(1000) }, forced: true, reasons: []reportingReason{reasonReauthorisation},
+			answer: grantOf1000, forced: true, reasons: []reportingReason{reasonReauthorisation},
 			check: func(_ *service, u usage) bool { return u.asks },
 		},
 		"demand met": {
-			answer: func() serviceAnswer { return granted(1000) }, demand: 300, reasons: []reportingReason{reasonFinal},
+			answer: grantOf1000, demand: 300, reasons: []reportingReason{reasonFinal},
 			check: func(v *service, u usage) bool { return u.units == 300 && !u.asks && v.end == EndFinished },
 		},
 		"terminate": {
 			answer: func() serviceAnswer {
-				a := granted(1000)
+				a := grantOf1000()
 				a.final = finalTerminate
 				return a
 			},
@@ -88,7 +88,7 @@ func TestConsume(t *testing.T) {
 		},
 		"restrict": {
 			answer: func() serviceAnswer {
-				a := granted(1000)
+				a := grantOf1000()
 				a.final = finalRestrict
 				return a
 			},
@@ -97,7 +97,7 @@ func TestConsume(t *testing.T) {
 		},
 		"tariff change": {
 			answer: func() serviceAnswer {
-				a := granted(1000)
+				a := grantOf1000()
 				a.grant.tariff = now.Add(time.Second)
 				return a
 			},
@@ -106,7 +106,7 @@ func TestConsume(t *testing.T) {
 		},
 		"tariff change to come": {
 			answer: func() serviceAnswer {
-				a := granted(1000)
+				a := grantOf1000()
 				a.grant.tariff = now.Add(time.Hour)
 				return a
 			},

@@ -354,7 +354,7 @@ func (s *session) creditAll(r request, a *answer, now time.Time, refused func(ui
 		if found && part.result != 0 && part.result/1000 != 2 {
 			refused(part.result)
 		}
-		if !r.usages[i].asks && !(found && part.grant != nil) {
+		if !r.usages[i].asks && part.grant == nil {
 			if found && part.result != 0 {
 				v.result = part.result
 			}
