@@ -1,0 +1,160 @@
+package lint
+
+import (
+	"slices"
+	"strings"
+)
+
+// layer says what the packages of a folder may import from this module.
+type layer struct {
+	folder string
+	// may lists folders, with all that lies in them; anything in the folder itself may be imported as well.
+	may []string
+	// anything lifts the bounds, but for unless.
+	anything bool
+	unless   []string
+	why      string
+}
+
+// ground is what everything may stand on: values without behaviour of their own.
+var ground = []string{"internal/ident", "internal/instant", "internal/money", "internal/slab", "internal/invariant"}
+
+// domain is the charging domain as its edges see it. The edges are no part of it.
+var domain = []string{
+	"balance", "charging", "charging/session", "charging/usage", "rating",
+	"internal/ident", "internal/instant", "internal/money", "internal/slab",
+}
+
+// layers is the architecture, the longest folder that fits deciding. A package without a layer is a finding, so that
+// nobody adds a folder without saying what it may know.
+var layers = []layer{
+	{folder: "internal/ident", why: "the ground stands on nothing"},
+	{folder: "internal/instant", why: "the ground stands on nothing"},
+	{folder: "internal/money", why: "the ground stands on nothing"},
+	{folder: "internal/slab", why: "the ground stands on nothing"},
+	{folder: "internal/invariant", why: "the ground stands on nothing"},
+
+	{folder: "balance", may: ground, why: "buckets and postings know neither sessions nor prices, so that they can be proved alone"},
+	{folder: "rating", may: ground, why: "a price depends on the catalogue and the request, never on a balance or a session"},
+	{folder: "charging/usage", may: join(ground, "balance"), why: "the usage record is the one thing that leaves the core; what reads it must not drag the core in"},
+	{folder: "charging/session", may: join(ground, "balance"), why: "a session holds reservations; what they cost is decided above it"},
+	{
+		folder: "charging", may: join(ground, "balance", "rating", "charging/session", "charging/usage"),
+		why: "the core decides from its state and the command alone: it knows no edge, no disk, no network",
+	},
+	{
+		folder: "charging/engine", may: domain,
+		why: "the shard loop drives the core; the journal, the store and the gateways' connections reach it as interfaces that it declares",
+	},
+
+	{folder: "charging/diameter", why: "the codec and the base protocol know bytes and peers, not charging, so that they are tested and fuzzed alone"},
+	{
+		folder: "charging/gy", may: join(domain, "charging/diameter"),
+		why: "edges know the domain, never each other; this one speaks through the Diameter codec (docs/decisions)",
+	},
+	{folder: "charging/nchf", may: domain, why: "edges know the domain, never each other"},
+	{folder: "charging/journal", may: []string{"internal/datadir"}, why: "the journal makes opaque entries durable; it knows nothing of charging"},
+	{folder: "balance/store", may: []string{"internal/datadir"}, why: "the store keeps opaque keys and values; it knows nothing of charging"},
+	{folder: "internal/datadir", why: "the rules of a data directory serve the journal and the store alike and know neither"},
+
+	{folder: "network", may: ground, why: "the network says what is down and since when; who pays for it is joined elsewhere. The simulated elements are worth most when they share no code with the server"},
+
+	{
+		folder: "api", may: join(domain, "charging/engine"),
+		why: "edges know the domain, never each other; commands go in through the engine",
+	},
+	{folder: "console", why: "the console is a web page: it talks to the API over HTTP like any other client"},
+
+	{folder: "internal/config", may: ground, why: "configuration is read before anything exists that it could know"},
+	{folder: "internal/lint", why: "the rules of the house look at the code from outside"},
+	{folder: "internal/sim", anything: true, unless: []string{"cmd", "bench"}, why: "the simulation runs the real packages; commands stand above it"},
+	{folder: "bench", anything: true, unless: []string{"cmd"}, why: "benchmarks measure the real packages; commands stand above them"},
+	{folder: "cmd", anything: true, why: "only commands wire"},
+}
+
+// restricted says where a library may be used.
+type restricted struct {
+	library string
+	in      []string
+	why     string
+}
+
+var libraries = []restricted{
+	{
+		library: "github.com/fiorix/go-diameter", in: []string{"network/element", "internal/sim", "bench"},
+		why: "it spends some 290 allocations a message and panics on wrongly typed AVPs in groups: it is the independent codec of simulated elements and tests, never of the server",
+	},
+	{
+		library: "github.com/cockroachdb/pebble", in: []string{"charging/journal", "balance/store", "internal/datadir", "internal/sim", "bench"},
+		why: "what is durable is decided behind the journal and the store, below whose file system a failed write stops the process",
+	},
+	{library: "github.com/hashicorp/raft", in: []string{"charging/journal", "bench"}, why: "replication is the journal's business alone"},
+	{library: "github.com/spf13/cobra", in: []string{"cmd", "bench"}, why: "only commands parse flags"},
+	{library: "github.com/valyala/fasthttp", in: []string{"api", "console", "charging/nchf", "cmd", "bench"}, why: "HTTP is an edge"},
+	{library: "net/http", in: []string{"api", "console", "charging/nchf", "network", "cmd", "bench", "internal/sim"}, why: "HTTP is an edge"},
+	{library: "log", in: []string{"charging/journal"}, why: "logs are structured: use log/slog (the journal adapts the logger that raft wants)"},
+}
+
+func join(base []string, more ...string) []string { return slices.Concat(base, more) }
+
+// layerOf returns the layer of a folder, nil if it has none.
+func layerOf(folder string) (found *layer) {
+	for k := range layers {
+		if l := &layers[k]; within(folder, l.folder) && (found == nil || len(l.folder) > len(found.folder)) {
+			found = l
+		}
+	}
+	return found
+}
+
+func (l *layer) allows(folder string) bool {
+	target := layerOf(folder)
+	switch {
+	case target == l:
+		return true // within the same folder
+	case l.anything:
+		return !within(folder, l.unless...)
+	case target == nil:
+		return false
+	}
+	// A folder that has a layer of its own is not covered by the permission for the one around it: charging does not
+	// stand for charging/diameter.
+	return slices.ContainsFunc(l.may, func(allowed string) bool { return layerOf(allowed) == target })
+}
+
+// CheckImports holds the packages' imports against the architecture.
+func CheckImports(packages []Package) []Finding {
+	var found findings
+	for k := range packages {
+		p := &packages[k]
+		l := layerOf(p.folder())
+		if l == nil {
+			found.add("layer", p.ImportPath, "no layer: say in internal/lint/imports.go what this folder may import, and why")
+			continue
+		}
+		for _, imported := range p.Imports {
+			checkImport(&found, p, l, imported)
+		}
+	}
+	return found.sorted()
+}
+
+func checkImport(found *findings, p *Package, l *layer, imported string) {
+	if imported == modulePath || strings.HasPrefix(imported, modulePath+"/") {
+		target := Package{ImportPath: imported}
+		if !l.allows(target.folder()) {
+			found.add("import", p.ImportPath, "imports %s, which %s may not: %s", imported, l.folder, l.why)
+		}
+		return
+	}
+	for _, r := range libraries {
+		if within(imported, r.library) && r.library != "log" || imported == r.library {
+			if !within(p.folder(), r.in...) {
+				found.add("library", p.ImportPath, "imports %s, which belongs to %s: %s", imported, strings.Join(r.in, ", "), r.why)
+			}
+		}
+	}
+	if isPure(p.folder()) && !slices.Contains(pureImports, imported) && !slices.Contains(pureExceptions[p.folder()], imported) {
+		found.add("pure", p.ImportPath, "imports %s: a pure package takes only what can neither wait, nor look at a clock, nor reach outside; see pureImports in internal/lint/purity.go", imported)
+	}
+}

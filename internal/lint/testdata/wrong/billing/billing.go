@@ -1,0 +1,5 @@
+// Package billing has no layer.
+package billing
+
+// Customer is one.
+type Customer struct{}

@@ -1,0 +1,4 @@
+package charging
+
+// First is a constant.
+const First = 1

@@ -1,0 +1,3 @@
+module gyro
+
+go 1.26.0
