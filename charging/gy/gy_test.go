@@ -1,0 +1,394 @@
+package gy
+
+import (
+	"encoding/hex"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/cockroachdb/datadriven"
+
+	"gyro/charging"
+	"gyro/charging/diameter"
+)
+
+// captured is a core that keeps what it is given, as the engine does: a copy of the command.
+type captured struct {
+	command    charging.CreditControl
+	ticket     charging.Ticket
+	submitted  int
+	overloaded bool
+}
+
+func (c *captured) Submit(command *charging.CreditControl, t charging.Ticket) bool {
+	if c.overloaded {
+		return false
+	}
+	c.submitted++
+	c.command = copyCommand(command)
+	c.ticket = t
+	return true
+}
+
+func copyCommand(c *charging.CreditControl) charging.CreditControl {
+	k := *c
+	for _, b := range [...]*[]byte{&k.SessionID, &k.OriginHost, &k.APN, &k.Called} {
+		*b = append([]byte(nil), *b...)
+	}
+	k.Identities = append(k.Identities[:0:0], c.Identities...)
+	k.Services = append(k.Services[:0:0], c.Services...)
+	return k
+}
+
+// recorder is the output of a connection. It is also held to the order of calls that diameter.Conn relies on.
+type recorder struct {
+	t       testing.TB
+	buf     []byte
+	locked  bool
+	done    int
+	flushes int
+}
+
+func (r *recorder) Lock() []byte {
+	if r.locked {
+		r.t.Fatal("the output is locked twice")
+	}
+	r.locked = true
+	return r.buf
+}
+
+func (r *recorder) Unlock(buf []byte) {
+	if !r.locked {
+		r.t.Fatal("the output is unlocked before it is locked")
+	}
+	r.locked, r.buf = false, buf
+}
+
+func (r *recorder) Flush()     { r.flushes++ }
+func (r *recorder) Done(n int) { r.done += n }
+
+// take returns what was appended since the last call.
+func (r *recorder) take() []byte {
+	b := append([]byte(nil), r.buf...)
+	r.buf = r.buf[:0]
+	return b
+}
+
+const (
+	testHost  = "ocs1.charging.example"
+	testRealm = "charging.example"
+)
+
+func newGateway(t testing.TB, core Submitter, defaults Profile, profiles map[string]Profile) *Gateway {
+	t.Helper()
+	g, err := New(Options{
+		Core:          core,
+		Identity:      diameter.Identity{Host: testHost, Realm: testRealm},
+		Default:       defaults,
+		Profiles:      profiles,
+		PeerRestarted: func(string) {},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return g
+}
+
+// desk is a gateway, a connection and a core that remembers, for one file of scenarios.
+type desk struct {
+	core captured
+	out  recorder
+	conn *connection
+	text map[string]string // what "define" has named
+}
+
+// TestScenarios runs testdata/gy; its README is the manual.
+func TestScenarios(t *testing.T) {
+	datadriven.Walk(t, "../../testdata/gy", func(t *testing.T, path string) {
+		if strings.HasSuffix(path, ".md") {
+			return
+		}
+		d := &desk{text: map[string]string{}}
+		datadriven.RunTest(t, path, func(t *testing.T, td *datadriven.TestData) string {
+			d.out.t = t
+			switch td.Cmd {
+			case "define":
+				d.text["@"+td.CmdArgs[0].Key] = td.Input
+				return ""
+			case "request":
+				return d.request(t, td)
+			case "outcome":
+				return d.outcome(t, td)
+			case "hex":
+				d.outcome(t, td)
+				return hex.Dump(d.out.take())
+			}
+			t.Fatalf("%s: unknown command %s", td.Pos, td.Cmd)
+			return ""
+		})
+	})
+}
+
+// request serves one request and shows the command or the refusal.
+func (d *desk) request(t *testing.T, td *datadriven.TestData) string {
+	profile := Lenient()
+	flags := uint8(diameter.FlagRequest | diameter.FlagProxiable)
+	command := diameter.CmdCreditControl
+	d.core = captured{overloaded: td.HasArg("overloaded")}
+	for _, arg := range td.CmdArgs {
+		switch arg.Key {
+		case "profile":
+			var err error
+			if profile, err = ProfileNamed(arg.Vals[0]); err != nil {
+				t.Fatal(err)
+			}
+		case "refunds":
+			profile.RefundInformation = true
+		case "currency":
+			arg.Scan(t, 0, &profile.Currency)
+		case "flags":
+			flags = diameter.FlagRequest
+			if strings.Contains(arg.Vals[0], "P") {
+				flags |= diameter.FlagProxiable
+			}
+			if strings.Contains(arg.Vals[0], "T") {
+				flags |= diameter.FlagRetransmitted
+			}
+		case "command":
+			arg.Scan(t, 0, &command)
+		}
+	}
+	d.out.take()
+	d.out = recorder{t: t}
+	d.conn = newConnection(newGateway(t, &d.core, profile, nil), &d.out)
+	var m diameter.Message
+	b := encode(t, flags, command, d.expand(t, td.Input))
+	if r := m.Parse(b, diameter.Limits{}); !r.OK() {
+		t.Fatalf("%s: the codec refuses the request: %s", td.Pos, r)
+	}
+	d.conn.serve(&m)
+	d.conn.servedBatch()
+	answered := d.out.take()
+	for i := range b {
+		b[i] = 0xff // the message is the connection's again
+	}
+	switch {
+	case d.core.submitted == 1 && len(answered) == 0 && d.out.done == 0:
+		return showCommand(&d.core.command, &d.core.ticket)
+	case d.core.submitted == 0 && d.out.done == 1 && d.out.flushes == 1:
+		return decode(t, answered)
+	}
+	t.Fatalf("%s: %d commands, %d octets of answers for %d requests, %d flushes",
+		td.Pos, d.core.submitted, len(answered), d.out.done, d.out.flushes)
+	return ""
+}
+
+// expand puts defined text where its name stands on a line of its own.
+func (d *desk) expand(t *testing.T, text string) string {
+	lines := strings.Split(text, "\n")
+	for i, line := range lines {
+		if strings.HasPrefix(line, "@") {
+			defined, ok := d.text[line]
+			if !ok {
+				t.Fatalf("%s is not defined", line)
+			}
+			lines[i] = defined
+		}
+	}
+	return strings.Join(lines, "\n")
+}
+
+// outcome answers the last request.
+func (d *desk) outcome(t *testing.T, td *datadriven.TestData) string {
+	if d.core.submitted != 1 {
+		t.Fatalf("%s: there is no command to answer", td.Pos)
+	}
+	o := readOutcome(t, td.Input)
+	o.Type, o.Number, o.Action = d.core.command.Type, d.core.command.Number, d.core.command.Action
+	if !d.conn.Answer(&d.core.ticket, &d.core.command, &o) {
+		t.Fatal("an answer asks for no flush")
+	}
+	d.conn.Flush()
+	if td.Cmd == "hex" {
+		return ""
+	}
+	return decode(t, d.out.take())
+}
+
+func showCommand(c *charging.CreditControl, ticket *charging.Ticket) string {
+	var out strings.Builder
+	fmt.Fprintf(&out, "session %s", showText(string(c.SessionID)))
+	if c.SubSession != 0 {
+		fmt.Fprintf(&out, " sub=%d", c.SubSession)
+	}
+	fmt.Fprintf(&out, "\n%s number=%d from=%s context=%d", c.Type, c.Number, c.OriginHost, c.Context)
+	if c.Type == charging.Event {
+		fmt.Fprintf(&out, " action=%d", c.Action)
+	}
+	if c.Recipients != 1 {
+		fmt.Fprintf(&out, " recipients=%d", c.Recipients)
+	}
+	if c.Role != 0 {
+		fmt.Fprintf(&out, " role=%d", c.Role)
+	}
+	if len(c.APN) != 0 {
+		fmt.Fprintf(&out, " apn=%s", c.APN)
+	}
+	if len(c.Called) != 0 {
+		fmt.Fprintf(&out, " called=%s", c.Called)
+	}
+	out.WriteByte('\n')
+	for _, id := range c.Identities {
+		fmt.Fprintf(&out, "identity %s\n", id)
+	}
+	for i := range c.Services {
+		showService(&out, &c.Services[i])
+	}
+	fmt.Fprintf(&out, "ticket%s hop-by-hop=%#x end-to-end=%#x", flagNames(ticket.Flags), ticket.HopByHop, ticket.EndToEnd)
+	if c.EndToEnd != ticket.EndToEnd {
+		out.WriteString(" (the command says otherwise)")
+	}
+	if len(ticket.Extra) != 0 {
+		fmt.Fprintf(&out, " extra=%x", ticket.Extra)
+	}
+	out.WriteByte('\n')
+	return out.String()
+}
+
+func showService(out *strings.Builder, s *charging.Service) {
+	out.WriteString("service")
+	if s.Flags&charging.Bare != 0 {
+		out.WriteString(" bare")
+	}
+	if s.Flags&charging.HasRatingGroup != 0 {
+		fmt.Fprintf(out, " rg=%d", s.RatingGroup)
+	}
+	if s.Flags&charging.HasServiceID != 0 {
+		fmt.Fprintf(out, " id=%d", s.ServiceID)
+	}
+	if s.Reason != 0 {
+		fmt.Fprintf(out, " reason=%d", s.Reason-1)
+	}
+	if s.Flags&charging.Requests != 0 {
+		fmt.Fprintf(out, " requests=[%s]", showUnits(&s.Requested))
+	}
+	out.WriteByte('\n')
+	for i := range s.ReportCount {
+		r := &s.Reports[i]
+		fmt.Fprintf(out, "  used=[%s]", showUnits(&r.Units))
+		if r.Reason != 0 {
+			fmt.Fprintf(out, " reason=%d", r.Reason-1)
+		}
+		if r.TariffChange != 0 {
+			fmt.Fprintf(out, " tariff-change=%d", r.TariffChange-1)
+		}
+		out.WriteByte('\n')
+	}
+}
+
+func showUnits(u *charging.Units) string {
+	var shown []string
+	for _, c := range [...]struct {
+		member charging.UnitSet
+		name   string
+		value  any
+	}{
+		{charging.HasSeconds, "seconds", u.Seconds},
+		{charging.HasTotal, "total", u.Total},
+		{charging.HasInput, "input", u.Input},
+		{charging.HasOutput, "output", u.Output},
+		{charging.HasEvents, "events", u.Events},
+		{charging.HasMoney, "money", u.Money},
+	} {
+		if u.Has&c.member != 0 {
+			shown = append(shown, fmt.Sprintf("%s=%d", c.name, c.value))
+		}
+	}
+	return strings.Join(shown, " ")
+}
+
+// readOutcome reads "result=n amount=n currency=n check=n" and, per line, "service rg=n id=n bare result=n granted=n
+// unit=octets|seconds|events validity=n threshold=n holding=n final".
+func readOutcome(t testing.TB, text string) charging.Outcome {
+	t.Helper()
+	o := charging.Outcome{Result: charging.Success}
+	for line := range strings.Lines(text) {
+		fields := strings.Fields(line)
+		if len(fields) == 0 {
+			continue
+		}
+		if fields[0] == "service" {
+			o.Services = append(o.Services, readService(t, fields[1:]))
+			continue
+		}
+		for _, f := range fields {
+			name, value, _ := strings.Cut(f, "=")
+			switch name {
+			case "result":
+				o.Result = resultNamed(t, value)
+			case "amount":
+				o.Amount = number[int64](t, value)
+			case "currency":
+				o.Currency = uint16(number[uint32](t, value))
+			case "check":
+				o.CheckBalance = uint8(number[uint32](t, value)) + 1
+			default:
+				t.Fatalf("outcome: no field %q", name)
+			}
+		}
+	}
+	return o
+}
+
+func readService(t testing.TB, fields []string) charging.ServiceOutcome {
+	t.Helper()
+	s := charging.ServiceOutcome{Result: charging.Success}
+	for _, f := range fields {
+		name, value, _ := strings.Cut(f, "=")
+		switch name {
+		case "bare":
+			s.Flags |= charging.OutcomeBare
+		case "rg":
+			s.RatingGroup, s.Flags = number[uint32](t, value), s.Flags|charging.OutcomeRatingGroup
+		case "id":
+			s.ServiceID, s.Flags = number[uint32](t, value), s.Flags|charging.OutcomeServiceID
+		case "result":
+			s.Result = resultNamed(t, value)
+		case "granted":
+			s.Granted, s.Flags = number[uint64](t, value), s.Flags|charging.Grants
+		case "unit":
+			s.Unit = map[string]charging.GrantUnit{
+				"octets": charging.GrantOctets, "seconds": charging.GrantSeconds, "events": charging.GrantEvents,
+			}[value]
+		case "validity":
+			s.Validity = number[uint32](t, value)
+		case "threshold":
+			s.Threshold = number[uint32](t, value)
+		case "holding":
+			s.Holding = number[uint32](t, value)
+		case "final":
+			s.FinalUnit = charging.Terminate
+		default:
+			t.Fatalf("service: no field %q", name)
+		}
+	}
+	return s
+}
+
+// resultNames are the results that a credit-control request can come to.
+var resultNames = map[string]charging.Result{
+	"success": charging.Success, "unknown-session": charging.UnknownSession, "user-unknown": charging.UserUnknown,
+	"no-identity": charging.NoIdentity, "contradiction": charging.Contradiction, "rating-failed": charging.RatingFailed,
+	"credit-limit": charging.CreditLimitReached, "denied": charging.ServiceDenied, "free": charging.NotApplicable,
+	"invalid-value": charging.InvalidValue, "session-exists": charging.SessionExists, "too-many-groups": charging.TooManyGroups,
+	"overflow": charging.Overflow,
+}
+
+func resultNamed(t testing.TB, name string) charging.Result {
+	t.Helper()
+	r, ok := resultNames[name]
+	if !ok {
+		t.Fatalf("no result %q", name)
+	}
+	return r
+}
