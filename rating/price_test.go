@@ -278,6 +278,29 @@ func slowAffordable(a *tariff, budget money.Amount) uint64 {
 	return low
 }
 
+// TestEverySmallPrice goes through all small prices, budgets and usages, where
+// halves and thirds of a millionth meet every rounding mode.
+func TestEverySmallPrice(t *testing.T) {
+	for mode := range money.HalfEven + 1 {
+		for per := range uint64(6) {
+			for amount := range money.Amount(8) {
+				a := tariff{per: per + 1, first: 1, next: 1, free: 1, rounding: mode, tiers: []tier{{5, amount}, {0, 3}}}
+				p := a.compile(t)
+				for n := range uint64(30) {
+					got, _ := p.Cost(n)
+					if want, _ := a.slowCost(n); got != want {
+						t.Errorf("%s: Cost(%d) = %d, want %d", a.source(), n, got, want)
+					}
+					budget := money.Amount(n) - 1
+					if got, want := p.Affordable(budget), slowAffordable(&a, budget); got != want {
+						t.Errorf("%s: Affordable(%s) = %d, want %d", a.source(), budget, got, want)
+					}
+				}
+			}
+		}
+	}
+}
+
 func TestBillableAndWithin(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		a := drawTariff(t)
