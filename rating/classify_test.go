@@ -3,6 +3,7 @@ package rating
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -78,33 +79,19 @@ func (s *slowService) source(k int) string {
 }
 
 func (s *slowService) accepts(r *Request) bool {
-	has := func(list []uint32, n uint32) bool {
-		for _, k := range list {
-			if k == n {
-				return true
-			}
-		}
-		return false
-	}
 	if s.context != r.Context {
 		return false
 	}
-	if s.groups != nil && !(r.HasRatingGroup && has(s.groups, r.RatingGroup)) && (r.HasRatingGroup || !s.byDefault) {
-		return false
+	group := s.groups == nil
+	if r.HasRatingGroup {
+		group = group || slices.Contains(s.groups, r.RatingGroup)
+	} else {
+		group = group || s.byDefault
 	}
-	if s.serviceIDs != nil && !(r.HasServiceID && has(s.serviceIDs, r.ServiceID)) {
-		return false
-	}
-	if s.role != nil && !has(s.role, uint32(r.Role)) {
-		return false
-	}
+	id := s.serviceIDs == nil || (r.HasServiceID && slices.Contains(s.serviceIDs, r.ServiceID))
+	role := s.role == nil || slices.Contains(s.role, uint32(r.Role))
 	apn, _, _ := strings.Cut(strings.ToLower(string(r.APN)), ".mnc")
-	for _, known := range s.apns {
-		if known == apn {
-			return true
-		}
-	}
-	return s.apns == nil
+	return group && id && role && (s.apns == nil || slices.Contains(s.apns, apn))
 }
 
 // TestRecognitionAgainstTryingEveryService compares the index with going

@@ -33,14 +33,14 @@ func (c *compiler) allowance(f field) (uint32, bool) {
 		a.Priority = int16(n)
 	}
 	if f, ok := m.optional("validity"); ok {
-		a.Validity, _ = c.span(f)
+		a.Validity = c.span(f)
 	}
 	a.services = c.newSet(len(c.plan.services))
 	if f, ok := c.required(&m, "services", "services: [internet]"); ok {
 		c.paidServices(f, &a)
 	}
 	if f, ok := m.optional("zones"); ok {
-		a.zones, _ = c.zoneSet(f)
+		a.zones = c.zoneSet(f)
 	}
 	k := uint32(len(c.plan.allowances))
 	if k == MaxAllowances {
@@ -188,7 +188,7 @@ func (c *compiler) rule(f field, unit Unit) (Rule, bool) {
 		rule.Name, _ = c.validName(f)
 	}
 	if f, ok := m.optional("zone"); ok {
-		rule.zones, _ = c.zoneSet(f)
+		rule.zones = c.zoneSet(f)
 	}
 	if f, ok := m.optional("calendar"); ok {
 		found, _ := c.references(f, &c.calendars, "calendar", MaxCalendars)

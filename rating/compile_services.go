@@ -2,7 +2,7 @@ package rating
 
 import (
 	"fmt"
-	"sort"
+	"slices"
 	"strings"
 
 	"gyro/internal/instant"
@@ -96,10 +96,10 @@ func (c *compiler) quota(f field, unit Unit, q *Quota) {
 		q.Grant, _ = c.units(f, unit, 1)
 	}
 	if f, ok := m.optional("validity"); ok {
-		q.Validity, _ = c.span(f)
+		q.Validity = c.span(f)
 	}
 	if f, ok := m.optional("holding"); ok {
-		q.Holding, _ = c.span(f)
+		q.Holding = c.span(f)
 	}
 	if f, ok := m.optional("threshold"); ok {
 		q.ThresholdPermille = c.permille(f)
@@ -149,7 +149,7 @@ func (c *compiler) numbers(f field) []uint32 {
 			list = append(list, uint32(n))
 		}
 	}
-	sort.Slice(list, func(a, b int) bool { return list[a] < list[b] })
+	slices.Sort(list)
 	for k := 1; k < len(list); k++ {
 		if list[k] == list[k-1] {
 			c.fail(f, fmt.Sprintf("%d is given twice", list[k]), "give it once")

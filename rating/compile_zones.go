@@ -75,10 +75,10 @@ func isDigits(s string) bool {
 
 // zoneSet reads one zone or a list of them into a bit set, with the zones that
 // lie within them.
-func (c *compiler) zoneSet(f field) (uint32, bool) {
+func (c *compiler) zoneSet(f field) uint32 {
 	found, ok := c.references(f, &c.zones, "zone", MaxZones)
 	if !ok {
-		return noSet, false
+		return noSet
 	}
 	set := c.newSet(len(c.plan.zones))
 	for _, k := range found {
@@ -89,5 +89,5 @@ func (c *compiler) zoneSet(f field) (uint32, bool) {
 			c.include(set, uint32(k))
 		}
 	}
-	return set, true
+	return set
 }

@@ -134,16 +134,13 @@ func (s *source) units(f field, unit Unit, least uint64) (uint64, bool) {
 }
 
 // span reads f as a length of time.
-func (s *source) span(f field) (instant.Span, bool) {
-	n, ok := s.units(f, Seconds, 0)
-	if !ok {
-		return 0, false
-	}
+func (s *source) span(f field) instant.Span {
+	n, _ := s.units(f, Seconds, 0)
 	if n > uint64(maxSpan/instant.Second) {
 		s.fail(f, "the time is too long", "at most 36600d is allowed; leave the key out for no limit")
-		return 0, false
+		return 0
 	}
-	return instant.Span(n) * instant.Second, true
+	return instant.Span(n) * instant.Second
 }
 
 // amount reads f as an amount of money that is not negative.

@@ -1,5 +1,7 @@
 package rating
 
+import "slices"
+
 // recognition finds the services that a request may be for. Each table leads
 // to a list of candidates in catalogue order, closed by noService.
 type recognition struct {
@@ -56,7 +58,7 @@ func (p *Plan) accepts(c *recogniser, r *Request) bool {
 	if c.roles != 0 && (r.Role > maxRole || c.roles>>r.Role&1 == 0) {
 		return false
 	}
-	if len(c.serviceIDs) != 0 && !(r.HasServiceID && containsID(c.serviceIDs, r.ServiceID)) {
+	if len(c.serviceIDs) != 0 && (!r.HasServiceID || !containsID(c.serviceIDs, r.ServiceID)) {
 		return false
 	}
 	return c.apns.from == c.apns.to || p.hasAPN(c.apns, r.APN)
@@ -67,16 +69,8 @@ const maxRole = 3
 
 // containsID searches a sorted list.
 func containsID(ids []uint32, id uint32) bool {
-	low, high := 0, len(ids)
-	for low < high {
-		middle := int(uint(low+high) >> 1)
-		if ids[middle] < id {
-			low = middle + 1
-		} else {
-			high = middle
-		}
-	}
-	return low < len(ids) && ids[low] == id
+	_, found := slices.BinarySearch(ids, id)
+	return found
 }
 
 // hasAPN reports whether apn is one of a span of the plan's APNs. They are

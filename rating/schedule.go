@@ -40,7 +40,7 @@ const (
 
 // program returns the changes of a day since 1970-01-01.
 func (s *schedule) program(day int64) []change {
-	program := uint16(0)
+	var program uint16
 	if day >= firstDay && day < endDay {
 		program = s.days[day-firstDay]
 	} else {

@@ -147,7 +147,7 @@ func (s *source) mapping(f field, allowed ...string) (mapping, bool) {
 		return mapping{}, false
 	}
 	m := mapping{field: f}
-	for k := 0; k+1 < len(f.node.Content); k += 2 {
+	for k := 0; k+1 < len(f.node.Content) && !s.full(); k += 2 {
 		key, ok := s.follow(field{f.path, f.node.Content[k]})
 		if !ok {
 			return mapping{}, false
