@@ -163,7 +163,9 @@ func (e *Engine) Submit(request *charging.CreditControl, t charging.Ticket) bool
 	b.data, start = charging.BeginCommand(b.data)
 	b.data = charging.AppendCreditControl(b.data, request)
 	charging.EndCommand(b.data, start)
-	t.Arrived = b.arrived(e.o.Monotonic)
+	if t.Arrived == 0 {
+		t.Arrived = b.arrived(e.o.Monotonic)
+	}
 	b.tickets = append(b.tickets, t)
 	e.inbox.Unlock()
 	e.nudge()
@@ -369,7 +371,7 @@ func (e *Engine) ticker() {
 		e.state.Unlock()
 		if due {
 			ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-			if _, err := e.Do(ctx, charging.KindTick, nil); err != nil && !errors.Is(err, ErrBusy) {
+			if _, err := e.Do(ctx, charging.KindTick, nil); err != nil && !errors.Is(err, ErrBusy) && !errors.Is(err, ErrStopped) {
 				e.o.Logger.Warn("supervision timers could not be run", "error", err)
 			}
 			cancel()

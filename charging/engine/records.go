@@ -23,7 +23,7 @@ func (e *Engine) Records(after uint64, fn func(*usage.Record) bool) error {
 		if err != nil {
 			return err
 		}
-		stopped := false
+		stopped, wanted := false, next
 		err = charging.EachRecord(block, next, &record, func() bool {
 			next = record.Sequence + 1
 			stopped = !fn(&record)
@@ -34,6 +34,9 @@ func (e *Engine) Records(after uint64, fn func(*usage.Record) bool) error {
 		}
 		if stopped {
 			return nil
+		}
+		if next == wanted { // the store's newest block at or below it ends before it
+			return fmt.Errorf("record %d: %w", wanted, ErrNoRecord)
 		}
 	}
 }
