@@ -122,6 +122,21 @@ func (k *Book) Available(a *Account, d Denomination, now instant.Instant, filter
 	return sum
 }
 
+// Free is Available without the bound of parts.
+func (k *Book) Free(a *Account, d Denomination, now instant.Instant, filter Filter) int64 {
+	var sum int64
+	for i := a.Buckets; i != 0; {
+		b := k.Buckets.At(i)
+		if free := k.free(a, b); free > 0 && pays(b, d, now, filter) {
+			if sum += free; sum < 0 {
+				return int64(money.Max)
+			}
+		}
+		i = b.Next
+	}
+	return sum
+}
+
 // Reserve sets aside up to want in the order of use, adds what it took to
 // parts and returns how much that was.
 func (k *Book) Reserve(a *Account, d Denomination, want int64, now instant.Instant, filter Filter, parts *Parts) int64 {

@@ -1,6 +1,9 @@
 package charging
 
 import (
+	"errors"
+	"slices"
+
 	"gyro/balance"
 	"gyro/charging/session"
 	"gyro/charging/usage"
@@ -25,6 +28,10 @@ func (s *State) putAccount(c *PutAccount, o *Outcome) {
 			c.Account, MaxAccountID, MaxOffers, MaxSubscribers)
 		return
 	}
+	if kind := balance.Kind(c.Kind); kind < balance.Prepaid || kind > balance.Hybrid || (kind == balance.Prepaid && c.CreditLimit > 0) {
+		o.refuse(Invalid, "account %q: a kind is needed, and a prepaid account has no credit limit; make it hybrid to give it one", c.Account)
+		return
+	}
 	catalog, offers, ok := s.findOffers(c, o)
 	if !ok {
 		return
@@ -46,10 +53,12 @@ func (s *State) putAccount(c *PutAccount, o *Outcome) {
 	s.touchAccount(i)
 	a := s.accounts.At(i)
 	a.CreditLimit, a.Kind = c.CreditLimit, balance.Kind(c.Kind)
+	main := s.book.Buckets.At(s.book.Main(&a.Account))
+	a.Overdrawn = max(0, main.Reserved-main.Remaining-int64(a.CreditLimit))
 	s.setSubscribers(i, subscribers)
 	s.setOffers(a, catalog, offers)
 	o.Currency = uint16(a.Currency)
-	o.Amount = s.book.Buckets.At(s.book.Main(&a.Account)).Remaining
+	o.Amount = main.Remaining
 }
 
 func (s *State) openAccount(c *PutAccount) slab.Index {
@@ -69,6 +78,12 @@ func (s *State) openAccount(c *PutAccount) slab.Index {
 func (s *State) findOffers(c *PutAccount, o *Outcome) (catalog ident.Name, offers []ident.Name, ok bool) {
 	if len(c.Offers) == 0 {
 		return 0, nil, true
+	}
+	for n, name := range c.Offers {
+		if slices.Contains(c.Offers[:n], name) {
+			o.refuse(Invalid, "account %q: offer %q is named twice; an account has an offer once", c.Account, name)
+			return 0, nil, false
+		}
 	}
 	for _, p := range s.catalogs.currents {
 		plan := s.catalogs.publications[p-1].plan
@@ -91,6 +106,8 @@ func (s *State) findOffers(c *PutAccount, o *Outcome) (catalog ident.Name, offer
 	return 0, nil, false
 }
 
+var errIdentityKind = errors.New("no such kind of identity")
+
 // checkSubscribers normalises the identities and refuses one that another
 // account has, or that is named twice.
 func (s *State) checkSubscribers(account slab.Index, c *PutAccount, o *Outcome) (subscribers [][]ident.Identity, ok bool) {
@@ -99,6 +116,9 @@ func (s *State) checkSubscribers(account slab.Index, c *PutAccount, o *Outcome) 
 		var ids []ident.Identity
 		for _, raw := range spec.Identities {
 			id, err := ident.New(raw.Kind, []byte(raw.Value))
+			if err == nil && raw.Kind > ident.Private {
+				err = errIdentityKind
+			}
 			if err != nil {
 				o.refuse(InvalidValue, "%s %q: %v", raw.Kind, raw.Value, err)
 				return nil, false
@@ -305,8 +325,9 @@ func (s *State) forfeit(a *account, i slab.Index, cause usage.Cause) {
 	s.book.Close(&a.Account, i)
 }
 
-// deleteAccount removes an account; units that are left are forfeited, money
-// is not: it must be paid out by an adjustment first.
+// deleteAccount removes an account; allowances that are left, of units or of
+// money, are forfeited. The account's own money is not: it must be paid out by
+// an adjustment first.
 func (s *State) deleteAccount(c *DeleteAccount, o *Outcome) {
 	i := s.findAccount([]byte(c.Account))
 	if i == 0 {
@@ -318,7 +339,7 @@ func (s *State) deleteAccount(c *DeleteAccount, o *Outcome) {
 		o.refuse(AccountBusy, "account %q has %d open sessions; end them first", c.Account, a.OpenSessions)
 		return
 	}
-	remaining, _ := s.book.Sums(&a.Account, a.Denomination())
+	remaining := s.book.Buckets.At(s.book.Main(&a.Account)).Remaining
 	if remaining != 0 || a.Excess != 0 {
 		o.refuse(AccountNotEmpty, "account %q holds %s %s and owes %s; bring both to zero with an adjustment or a top-up first",
 			c.Account, money.Amount(remaining), a.Currency, a.Excess)
@@ -336,6 +357,10 @@ func (s *State) deleteAccount(c *DeleteAccount, o *Outcome) {
 
 // idempotent carries a balance command out once per key.
 func (s *State) idempotent(kind Kind, c *MoveMoney, o *Outcome, carryOut func(slab.Index, *MoveMoney, *Outcome)) {
+	if len(c.Key) > MaxKey || len(c.Account) > MaxAccountID || len(c.Reason) > MaxKey {
+		o.refuse(Invalid, "the idempotency key and the reason have at most %d octets, the account's identifier at most %d", MaxKey, MaxAccountID)
+		return
+	}
 	s.scratch.key = commandKey(s.scratch.key[:0], kind, c.Account, c.Key)
 	hash := xxhash.Sum64(s.scratch.key) ^ commandSpace
 	if kept := s.memory.Find(hash, s.scratch.key, 0, s.now); kept != nil {

@@ -52,6 +52,9 @@ type MoveMoney struct {
 	Digest uint64 `json:"digest"`
 }
 
+// MaxKey is the longest idempotency key and the longest reason in octets.
+const MaxKey = 255
+
 // Publish makes a catalogue's source its current version.
 type Publish struct {
 	Name   string `json:"name"`
@@ -98,7 +101,7 @@ func (s *State) administer(kind Kind, body []byte, o *Outcome) error {
 			o.Record = uint64(s.peerRestart([]byte(c.OriginHost), c.Before))
 		})
 	case KindConfigure:
-		return run(body, o, func(c *Settings, _ *Outcome) { s.settings = *c })
+		return run(body, o, s.configure)
 	case KindTick:
 		s.tick()
 		return nil

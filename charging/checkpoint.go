@@ -216,6 +216,7 @@ type meta struct {
 	LastSession uint64          `json:"last_session"`
 	LastRecord  uint64          `json:"last_record"`
 	LastBlob    uint64          `json:"last_blob"`
+	Supervised  int64           `json:"supervised_until"` // session.Deadlines.Visited
 	Currents    []uint32        `json:"current_catalogs"`
 	Totals      []balance.Total `json:"ledger"`
 	Counters    Counters        `json:"counters"`
@@ -226,7 +227,8 @@ func (s *State) meta() []byte {
 		Format: stateFormat, Semantics: Semantics, Index: s.index, Digest: s.digest, Now: s.now,
 		Settings: s.settings, LastAccount: s.lastAccount, LastBucket: s.book.LastBucket,
 		LastSession: s.sessions.LastNumber, LastRecord: s.outbox.last, LastBlob: s.retained.last,
-		Currents: s.catalogs.currents, Totals: s.book.Ledger.Totals(), Counters: s.counters,
+		Supervised: s.sessions.Deadlines.Visited(),
+		Currents:   s.catalogs.currents, Totals: s.book.Ledger.Totals(), Counters: s.counters,
 	})
 	if err != nil {
 		panic(fmt.Sprintf("charging: meta: %v", err))

@@ -71,6 +71,10 @@ const (
 	// MaxSessionID is the longest Session-Id in octets. RFC 6733 sets no
 	// bound; the longest seen from gateways is below 160.
 	MaxSessionID = 512
+	// MaxName is the longest Origin-Host, Called-Station-Id and called party in
+	// octets: the longest DiameterIdentity is a domain name (RFC 6733 section
+	// 4.3.1), an APN has at most 100 octets (TS 23.003 section 9.1).
+	MaxName = 255
 	// MaxUnits bounds every count of units on the wire. 2^60 octets are a
 	// year at 290 Gbit/s; what is beyond is a fault, not usage.
 	MaxUnits = 1 << 60

@@ -10,6 +10,10 @@ import (
 // creditControl decides a Credit-Control-Request (RFC 8506 sections 5 and 6).
 func (s *State) creditControl(c *CreditControl, o *Outcome) {
 	o.Type, o.Number, o.Action, o.Result = c.Type, c.Number, c.Action, Success
+	if !c.bounded() {
+		o.Result = InvalidValue
+		return
+	}
 	if c.Type == Event {
 		s.event(c, o)
 		return
@@ -80,7 +84,8 @@ func (s *State) withoutSession(c *CreditControl, hash uint64, o *Outcome) {
 	a := s.accounts.At(owner)
 	r.Account, r.Subscriber, r.Host = owner, who, s.hosts.number(c.OriginHost)
 	r.Opened, r.Context, r.Role = s.now, c.Context, c.Role
-	r.Identity = s.sessions.Octets.Put(appendIdentity(s.scratch.key[:0], named))
+	s.scratch.key = appendIdentity(s.scratch.key[:0], named)
+	r.Identity = s.sessions.Octets.Put(s.scratch.key)
 	r.Next, a.Sessions = a.Sessions, i
 	a.OpenSessions++
 	s.subscribers.At(who).OpenSessions++
@@ -93,10 +98,14 @@ func (s *State) withoutSession(c *CreditControl, hash uint64, o *Outcome) {
 // inSession debits what was used, grants what is wanted, and keeps the answer.
 func (s *State) inSession(i slab.Index, r *session.Session, c *CreditControl, o *Outcome) {
 	s.remember(r, c)
-	x := exchange{State: s, request: c, session: r, account: s.accounts.At(r.Account), owner: r.Account}
+	x := exchange{State: s, request: c, outcome: o, session: r, account: s.accounts.At(r.Account), owner: r.Account}
 	for n := range c.Services {
 		o.Services = append(o.Services, ServiceOutcome{})
 		x.service(&c.Services[n], &o.Services[n])
+	}
+	if c.Type == Initial && refusedWhole(o) {
+		s.closeSession(i, usage.Ended)
+		return
 	}
 	if c.Type == Termination {
 		s.closeSession(i, usage.Ended)
@@ -107,9 +116,22 @@ func (s *State) inSession(i slab.Index, r *session.Session, c *CreditControl, o 
 		}, s.scratch.encoded)
 		return
 	}
-	r.Deadline = s.now.Add(max(s.settings.Supervision, 2*x.validity))
+	s.sessions.Supervise(i, s.now.Add(max(s.settings.Supervision, 2*x.validity)), s.now)
 	s.scratch.encoded = appendOutcome(s.scratch.encoded[:0], o)
 	s.sessions.Store(r, c.Number, c.Digest, s.scratch.encoded)
+}
+
+// refusedWhole reports whether an initial request that asked at the level of
+// the command was refused there: then no session comes to be, and the client
+// sends no termination (RFC 8506 section 7, client state PendingI). Nothing was
+// debited, so a retransmission may be decided anew.
+func refusedWhole(o *Outcome) bool {
+	for n := range o.Services {
+		if o.Services[n].Flags&OutcomeBare != 0 && o.Services[n].Result != Success {
+			return true
+		}
+	}
+	return false
 }
 
 // remember notes what later requests of the session may leave out.

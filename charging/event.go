@@ -73,7 +73,7 @@ func (s *State) oneTime(c *CreditControl, who slab.Index, named *ident.Identity,
 		ID: octets.Put(c.SessionID), APN: octets.Put(c.APN), Called: octets.Put(c.Called),
 		Identity: octets.Put(appendIdentity(nil, named)),
 	}
-	x := exchange{State: s, request: c, session: r, account: s.accounts.At(owner), owner: owner}
+	x := exchange{State: s, request: c, outcome: o, session: r, account: s.accounts.At(owner), owner: owner}
 	o.Currency = uint16(x.account.Currency)
 	services := c.Services
 	if len(services) == 0 {
@@ -109,10 +109,10 @@ func (x *exchange) oneTimeService(sv *Service, o *Outcome, so *ServiceOutcome) {
 	switch {
 	case m.Treatment == rating.Denied:
 		so.Result = ServiceDenied
+	case m.Treatment == rating.Free && sv.Requested.Has&HasMoney == 0:
+		x.freeEvent(group, units, o, so)
 	case x.request.Action == RefundAccount:
 		so.Result = x.refund(group, plan.Price(m.Rate), sv, units, o)
-	case m.Treatment == rating.Free:
-		x.freeEvent(group, units, o, so)
 	case x.request.Action == PriceEnquiry:
 		cost, ok := x.costOf(group, plan.Price(m.Rate), billableOf(plan.Price(m.Rate), units))
 		if !ok {

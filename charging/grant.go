@@ -5,6 +5,7 @@ import (
 	"gyro/charging/session"
 	"gyro/internal/ident"
 	"gyro/internal/instant"
+	"gyro/internal/money"
 	"gyro/rating"
 )
 
@@ -12,6 +13,7 @@ import (
 type exchange struct {
 	*State
 	request  *CreditControl
+	outcome  *Outcome
 	session  *session.Session
 	account  *account
 	owner    index
@@ -56,6 +58,15 @@ func (x *exchange) service(sv *Service, o *ServiceOutcome) {
 	switch {
 	case x.request.Type == Termination:
 		// closeSession releases and writes.
+	case x.granted(&key):
+		if sv.Flags&Requests != 0 {
+			o.Result = InvalidValue
+		}
+	case o.Result == InvalidValue || o.Result == Overflow:
+		// What was used could not be booked: nothing more is handed out, and
+		// the refusal must not be hidden behind a grant.
+		x.book.Release(&group.Reserved)
+		group.Granted = 0
 	case sv.final() && sv.Flags&Requests == 0:
 		x.book.Release(&group.Reserved)
 		x.closeRecord(x.session, group, causeEnded)
@@ -67,6 +78,20 @@ func (x *exchange) service(sv *Service, o *ServiceOutcome) {
 		x.book.Release(&group.Reserved)
 		group.Granted = 0
 	}
+}
+
+// granted reports whether the request was granted quota for the group already:
+// a gateway that names a group twice would obey both grants, and only the last
+// would be reserved.
+func (x *exchange) granted(key *session.Group) bool {
+	for k := range x.outcome.Services {
+		o := &x.outcome.Services[k]
+		if o.Flags&Grants != 0 && o.RatingGroup == key.RatingGroup && o.ServiceID == key.ServiceID &&
+			o.Flags&OutcomeRatingGroup != 0 == key.HasRatingGroup && o.Flags&OutcomeServiceID != 0 == key.HasServiceID {
+			return true
+		}
+	}
+	return false
 }
 
 func outcomeFlags(f ServiceFlags) (o OutcomeFlags) {
@@ -118,6 +143,7 @@ func (x *exchange) match(group *session.Group) (*rating.Plan, rating.Refusal) {
 		return plan, refusal // the group keeps the price of what it was granted
 	}
 	x.closeRecord(x.session, group, causePartial)
+	group.Unrated = false
 	group.Matched, group.Free = true, m.Treatment == rating.Free
 	group.Plan, group.Rate, group.Service, group.Zone = number, m.Rate, m.Service, m.Zone
 	group.ServiceName, group.Offer, group.Unit = m.ServiceID, m.Offer, denominationOf(m.Unit)
@@ -142,6 +168,7 @@ func (x *exchange) pin(group *session.Group) *rating.Price {
 	f.match = rating.Match{
 		Service: group.Service, ServiceID: group.ServiceName, Offer: group.Offer,
 		Zone: group.Zone, Rate: group.Rate, Treatment: rating.Charged,
+		Unit: f.plan.ServiceAt(group.Service).Unit,
 	}
 	return f.plan.Price(group.Rate)
 }
@@ -169,6 +196,7 @@ func (x *exchange) grant(group *session.Group, sv *Service, o *ServiceOutcome) {
 	switch m.Treatment {
 	case rating.Free:
 		o.Result = NotApplicable
+		x.open(group)
 		return
 	case rating.Denied:
 		o.Result = ServiceDenied
@@ -194,12 +222,21 @@ func (x *exchange) grant(group *session.Group, sv *Service, o *ServiceOutcome) {
 	o.Holding = uint32(quota.Holding / instant.Second)
 	o.Threshold = thresholdOf(granted, quota.ThresholdPermille)
 	group.Granted = granted
+	x.open(group)
+}
+
+// open begins the group's record, unless it is open: service begins with the
+// grant, not with the first report of its use.
+func (x *exchange) open(group *session.Group) {
+	if group.Opened == 0 {
+		group.Opened = x.now
+	}
 }
 
 // thresholdOf is the remainder at which the gateway asks for more: below the
 // grant, as TS 32.299 section 7.2.238 demands.
 func thresholdOf(granted uint64, permille uint32) uint32 {
-	threshold := granted / 1000 * uint64(permille)
+	threshold := granted/1000*uint64(permille) + granted%1000*uint64(permille)/1000
 	return uint32(min(threshold, granted-1, 1<<32-1))
 }
 
@@ -235,6 +272,7 @@ func (x *exchange) reserve(group *session.Group, price *rating.Price, want uint6
 	}
 	rated := x.affordable(group, price, available)
 	within := price.Within(group.Billed + units + rated)
+	last = x.free(x.account.Denomination()) <= available && x.free(group.Unit) == 0
 	x.book.Release(&group.Reserved)
 	if within <= group.Used {
 		return 0, true
@@ -245,7 +283,15 @@ func (x *exchange) reserve(group *session.Group, price *rating.Price, want uint6
 	units = x.reserveUnits(group, need)
 	cost, _ = x.costOf(group, price, need-units)
 	x.reserveMoney(group, cost)
-	return granted, true
+	return granted, last
+}
+
+// free is what the account could pay with if any number of buckets could be
+// drawn on. What exceeds the reservation then was left out of a full set of
+// parts: the number of buckets was the bound, not the balance, and the next
+// grant draws on the others.
+func (x *exchange) free(d balance.Denomination) int64 {
+	return x.book.Free(&x.account.Account, d, x.now, &x.scratch.filter)
 }
 
 func (x *exchange) reserveUnits(group *session.Group, need uint64) uint64 {
@@ -278,7 +324,10 @@ func (x *exchange) costOf(group *session.Group, price *rating.Price, rated uint6
 
 // affordable is how many billable units more an amount of money pays for.
 func (x *exchange) affordable(group *session.Group, price *rating.Price, available int64) uint64 {
-	budget := group.Charged + amount(available)
+	budget, ok := group.Charged.Add(amount(available))
+	if !ok {
+		budget = money.Max
+	}
 	if !group.SetupTaken {
 		budget -= price.Setup()
 	}

@@ -23,7 +23,7 @@ func (s *State) appendAccount(dst []byte, a *account) []byte {
 	dst = appendBytes(dst, a.id())
 	for _, v := range [...]uint64{
 		uint64(a.Currency), uint64(a.Created), a.LastRecord, a.Records, uint64(a.Catalog),
-		uint64(a.CreditLimit), uint64(a.Excess), uint64(len(a.offers())),
+		uint64(a.CreditLimit), uint64(a.Excess), uint64(a.Overdrawn), uint64(len(a.offers())),
 	} {
 		dst = binary.AppendUvarint(dst, v)
 	}
@@ -122,6 +122,7 @@ func (l *loader) readMeta(value []byte) error {
 	l.lastAccount, l.book.LastBucket, l.sessions.LastNumber = m.LastAccount, m.LastBucket, m.LastSession
 	l.outbox.last, l.retained.last = m.LastRecord, m.LastBlob
 	l.catalogs.currents, l.counters = m.Currents, m.Counters
+	l.sessions.Deadlines.Resume(m.Supervised)
 	for _, total := range m.Totals {
 		l.book.Ledger.Restore(total)
 	}
@@ -152,6 +153,7 @@ func (l *loader) readAccount(number uint64, value []byte) error {
 	a.Currency, a.Created = money.Currency(in.uvarint()), instant.Instant(in.uvarint())
 	a.LastRecord, a.Records, a.Catalog = in.uvarint(), in.uvarint(), ident.Name(in.uvarint())
 	a.CreditLimit, a.Excess = money.Amount(in.uvarint()), money.Amount(in.uvarint())
+	a.Overdrawn = int64(in.uvarint())
 	for n := range min(in.uvarint(), MaxOffers) {
 		a.Offers[n] = ident.Name(in.uvarint())
 	}
@@ -183,7 +185,7 @@ func (l *loader) readSubscriber(in *reader, owner slab.Index) slab.Index {
 // Buckets and the account are named by their lasting numbers.
 func (s *State) appendSession(dst []byte, r *session.Session) []byte {
 	octets := &s.sessions.Octets
-	dst = append(dst, stateFormat, r.Role, r.AnswerNext)
+	dst = append(dst, stateFormat, r.Role)
 	for _, v := range [...]uint64{
 		r.Sub, uint64(r.Opened), uint64(r.Deadline), s.accounts.At(r.Account).Number, uint64(r.Highest), uint64(r.Context),
 	} {
@@ -242,7 +244,7 @@ func (l *loader) readSession(number uint64, value []byte) error {
 	if in.octet() != stateFormat {
 		return ErrEncoding
 	}
-	role, next := in.octet(), in.octet()
+	role := in.octet()
 	sub, opened, deadline := in.uvarint(), in.uvarint(), in.uvarint()
 	owner, highest, context := in.uvarint(), in.uvarint(), in.uvarint()
 	id := ident.Identity{Kind: ident.Kind(in.octet())}
@@ -251,7 +253,7 @@ func (l *loader) readSession(number uint64, value []byte) error {
 	i, r := l.sessions.Open(in.bytes(), sub, number)
 	octets := &l.sessions.Octets
 	r.APN, r.Called, r.Identity = octets.Put(in.bytes()), octets.Put(in.bytes()), octets.Put(in.bytes())
-	r.Role, r.AnswerNext, r.Opened, r.Deadline = role, next%session.StoredAnswers, instant.Instant(opened), instant.Instant(deadline)
+	r.Role, r.Opened, r.Deadline = role, instant.Instant(opened), instant.Instant(deadline)
 	r.Highest, r.Context, r.Host, r.Written = uint32(highest), uint32(context), l.hosts.number(host), l.dirty.epoch
 	for k := range r.Answers {
 		a := &r.Answers[k]

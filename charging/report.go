@@ -28,7 +28,7 @@ func (u *Units) in(d balance.Denomination) uint64 {
 		if u.Has&HasTotal != 0 {
 			return u.Total
 		}
-		return u.Input + u.Output
+		return plus(u.Input, u.Output)
 	case balance.Seconds:
 		return u.Seconds
 	case balance.Events:
@@ -50,7 +50,7 @@ func (s *Service) usedIn(d balance.Denomination) (used uint64) {
 		if d == balance.Octets && totals && r.Has&HasTotal == 0 {
 			continue
 		}
-		used += r.in(d)
+		used = plus(used, r.in(d))
 	}
 	return used
 }
@@ -73,18 +73,16 @@ func (s *Service) guessUnit() balance.Denomination {
 // report charges what a gateway says was used. Usage within a grant is priced
 // as it was granted; usage that nothing was granted for is priced as of now.
 func (x *exchange) report(group *session.Group, sv *Service) Result {
-	if !group.Matched {
-		if _, refusal := x.match(group); refusal != rating.Matched || !group.Matched {
+	if group.Granted == 0 { // nothing was granted for it
+		if _, refusal := x.match(group); !group.Matched {
 			return x.unrated(group, sv, refusal)
 		}
 	}
 	used := sv.usedIn(group.Unit)
-	if group.Opened == 0 {
-		group.Opened = x.now
-	}
+	x.open(group)
 	if group.Free {
 		group.Requests++
-		group.RecordUsed += used
+		group.RecordUsed = plus(group.RecordUsed, used)
 		return Success
 	}
 	return x.charge(group, x.pin(group), used)
@@ -92,12 +90,10 @@ func (x *exchange) report(group *session.Group, sv *Service) Result {
 
 // unrated records usage that cannot be priced: it is never dropped silently.
 func (x *exchange) unrated(group *session.Group, sv *Service, refusal rating.Refusal) Result {
-	if group.Opened == 0 {
-		group.Opened = x.now
-	}
+	x.open(group)
 	group.Unit, group.Unrated = sv.guessUnit(), true
 	group.Requests++
-	group.RecordUsed += sv.usedIn(group.Unit)
+	group.RecordUsed = plus(group.RecordUsed, sv.usedIn(group.Unit))
 	if refusal == rating.Matched {
 		return ServiceDenied
 	}
@@ -107,7 +103,7 @@ func (x *exchange) unrated(group *session.Group, sv *Service, refusal rating.Ref
 // charge debits used units more of a group at a price: allowances first, then
 // money, and what nothing pays for as excess.
 func (x *exchange) charge(group *session.Group, price *rating.Price, used uint64) Result {
-	billable, ok := price.Billable(group.Used + used)
+	billable, ok := price.Billable(plus(group.Used, used))
 	if !ok {
 		return InvalidValue
 	}

@@ -103,9 +103,12 @@ type account struct {
 	Subscribers  slab.Index
 	Sessions     slab.Index
 	OpenSessions uint32
-	Catalog      ident.Name
-	IDLength     uint8
-	ID           [MaxAccountID]byte
+	// Overdrawn is how far the money used and reserved was beyond the credit
+	// limit when that was last set: a limit may be lowered below what is used.
+	Overdrawn int64
+	Catalog   ident.Name
+	IDLength  uint8
+	ID        [MaxAccountID]byte
 	// touched and written are the checkpoint epochs of the last change and of
 	// the last writing; an account that was never written has written 0.
 	touched, written uint32

@@ -86,9 +86,9 @@ func (s *State) verifyBalances(b *Books) {
 			held[bucket.Denomination] = held[bucket.Denomination].Add(bucket.Remaining)
 			limit := int64(0)
 			if bucket.Main {
-				limit = int64(a.CreditLimit)
+				limit = int64(a.CreditLimit) + a.Overdrawn
 			}
-			if bucket.Remaining-bucket.Reserved < -limit && bucket.Reserved > 0 {
+			if bucket.Remaining-bucket.Reserved < -limit {
 				b.problem("account %s: bucket %d has %d remaining and %d reserved, below its limit of %d",
 					a.id(), bucket.ID, bucket.Remaining, bucket.Reserved, -limit)
 			}

@@ -22,6 +22,26 @@ type Deadlines struct {
 	last  int64 // the second up to which slots were visited
 }
 
+// Visited is the second up to which the wheel was visited. It decides together
+// with the deadlines which sessions a tick finds, so it is part of the state.
+func (d *Deadlines) Visited() int64 { return d.last }
+
+// Resume sets the wheel where it stood, before any session is scheduled.
+func (d *Deadlines) Resume(visited int64) { d.last = visited }
+
+// Supervise moves a session's deadline. The place in the wheel follows when its
+// slot comes up, but for a deadline that comes earlier it has to follow at
+// once, or the session would outlive it.
+func (s *Set) Supervise(i slab.Index, deadline, now instant.Instant) {
+	r := s.Sessions.At(i)
+	earlier := deadline < r.Deadline
+	r.Deadline = deadline
+	if earlier {
+		s.unschedule(r)
+		s.Schedule(i, now)
+	}
+}
+
 // Schedule places a session by its deadline. The first call decides where the
 // wheel stands, so that time may begin at any moment.
 func (s *Set) Schedule(i slab.Index, now instant.Instant) {

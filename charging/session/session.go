@@ -41,7 +41,6 @@ type Session struct {
 	Host       uint32     // the gateway, as the state numbers hosts
 	Highest    uint32     // highest CC-Request-Number seen
 	Context    uint32
-	AnswerNext uint8 // position in Answers of the next answer
 	GroupCount uint8
 	Role       uint8
 
@@ -226,10 +225,17 @@ func (r *Session) Answered(number uint32, digest uint64) (Lookup, slab.Ref) {
 	return Fresh, 0
 }
 
-// Store keeps the encoded outcome of a request in place of the oldest.
+// Store keeps the encoded outcome of a request in place of the one with the
+// lowest number. Requests may come out of order: were the oldest arrival
+// replaced, a number above the lowest kept could be one that was answered and
+// forgotten, and its duplicate would be charged again.
 func (s *Set) Store(r *Session, number uint32, digest uint64, outcome []byte) {
-	a := &r.Answers[r.AnswerNext]
-	r.AnswerNext = (r.AnswerNext + 1) % StoredAnswers
+	a := &r.Answers[0]
+	for k := range r.Answers {
+		if b := &r.Answers[k]; b.Outcome == 0 || a.Outcome != 0 && b.Number < a.Number {
+			a = b
+		}
+	}
 	a.Number, a.Digest, a.Outcome = number, digest, s.Octets.Replace(a.Outcome, outcome)
 	r.Highest = max(r.Highest, number)
 }
