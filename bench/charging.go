@@ -1,0 +1,335 @@
+package bench
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"sync"
+	"time"
+)
+
+// Charging is the charging benchmark: CCR-Updates of open data sessions, fully
+// durable, beside a bare TCP echo of the same octets.
+type Charging struct {
+	Connections int           // TCP connections
+	InFlight    int           // requests in flight on each
+	Accounts    int           // accounts, each with one open session
+	Rounds      int           // slices of each server
+	Slice       time.Duration // length of one
+	Warmup      int           // slices that are not counted
+	Catalog     []byte        // the catalogue to rate by
+	CatalogName string
+	Offer       string
+	Realm       string
+	Dir         string // for the data directory; a temporary one by default
+}
+
+// EnsureDefaults fills in what was left zero: the shape of performance targets.
+func (c *Charging) EnsureDefaults() {
+	for _, d := range []struct {
+		field *int
+		value int
+	}{{&c.Connections, 4}, {&c.InFlight, 256}, {&c.Accounts, 10_000}, {&c.Rounds, 40}, {&c.Warmup, 5}} {
+		if *d.field == 0 {
+			*d.field = d.value
+		}
+	}
+	if c.Slice == 0 {
+		c.Slice = 60 * time.Millisecond
+	}
+}
+
+// Validate reports what cannot be measured.
+func (c *Charging) Validate() error {
+	switch {
+	case c.Connections < 1 || c.InFlight < 1 || c.Rounds < 1 || c.Warmup < 0 || c.Slice < time.Millisecond:
+		return errors.New("connections, in-flight, rounds and slice must be positive")
+	case c.Accounts < c.Connections*c.InFlight:
+		return fmt.Errorf("%d accounts are too few for %d x %d requests in flight: one session has one request in flight", c.Accounts, c.Connections, c.InFlight)
+	}
+	return nil
+}
+
+// Result is what a run measured.
+type Result struct {
+	Connections, InFlight, Accounts int
+	RequestOctets, AnswerOctets     int
+	Slices                          int
+	Answers                         int
+	Failures                        int
+	BatchCommands                   float64 // mean
+	AllocationsPerCCR               float64
+	CCRPerSecond, EchoPerSecond     Pair
+	CPUPerCCR, CPUPerEcho           Pair // nanoseconds of server CPU
+	Ratio                           Pair
+	CCRLatency, EchoLatency         Latency
+	Sync                            string
+}
+
+// Pair is the best slice and the median over all.
+type Pair struct{ Best, Median float64 }
+
+// Latency is as the client saw it.
+type Latency struct{ P50, P99 time.Duration }
+
+// Run starts both servers, measures and stops them.
+func (c Charging) Run(ctx context.Context, progress io.Writer) (*Result, error) {
+	c.EnsureDefaults()
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	dir, err := os.MkdirTemp(c.Dir, "gyro-bench-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	gyro, err := start("up", "--data", dir+"/data", "--diameter-listen", "127.0.0.1:0", "--http-listen", "127.0.0.1:0",
+		"--origin-realm", c.Realm, "--log-format", "json", "--log-level", "info")
+	if err != nil {
+		return nil, err
+	}
+	defer gyro.stop()
+	_, _ = fmt.Fprintf(progress, "opening %d accounts and sessions\n", c.Accounts)
+	if err := c.provision(ctx, "http://"+gyro.ready.HTTP); err != nil {
+		return nil, err
+	}
+	charging, err := c.openSessions(gyro)
+	if err != nil {
+		return nil, err
+	}
+	request := len(newSession(0, c.Realm).update)
+	answer := charging.connections[0].expected
+	server, err := start("bench", "echo", "--request", fmt.Sprint(request), "--answer", fmt.Sprint(answer))
+	if err != nil {
+		return nil, err
+	}
+	defer server.stop()
+	echoing, err := c.echoTarget(server, request, answer)
+	if err != nil {
+		return nil, err
+	}
+	r := &Result{Connections: c.Connections, InFlight: c.InFlight, Accounts: c.Accounts,
+		RequestOctets: request, AnswerOctets: answer, Sync: "one fdatasync per batch, answers after it"}
+	return r, c.measure(ctx, r, charging, echoing, "http://"+gyro.ready.HTTP, progress)
+}
+
+func (c *Charging) measure(ctx context.Context, r *Result, charging, echoing *target, api string, progress io.Writer) error {
+	var before, after counters
+	for round := -c.Warmup; round < c.Rounds; round++ {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if round == 0 {
+			if err := before.scrape(api); err != nil {
+				return err
+			}
+			for _, t := range []*target{charging, echoing} {
+				t.slices = nil
+				for _, connection := range t.connections {
+					connection.latency, connection.answers, connection.failures = nil, 0, 0
+				}
+			}
+		}
+		for _, t := range []*target{echoing, charging} {
+			s, err := t.measure(c.Slice)
+			if err != nil {
+				return err
+			}
+			t.slices = append(t.slices, s)
+		}
+		if round >= 0 && (round+1)%10 == 0 {
+			_, _ = fmt.Fprintf(progress, "round %d of %d\n", round+1, c.Rounds)
+		}
+	}
+	if err := after.scrape(api); err != nil {
+		return err
+	}
+	r.fill(charging, echoing, &before, &after)
+	return nil
+}
+
+func (r *Result) fill(charging, echoing *target, before, after *counters) {
+	for _, s := range charging.slices {
+		r.Answers += s.Answers
+	}
+	r.Slices, r.Failures = len(charging.slices), charging.failures()
+	r.CPUPerCCR.Best, r.CPUPerCCR.Median = charging.cost()
+	r.CPUPerEcho.Best, r.CPUPerEcho.Median = echoing.cost()
+	r.CCRPerSecond.Best, r.CCRPerSecond.Median = charging.rate()
+	r.EchoPerSecond.Best, r.EchoPerSecond.Median = echoing.rate()
+	r.Ratio = Pair{r.CPUPerCCR.Best / r.CPUPerEcho.Best, r.CPUPerCCR.Median / r.CPUPerEcho.Median}
+	r.CCRLatency.P50, r.CCRLatency.P99 = charging.latencies()
+	r.EchoLatency.P50, r.EchoLatency.P99 = echoing.latencies()
+	r.BatchCommands = (after.batchCommands - before.batchCommands) / max(after.batches-before.batches, 1)
+	r.AllocationsPerCCR = (after.mallocs - before.mallocs) / float64(max(r.Answers, 1))
+}
+
+// provision publishes the catalogue and opens the accounts through the API.
+func (c *Charging) provision(ctx context.Context, api string) error {
+	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: provisioners}}
+	err := call(ctx, client, http.MethodPut, api+"/charging/v1/catalogs/"+url.PathEscape(c.CatalogName), "application/yaml", "", c.Catalog)
+	if err != nil {
+		return err
+	}
+	next := make(chan int)
+	errs := make(chan error, provisioners)
+	var all sync.WaitGroup
+	for range provisioners {
+		all.Go(func() {
+			for index := range next {
+				if err := c.openAccount(ctx, client, api, index); err != nil {
+					select {
+					case errs <- err:
+					default:
+					}
+				}
+			}
+		})
+	}
+	for index := range c.Accounts {
+		if len(errs) > 0 {
+			break
+		}
+		next <- index
+	}
+	close(next)
+	all.Wait()
+	select {
+	case err := <-errs:
+		return err
+	default:
+		return nil
+	}
+}
+
+// provisioners is how many accounts are opened at once: enough to fill batches.
+const provisioners = 128
+
+func (c *Charging) openAccount(ctx context.Context, client *http.Client, api string, index int) error {
+	account := fmt.Sprintf("%s/charging/v1/accounts/bench-%d", api, index)
+	body, err := json.Marshal(map[string]any{
+		"currency": "EUR", "kind": "prepaid", "credit_limit": "0", "offers": []string{c.Offer},
+		"subscribers": []any{map[string]any{"imsi": imsi(index), "msisdn": msisdn(index)}},
+	})
+	if err != nil {
+		return err
+	}
+	if err := call(ctx, client, http.MethodPut, account, "application/json", "", body); err != nil {
+		return err
+	}
+	return call(ctx, client, http.MethodPost, account+"/top-ups", "application/json", fmt.Sprintf("bench-%d", index),
+		[]byte(`{"amount":"1000000000.00","currency":"EUR","reason":"bench"}`))
+}
+
+func call(ctx context.Context, client *http.Client, method, address, contentType, key string, body []byte) error {
+	request, err := http.NewRequestWithContext(ctx, method, address, bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	request.Header.Set("Content-Type", contentType)
+	if key != "" {
+		request.Header.Set("Idempotency-Key", key)
+	}
+	response, err := client.Do(request)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	if err == nil && response.StatusCode >= 300 {
+		err = fmt.Errorf("%s %s: %s: %s", method, address, response.Status, text)
+	}
+	return err
+}
+
+// openSessions connects as one gateway and opens every session; each
+// connection has its share of them.
+func (c *Charging) openSessions(gyro *process) (*target, error) {
+	t := &target{name: "gyro", pid: gyro.cmd.Process.Pid}
+	for n := range c.Connections {
+		socket, err := net.Dial("tcp", gyro.ready.Diameter)
+		if err != nil {
+			return nil, err
+		}
+		var sessions []session
+		first := appendCER(nil)
+		opening := [][]byte{first}
+		for index := n; index < c.Accounts; index += c.Connections {
+			sessions = append(sessions, newSession(index, c.Realm))
+			initial, _ := appendCCR(nil, index, 1, 0, c.Realm, func(dst []byte) []byte { return appendService(dst, false) })
+			opening = append(opening, initial)
+		}
+		connection := newConnection(socket, c.InFlight, nil, false)
+		if err := connection.open(opening); err != nil {
+			return nil, fmt.Errorf("opening sessions: %w", err)
+		}
+		at, endToEnd := 0, uint32(n)<<28
+		connection.next = func(dst []byte) []byte {
+			endToEnd++
+			at = (at + 1) % len(sessions)
+			return sessions[at].appendNext(dst, endToEnd)
+		}
+		connection.check, connection.expected = true, 0
+		t.connections = append(t.connections, connection)
+	}
+	// One request alone tells how long a good answer is.
+	for _, connection := range t.connections {
+		window := connection.window
+		connection.window = 1
+		if err := connection.run(time.Now()); err != nil {
+			return nil, err
+		}
+		connection.window = window
+		if connection.failures > 0 {
+			return nil, errors.New("the first CCR-Update was not granted")
+		}
+	}
+	return t, nil
+}
+
+// open sends messages one after the other, a window at a time.
+func (c *connection) open(messages [][]byte) error {
+	for len(messages) > 0 {
+		take := min(c.window, len(messages))
+		if c.answers == 0 {
+			take = 1 // the capabilities exchange comes before anything else
+		}
+		for _, m := range messages[:take] {
+			c.out = append(c.out, m...)
+		}
+		messages = messages[take:]
+		if err := c.flush(take); err != nil {
+			return err
+		}
+		for take > 0 {
+			got, err := c.read()
+			if err != nil {
+				return err
+			}
+			take -= got
+		}
+	}
+	return nil
+}
+
+func (c *Charging) echoTarget(server *process, request, answer int) (*target, error) {
+	t := &target{name: "echo", pid: server.cmd.Process.Pid}
+	message := make([]byte, request)
+	for range c.Connections {
+		socket, err := net.Dial("tcp", server.ready.Diameter)
+		if err != nil {
+			return nil, err
+		}
+		connection := newConnection(socket, c.InFlight, func(dst []byte) []byte { return append(dst, message...) }, false)
+		connection.expected = answer
+		t.connections = append(t.connections, connection)
+	}
+	return t, nil
+}

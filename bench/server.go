@@ -1,0 +1,133 @@
+package bench
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"syscall"
+	"time"
+)
+
+// ServeEcho is the bare TCP server that everything is held against: for every
+// request octets it reads it writes answer octets, one write for each read.
+func ServeEcho(l net.Listener, request, answer int) error {
+	for {
+		c, err := l.Accept()
+		if err != nil {
+			return err
+		}
+		go echo(c, request, answer)
+	}
+}
+
+func echo(c net.Conn, request, answer int) {
+	defer c.Close()
+	in := make([]byte, 64<<10)
+	out := make([]byte, (len(in)/request+1)*answer)
+	for n := range len(out) / answer {
+		out[n*answer+2], out[n*answer+3] = byte(answer>>8), byte(answer)
+	}
+	pending := 0
+	for {
+		n, err := c.Read(in)
+		if err != nil {
+			return
+		}
+		pending += n
+		whole := pending / request
+		pending %= request
+		if whole > 0 {
+			if _, err := c.Write(out[:whole*answer]); err != nil {
+				return
+			}
+		}
+	}
+}
+
+// process is a server that the benchmark started.
+type process struct {
+	cmd    *exec.Cmd
+	stderr io.ReadCloser
+	ready  ready
+}
+
+// ready is what a server says once it listens, as a JSON log line.
+type ready struct {
+	Message  string `json:"msg"`
+	Diameter string `json:"diameter"`
+	HTTP     string `json:"http"`
+}
+
+// startTimeout bounds a server's start on an empty directory.
+const startTimeout = 60 * time.Second
+
+// start runs this program with other arguments and waits until it is ready.
+func start(args ...string) (*process, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	p := &process{cmd: exec.Command(self, args...)}
+	p.cmd.Env = append(os.Environ(), "GOMAXPROCS=2")
+	if p.stderr, err = p.cmd.StderrPipe(); err != nil {
+		return nil, err
+	}
+	if err := p.cmd.Start(); err != nil {
+		return nil, err
+	}
+	found := make(chan error, 1)
+	go p.follow(found)
+	select {
+	case err = <-found:
+	case <-time.After(startTimeout):
+		err = errors.New("no sign of life")
+	}
+	if err != nil {
+		p.stop()
+		return nil, fmt.Errorf("starting %v: %w", args, err)
+	}
+	return p, nil
+}
+
+// follow reads the server's log: until it is ready, then so that it is never
+// held up, passing on what is worse than information.
+func (p *process) follow(found chan<- error) {
+	lines := bufio.NewScanner(p.stderr)
+	last := ""
+	for lines.Scan() {
+		var r ready
+		last = lines.Text()
+		if json.Unmarshal(lines.Bytes(), &r) == nil && r.Message == ReadyMessage {
+			p.ready = r
+			found <- nil
+			break
+		}
+	}
+	for lines.Scan() {
+		last = lines.Text()
+	}
+	select {
+	case found <- fmt.Errorf("it ended: %s", last):
+	default:
+	}
+}
+
+// ReadyMessage is what gyro up and the echo server log when they listen.
+const ReadyMessage = "gyro is up"
+
+func (p *process) stop() {
+	_ = p.cmd.Process.Signal(syscall.SIGTERM)
+	done := make(chan struct{})
+	go func() { _ = p.cmd.Wait(); close(done) }()
+	select {
+	case <-done:
+	case <-time.After(startTimeout):
+		_ = p.cmd.Process.Kill()
+		<-done
+	}
+}

@@ -1,0 +1,144 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"gyro/charging"
+	"gyro/internal/config"
+	"gyro/internal/demo"
+	"gyro/internal/instant"
+	"gyro/rating"
+	demodata "gyro/testdata/demo"
+)
+
+// demoFlags are the flags of gyro up that only the demo has.
+type demoFlags struct {
+	on      bool
+	span    time.Duration
+	summary string
+	rate    int
+	seed    uint64
+}
+
+func (d *demoFlags) add(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.BoolVar(&d.on, "demo", false, "open a demo operator and drive it with simulated network elements")
+	f.DurationVar(&d.span, "for", 0, "with --demo: end by itself after this time (0: until Ctrl-C)")
+	f.StringVar(&d.summary, "summary", "", "with --demo: write the figures to this `file` as JSON")
+	f.IntVar(&d.rate, "rate", 2000, "with --demo: CCRs a second of all elements together")
+	f.Uint64Var(&d.seed, "seed", 1, "with --demo: seed of the traffic")
+}
+
+func (d *demoFlags) validate(cmd *cobra.Command) error {
+	for _, name := range []string{"for", "summary", "rate", "seed"} {
+		if !d.on && cmd.Flags().Changed(name) {
+			return fmt.Errorf("--%s goes with --demo", name)
+		}
+	}
+	if d.on && d.rate < 1 {
+		return errors.New("--rate: at least 1 CCR a second")
+	}
+	return nil
+}
+
+// runDemo runs the demo: on a directory of its own that is removed at the end,
+// unless --data says where.
+func runDemo(cmd *cobra.Command, cfg *config.Config, d *demoFlags) (err error) {
+	ctx, restore := signal.NotifyContext(cmd.Context(), syscall.SIGTERM, os.Interrupt)
+	defer restore()
+	work, err := os.MkdirTemp("", "gyro-demo-")
+	if err != nil {
+		return err
+	}
+	defer func() {
+		// The elements' logs stay where something is to be looked into.
+		if err == nil {
+			err = os.RemoveAll(work)
+		}
+	}()
+	if !cmd.Flags().Changed("data") {
+		cfg.Data = filepath.Join(work, "data")
+	}
+	if !cmd.Flags().Changed("log-level") {
+		cfg.Log.Level = "warn"
+	}
+	logger := newLogger(cmd.ErrOrStderr(), cfg.Log)
+	operator, err := demo.ReadOperator(demodata.Operator)
+	if err != nil {
+		return err
+	}
+	n, err := startNode(cfg, logger)
+	if err != nil {
+		return err
+	}
+	out := cmd.OutOrStdout()
+	_, _ = fmt.Fprintf(out, "gyro is up: Diameter %s, HTTP %s, data %s\n", n.gateway.Addr(), n.http.addr(), cfg.Data)
+	if err := openOperator(ctx, n, operator); err != nil {
+		return errors.Join(err, n.stop())
+	}
+	_, _ = fmt.Fprintf(out, "the demo operator has %d subscribers; try: curl http://%s/charging/v1/accounts/demo-00000\n", operator.Subscribers, n.http.addr())
+	terminal := term.IsTerminal(int(os.Stdout.Fd()))
+	err = demo.Run(ctx, demo.Options{
+		Engine: n.core.engine, Operator: operator, Server: n.gateway.Addr().String(), Dir: work, For: d.span,
+		Rate: d.rate, Seed: d.seed, Summary: d.summary, Out: out, Terminal: terminal,
+		Close: func() (*demo.Books, error) { return closeDemoBooks(n.core) },
+	})
+	return errors.Join(err, n.stop())
+}
+
+// openOperator publishes the catalogue and opens the accounts.
+func openOperator(ctx context.Context, n *node, operator *demo.Operator) error {
+	begun := time.Now()
+	zoneName, err := rating.TimeZone(demodata.Catalog)
+	if err != nil {
+		return err
+	}
+	location, err := time.LoadLocation(zoneName)
+	if err != nil {
+		return err
+	}
+	zone := instant.Tabulate(location)
+	reply, err := n.core.engine.Do(ctx, charging.KindPublish, charging.Publish{
+		Name: "demo", Source: demodata.Catalog, Zones: zone.Append(nil),
+	})
+	if err != nil {
+		return err
+	}
+	if reply.Result != charging.Success {
+		return errors.New(reply.Detail)
+	}
+	return operator.Open(ctx, n.core.engine, func(done int) {
+		n.logger.Log(ctx, slog.LevelInfo, "opening accounts", "done", done, "of", operator.Subscribers, "took", time.Since(begun).Round(time.Millisecond))
+	})
+}
+
+// closeDemoBooks proves the books and adds their differences up.
+func closeDemoBooks(c *core) (*demo.Books, error) {
+	closed, err := closeBooks(c)
+	if err != nil {
+		return nil, err
+	}
+	b := &demo.Books{
+		Problems: closed.Problems, Reserved: closed.Books.Reserved,
+		OpenReservations: closed.OpenReservations, OpenSessions: closed.Books.OpenSessions,
+	}
+	for _, difference := range closed.Difference {
+		v, ok := difference.Int64()
+		if !ok {
+			v = 1<<63 - 1
+		}
+		b.Difference += max(v, -v)
+	}
+	return b, nil
+}

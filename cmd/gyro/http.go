@@ -1,0 +1,112 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+
+	"gyro/api"
+	"gyro/charging/diameter"
+	"gyro/charging/journal"
+	"gyro/internal/config"
+)
+
+// httpSide is the charging API of a node.
+type httpSide struct {
+	cfg      *config.Config
+	logger   *slog.Logger
+	tls      *tls.Config
+	listener net.Listener
+	syncs    *api.SyncHistogram
+	server   *api.Server
+}
+
+// newHTTPSide binds the listener; start serves on it.
+func newHTTPSide(cfg *config.Config, logger *slog.Logger) (*httpSide, error) {
+	h := &httpSide{cfg: cfg, logger: logger, syncs: api.NewSyncHistogram()}
+	var err error
+	if h.tls, err = tlsConfig(cfg.HTTP.TLS); err != nil {
+		return nil, err
+	}
+	h.listener, err = listen("http.listen", cfg.HTTP.Listen)
+	return h, err
+}
+
+func tlsConfig(t config.TLS) (*tls.Config, error) {
+	if t.Cert == "" {
+		return nil, nil
+	}
+	pair, err := tls.LoadX509KeyPair(t.Cert, t.Key)
+	if err != nil {
+		return nil, fmt.Errorf("http.tls: %w", err)
+	}
+	c := &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}
+	if t.ClientCA == "" {
+		return c, nil
+	}
+	text, err := os.ReadFile(t.ClientCA)
+	if err != nil {
+		return nil, fmt.Errorf("http.tls.client_ca: %w", err)
+	}
+	c.ClientCAs = x509.NewCertPool()
+	if !c.ClientCAs.AppendCertsFromPEM(text) {
+		return nil, fmt.Errorf("http.tls.client_ca: %s holds no PEM certificate", t.ClientCA)
+	}
+	c.ClientAuth = tls.RequireAndVerifyClientCert
+	return c, nil
+}
+
+func (h *httpSide) observeSync(s journal.SyncInfo) { h.syncs.Observe(s.Duration) }
+
+func (h *httpSide) addr() net.Addr { return h.listener.Addr() }
+
+// start serves the API on a node whose core and gateways are up.
+func (h *httpSide) start(n *node) error {
+	var keys []api.Key
+	for _, k := range h.cfg.HTTP.APIKeys {
+		key, err := api.ParseKey(k.Name, k.Hash, k.Scope)
+		if err != nil {
+			return fmt.Errorf("http.api_keys: %w", err)
+		}
+		keys = append(keys, key)
+	}
+	var err error
+	h.server, err = api.NewServer(api.Options{
+		Engine: n.core.engine, Peers: peersOf{n.server}, Syncs: h.syncs, Logger: h.logger, Keys: keys, TLS: h.tls,
+	})
+	if err != nil {
+		return err
+	}
+	h.server.SetReady(true)
+	go func() { n.served <- h.server.Serve(h.listener) }()
+	return nil
+}
+
+func (h *httpSide) stop(ctx context.Context) error {
+	return h.server.Shutdown(ctx)
+}
+
+func (h *httpSide) abandon() {
+	if h.server != nil {
+		_ = h.server.Shutdown(context.Background())
+	}
+	if err := h.listener.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+		h.logger.Warn("closing the API's listener", "error", err)
+	}
+}
+
+// peersOf shows the Diameter server's peers to the API.
+type peersOf struct{ *diameter.Server }
+
+// Peers implements api.Peers.
+func (p peersOf) Peers() (views []api.PeerView) {
+	for _, info := range p.Server.Peers() {
+		views = append(views, api.PeerView{OriginHost: info.OriginHost, OriginRealm: info.OriginRealm, Up: !info.Suspect})
+	}
+	return views
+}

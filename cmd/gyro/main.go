@@ -1,0 +1,36 @@
+// Command gyro is the charging engine, its tools and the simulated network.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	// The time-zone database goes into the binary: a machine without one
+	// publishes the same catalogues.
+	_ "time/tzdata"
+)
+
+func main() {
+	if err := newRootCommand().ExecuteContext(context.Background()); err != nil {
+		fmt.Fprintln(os.Stderr, "gyro:", err)
+		os.Exit(1)
+	}
+}
+
+func newRootCommand() *cobra.Command {
+	root := &cobra.Command{
+		Use:           "gyro",
+		Short:         "Online charging for telecom operators",
+		Long:          "Gyro charges data, voice and messages online: gateways ask over Diameter Gy/Ro, Gyro prices, reserves,\ndebits and answers, durably.",
+		SilenceUsage:  true,
+		SilenceErrors: true,
+	}
+	root.AddCommand(
+		newUpCommand(), newConfigCommand(), newSimulateCommand(), newDecodeCommand(),
+		newCatalogCommand(), newLedgerCommand(), newBenchCommand(),
+	)
+	return root
+}

@@ -1,0 +1,86 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"gyro/internal/config"
+)
+
+// settingFlags are the flags that set a key of the configuration.
+var settingFlags = []struct{ flag, key, usage string }{
+	{"data", "data", "data `directory`"},
+	{"diameter-listen", "diameter.listen", "`address` for gateways"},
+	{"http-listen", "http.listen", "`address` of the charging API"},
+	{"origin-host", "origin.host", "own Origin-Host"},
+	{"origin-realm", "origin.realm", "own Origin-Realm"},
+	{"allow-unknown", "diameter.allow_unknown", "take gateways that are not configured: auto, true or false"},
+	{"profile", "diameter.profile", "profile of gateways that have none: strict or lenient"},
+	{"log-level", "log.level", "debug, info, warn or error"},
+	{"log-format", "log.format", "text or json"},
+}
+
+func addSettingFlags(cmd *cobra.Command) {
+	defaults := config.Defaults()
+	cmd.Flags().String("config", "", "configuration `file` (YAML)")
+	for _, s := range settingFlags {
+		cmd.Flags().String(s.flag, fmt.Sprint(defaults[s.key]), s.usage)
+	}
+}
+
+// loadConfig reads the configuration that a command's flags, the environment
+// and the file make together.
+func loadConfig(cmd *cobra.Command) (*config.Config, error) {
+	path, err := cmd.Flags().GetString("config")
+	if err != nil {
+		return nil, err
+	}
+	flags := map[string]any{}
+	for _, s := range settingFlags {
+		if f := cmd.Flags().Lookup(s.flag); f.Changed {
+			flags[s.key] = f.Value.String()
+		}
+	}
+	return config.Load(path, os.Environ(), flags)
+}
+
+// quiet is the logging of tools that print their own findings.
+var quiet = config.Log{Level: "warn", Format: "text"}
+
+func newLogger(w io.Writer, l config.Log) *slog.Logger {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(l.Level)); err != nil {
+		level = slog.LevelInfo
+	}
+	options := &slog.HandlerOptions{Level: level}
+	if l.Format == "json" {
+		return slog.New(slog.NewJSONHandler(w, options))
+	}
+	return slog.New(slog.NewTextHandler(w, options))
+}
+
+func newConfigCommand() *cobra.Command {
+	cmd := &cobra.Command{Use: "config", Short: "Show and prepare the configuration"}
+	show := &cobra.Command{
+		Use: "show", Short: "Print the effective configuration as YAML", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := loadConfig(cmd)
+			if err != nil {
+				return err
+			}
+			text, err := c.Show()
+			if err != nil {
+				return err
+			}
+			_, err = cmd.OutOrStdout().Write(text)
+			return err
+		},
+	}
+	addSettingFlags(show)
+	cmd.AddCommand(show)
+	return cmd
+}

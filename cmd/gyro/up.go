@@ -1,0 +1,58 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+func newUpCommand() *cobra.Command {
+	var d demoFlags
+	cmd := &cobra.Command{
+		Use: "up", Short: "Run the charging engine", Args: cobra.NoArgs,
+		Long: `Run the charging engine: gateways connect over Diameter, programs and people over HTTP.
+
+SIGTERM and SIGINT drain: no request is left unanswered, a checkpoint is written, gateways are told to go (DPR).
+A second signal ends the process at once; nothing that was answered is lost.`,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := d.validate(cmd); err != nil {
+				return err
+			}
+			cfg, err := loadConfig(cmd)
+			if err != nil {
+				return err
+			}
+			if d.on {
+				return runDemo(cmd, cfg, &d)
+			}
+			n, err := startNode(cfg, newLogger(cmd.ErrOrStderr(), cfg.Log))
+			if err != nil {
+				return err
+			}
+			return n.run(cmd.Context())
+		},
+	}
+	addSettingFlags(cmd)
+	d.add(cmd)
+	return cmd
+}
+
+// run serves until a signal comes or the journal ends, and stops cleanly.
+func (n *node) run(ctx context.Context) error {
+	ctx, restore := signal.NotifyContext(ctx, syscall.SIGTERM, os.Interrupt)
+	defer restore()
+	select {
+	case <-ctx.Done():
+		restore() // from here on a second signal kills
+		n.logger.Info("stopping: answering what was taken")
+		return n.stop()
+	case err := <-n.served:
+		return fmt.Errorf("a listener ended: %w", err)
+	case <-n.core.journal.Stopped():
+		return fmt.Errorf("the journal ended: %w", n.core.journal.Err())
+	}
+}

@@ -1,0 +1,321 @@
+// Package config is what an operator can set: defaults, then a YAML file, then
+// GYRO_ environment variables, then flags, each over the one before, checked
+// with errors that name the key.
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/go-viper/mapstructure/v2"
+	"github.com/knadh/koanf/parsers/yaml"
+	"github.com/knadh/koanf/providers/confmap"
+	"github.com/knadh/koanf/providers/env/v2"
+	"github.com/knadh/koanf/providers/file"
+	"github.com/knadh/koanf/providers/structs"
+	"github.com/knadh/koanf/v2"
+)
+
+// Config is the effective configuration of gyro up.
+type Config struct {
+	Data     string   `koanf:"data"`
+	Origin   Origin   `koanf:"origin"`
+	Diameter Diameter `koanf:"diameter"`
+	HTTP     HTTP     `koanf:"http"`
+	Charging Charging `koanf:"charging"`
+	Journal  Journal  `koanf:"journal"`
+	Log      Log      `koanf:"log"`
+}
+
+// Origin is how the engine names itself on the wire.
+type Origin struct {
+	Host  string `koanf:"host"`
+	Realm string `koanf:"realm"`
+}
+
+// Diameter is the listener for gateways.
+type Diameter struct {
+	Listen string `koanf:"listen"`
+	// AllowUnknown takes gateways that Peers does not name: auto (only on
+	// loopback), true (laboratories) or false.
+	AllowUnknown string        `koanf:"allow_unknown"`
+	Profile      string        `koanf:"profile"` // of gateways that name none
+	Watchdog     time.Duration `koanf:"watchdog"`
+	Peers        []Peer        `koanf:"peers"`
+}
+
+// Peer is a gateway that may connect.
+type Peer struct {
+	Host    string `koanf:"host"` // its Origin-Host
+	Profile string `koanf:"profile"`
+}
+
+// HTTP is the listener of the charging API.
+type HTTP struct {
+	Listen  string   `koanf:"listen"`
+	APIKeys []APIKey `koanf:"api_keys"`
+	TLS     TLS      `koanf:"tls"`
+}
+
+// APIKey is a key that a client of the API shows; only its hash is kept.
+type APIKey struct {
+	Name  string `koanf:"name"`
+	Hash  string `koanf:"hash"`
+	Scope string `koanf:"scope"` // read or write
+}
+
+// TLS are the PEM files of a listener; with ClientCA, clients must show a
+// certificate that it signed.
+type TLS struct {
+	Cert     string `koanf:"cert"`
+	Key      string `koanf:"key"`
+	ClientCA string `koanf:"client_ca"`
+}
+
+// Charging are the settings that decide outcomes; they are journalled.
+type Charging struct {
+	Supervision      time.Duration `koanf:"supervision"`
+	SessionRetention time.Duration `koanf:"session_retention"`
+	EventRetention   time.Duration `koanf:"event_retention"`
+	CommandRetention time.Duration `koanf:"command_retention"`
+}
+
+// Journal is when the journal is cut.
+type Journal struct {
+	CheckpointInterval time.Duration `koanf:"checkpoint_interval"`
+}
+
+// Log is what is logged and how.
+type Log struct {
+	Level  string `koanf:"level"`  // debug, info, warn, error
+	Format string `koanf:"format"` // text or json
+}
+
+// Defaults are the embedded defaults, by key.
+func Defaults() map[string]any {
+	return map[string]any{
+		"data":                        "data",
+		"origin.host":                 "ocs.gyro.localdomain",
+		"origin.realm":                "gyro.localdomain",
+		"diameter.listen":             "127.0.0.1:3868",
+		"diameter.allow_unknown":      "auto",
+		"diameter.profile":            "lenient",
+		"diameter.watchdog":           "30s",
+		"diameter.peers":              []any{},
+		"http.listen":                 "127.0.0.1:8080",
+		"http.api_keys":               []any{},
+		"http.tls.cert":               "",
+		"http.tls.key":                "",
+		"http.tls.client_ca":          "",
+		"charging.supervision":        "2h",
+		"charging.session_retention":  "5m",
+		"charging.event_retention":    "1h",
+		"charging.command_retention":  "24h",
+		"journal.checkpoint_interval": "1m",
+		"log.level":                   "info",
+		"log.format":                  "text",
+	}
+}
+
+// environmentPrefix begins the variables that are read: GYRO_HTTP_LISTEN sets
+// http.listen.
+const environmentPrefix = "GYRO_"
+
+// Load reads the configuration: path may be empty; flags maps keys to what the
+// command line says.
+func Load(path string, environ []string, flags map[string]any) (*Config, error) {
+	k := koanf.New(".")
+	if err := k.Load(confmap.Provider(Defaults(), "."), nil); err != nil {
+		return nil, fmt.Errorf("defaults: %w", err)
+	}
+	if path != "" {
+		if err := k.Load(file.Provider(path), yaml.Parser()); err != nil {
+			return nil, fileError(path, err)
+		}
+	}
+	names := environmentNames()
+	var unknown []error
+	err := k.Load(env.Provider(".", env.Opt{
+		Prefix:      environmentPrefix,
+		EnvironFunc: func() []string { return environ },
+		TransformFunc: func(name, value string) (string, any) {
+			if key, ok := names[name]; ok {
+				return key, value
+			}
+			unknown = append(unknown, fmt.Errorf("environment variable %s names no setting; `gyro config show` lists every key", name))
+			return "", nil
+		},
+	}), nil)
+	if err != nil {
+		return nil, fmt.Errorf("environment: %w", err)
+	}
+	if err := errors.Join(unknown...); err != nil {
+		return nil, err
+	}
+	if err := k.Load(confmap.Provider(flags, "."), nil); err != nil {
+		return nil, fmt.Errorf("flags: %w", err)
+	}
+	return decode(k, path)
+}
+
+func fileError(path string, err error) error {
+	if errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("configuration file %s does not exist; create it, or start without --config to use the defaults", path)
+	}
+	return fmt.Errorf("configuration file %s: %w", path, err)
+}
+
+func environmentNames() map[string]string {
+	names := map[string]string{}
+	for key := range Defaults() {
+		names[environmentPrefix+strings.ToUpper(strings.ReplaceAll(key, ".", "_"))] = key
+	}
+	return names
+}
+
+func decode(k *koanf.Koanf, path string) (*Config, error) {
+	c := &Config{}
+	err := k.UnmarshalWithConf("", c, koanf.UnmarshalConf{DecoderConfig: &mapstructure.DecoderConfig{
+		Result: c, TagName: "koanf", ErrorUnused: true, WeaklyTypedInput: true,
+		DecodeHook: mapstructure.StringToTimeDurationHookFunc(),
+	}})
+	if err != nil {
+		return nil, fmt.Errorf("configuration %s: %w; `gyro config show` lists every key", path, err)
+	}
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// Validate reports every setting that cannot work, by its key.
+func (c *Config) Validate() error {
+	var errs []error
+	bad := func(key, format string, args ...any) {
+		errs = append(errs, fmt.Errorf("%s: %s", key, fmt.Sprintf(format, args...)))
+	}
+	if c.Data == "" {
+		bad("data", "must name a directory")
+	}
+	for key, name := range map[string]string{"origin.host": c.Origin.Host, "origin.realm": c.Origin.Realm} {
+		if name == "" || strings.ContainsAny(name, " \t/@") {
+			bad(key, "%q is no DiameterIdentity; use a domain name such as ocs.example.org", name)
+		}
+	}
+	for key, address := range map[string]string{"diameter.listen": c.Diameter.Listen, "http.listen": c.HTTP.Listen} {
+		if _, _, err := net.SplitHostPort(address); err != nil {
+			bad(key, "%q is not host:port; for example 127.0.0.1:3868", address)
+		}
+	}
+	c.validateDiameter(bad)
+	c.validateHTTP(bad)
+	for key, d := range map[string]time.Duration{
+		"charging.supervision": c.Charging.Supervision, "charging.session_retention": c.Charging.SessionRetention,
+		"charging.event_retention": c.Charging.EventRetention, "charging.command_retention": c.Charging.CommandRetention,
+		"journal.checkpoint_interval": c.Journal.CheckpointInterval,
+	} {
+		if d < time.Second {
+			bad(key, "%s is too short; at least 1s", d)
+		}
+	}
+	if !oneOf(c.Log.Level, "debug", "info", "warn", "error") {
+		bad("log.level", "%q is not one of debug, info, warn, error", c.Log.Level)
+	}
+	if !oneOf(c.Log.Format, "text", "json") {
+		bad("log.format", "%q is not one of text, json", c.Log.Format)
+	}
+	sortErrors(errs)
+	return errors.Join(errs...)
+}
+
+func (c *Config) validateDiameter(bad func(string, string, ...any)) {
+	d := &c.Diameter
+	if !oneOf(d.AllowUnknown, "auto", "true", "false") {
+		bad("diameter.allow_unknown", "%q is not one of auto, true, false", d.AllowUnknown)
+	}
+	if !oneOf(d.Profile, "strict", "lenient") {
+		bad("diameter.profile", "%q is not one of strict, lenient", d.Profile)
+	}
+	if d.Watchdog < 6*time.Second {
+		bad("diameter.watchdog", "%s is below the 6s that RFC 3539 allows", d.Watchdog)
+	}
+	for n, p := range d.Peers {
+		if p.Host == "" {
+			bad(fmt.Sprintf("diameter.peers[%d].host", n), "must be the gateway's Origin-Host")
+		}
+		if !oneOf(p.Profile, "", "strict", "lenient") {
+			bad(fmt.Sprintf("diameter.peers[%d].profile", n), "%q is not one of strict, lenient", p.Profile)
+		}
+	}
+	if len(d.Peers) == 0 && !c.AllowUnknownPeers() {
+		bad("diameter.peers", "is empty, and %s is not a loopback address: no gateway could connect; list the Origin-Hosts of your gateways, or set diameter.allow_unknown to true in a laboratory", d.Listen)
+	}
+}
+
+func (c *Config) validateHTTP(bad func(string, string, ...any)) {
+	h := &c.HTTP
+	if (h.TLS.Cert == "") != (h.TLS.Key == "") {
+		bad("http.tls", "cert and key go together; set both or neither")
+	}
+	if h.TLS.ClientCA != "" && h.TLS.Cert == "" {
+		bad("http.tls.client_ca", "needs http.tls.cert and http.tls.key")
+	}
+	if !Loopback(h.Listen) && len(h.APIKeys) == 0 && h.TLS.ClientCA == "" {
+		bad("http.listen", "%s is not a loopback address and nobody would have to authenticate; make a key with `gyro config api-key` and put its hash under http.api_keys, or require client certificates with http.tls.client_ca", h.Listen)
+	}
+	for n, key := range h.APIKeys {
+		if key.Name == "" || key.Hash == "" || !oneOf(key.Scope, "read", "write") {
+			bad(fmt.Sprintf("http.api_keys[%d]", n), "needs a name, a hash as `gyro config api-key` prints it, and a scope of read or write")
+		}
+	}
+}
+
+// AllowUnknownPeers reports whether gateways that are not listed may connect.
+func (c *Config) AllowUnknownPeers() bool {
+	if c.Diameter.AllowUnknown == "auto" {
+		return Loopback(c.Diameter.Listen)
+	}
+	return c.Diameter.AllowUnknown == "true"
+}
+
+// Loopback reports whether an address to listen on is reached from this
+// machine only.
+func Loopback(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return false
+	}
+	ip := net.ParseIP(host)
+	return host == "localhost" || (ip != nil && ip.IsLoopback())
+}
+
+func oneOf(s string, words ...string) bool {
+	for _, word := range words {
+		if s == word {
+			return true
+		}
+	}
+	return false
+}
+
+func sortErrors(errs []error) {
+	for i := range errs {
+		for j := i; j > 0 && errs[j].Error() < errs[j-1].Error(); j-- {
+			errs[j], errs[j-1] = errs[j-1], errs[j]
+		}
+	}
+}
+
+// Show writes the effective configuration as YAML that Load reads back. The
+// hashes of keys are shown; they are of no use to who does not have the key.
+func (c *Config) Show() ([]byte, error) {
+	k := koanf.New(".")
+	if err := k.Load(structs.Provider(c, "koanf"), nil); err != nil {
+		return nil, err
+	}
+	return k.Marshal(yaml.Parser())
+}

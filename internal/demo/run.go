@@ -1,0 +1,242 @@
+package demo
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"gyro/charging"
+	"gyro/charging/engine"
+	"gyro/internal/ident"
+)
+
+// Engine is the charging engine that the demo runs on.
+type Engine interface {
+	Core
+	Records
+	View(fn func(*charging.State))
+	Metrics() engine.Metrics
+}
+
+// Books are the closed books of the core.
+type Books struct {
+	Problems         []string
+	Difference       int64 // sum of all differences, in millionths and units
+	Reserved         int64 // millionths of money still reserved
+	OpenReservations int
+	OpenSessions     int
+}
+
+// Options of a run.
+type Options struct {
+	Engine   Engine
+	Operator *Operator
+	Server   string        // where the elements connect to
+	Dir      string        // for the elements' logs
+	For      time.Duration // zero until the context ends
+	Rate     int           // CCRs a second of all elements together
+	Seed     uint64
+	Summary  string // file to write; empty for none
+	Out      io.Writer
+	Terminal bool // Out is one
+	// Close proves the books once the network is quiet.
+	Close func() (*Books, error)
+}
+
+// Summary is what a run came to.
+type Summary struct {
+	CCRTotal           uint64            `json:"ccr_total"`
+	Answers2001        uint64            `json:"answers_2001"`
+	AnswersByResult    map[uint32]uint64 `json:"answers_by_result"`
+	RefusalsByCause    map[uint32]uint64 `json:"refusals_by_cause"`
+	LatencyUS          LatencyUS         `json:"latency_us"`
+	Retransmissions    uint64            `json:"retransmissions"`
+	AnswerMismatches   uint64            `json:"answer_mismatches"`
+	Timeouts           uint64            `json:"timeouts"`
+	DuplicatesAnswered uint64            `json:"duplicates_answered"`
+	DoubleDebits       int               `json:"double_debits"`
+	Usage              *Comparison       `json:"usage"`
+	SessionsOpened     uint64            `json:"sessions_opened"`
+	SessionsOpen       int               `json:"sessions_open"`
+	ReservedAfterDrain int64             `json:"reserved_after_drain"`
+	BooksDifference    int64             `json:"books_difference"`
+	Problems           []string          `json:"problems"`
+	Revenue            []string          `json:"revenue"`
+	ElapsedSeconds     float64           `json:"elapsed_seconds"`
+}
+
+// LatencyUS is as the elements measured it, in microseconds.
+type LatencyUS struct {
+	P50 uint64 `json:"p50"`
+	P99 uint64 `json:"p99"`
+	Max uint64 `json:"max"`
+}
+
+// ErrBooks is returned when the books do not close.
+var ErrBooks = errors.New("the books do not close")
+
+// Run drives the network until the time is up or the context ends, then
+// drains it and closes the books.
+func Run(ctx context.Context, o Options) (err error) {
+	var after uint64
+	var began charging.Stats
+	o.Engine.View(func(s *charging.State) { after, began = s.LastRecord(), s.Stats() })
+	var elements []*networkElement
+	var logs []string
+	for _, spec := range o.Operator.elements(o.Server, o.Dir, o.Rate, o.Seed) {
+		e, err := startElement(spec, o.Dir)
+		if err != nil {
+			return errors.Join(err, stopAll(elements))
+		}
+		elements = append(elements, e)
+		logs = append(logs, filepath.Join(o.Dir, spec.name+".usage"))
+	}
+	started := time.Now()
+	if o.For > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, o.For)
+		defer cancel()
+	}
+	v := &view{out: o.Out, terminal: o.Terminal}
+	failed := o.watch(ctx, v, elements, started)
+	_, _ = fmt.Fprintln(o.Out, "draining: the elements end their sessions")
+	stopped := errors.Join(failed, stopAll(elements))
+	summary, err := o.summarise(elements, logs, after, &began)
+	if err != nil {
+		return errors.Join(stopped, err)
+	}
+	summary.ElapsedSeconds = time.Since(started).Seconds()
+	if err := o.write(summary); err != nil {
+		return errors.Join(stopped, err)
+	}
+	summary.print(o.Out)
+	return errors.Join(stopped, summary.verdict())
+}
+
+// watch draws the view each second until the context ends or an element does.
+func (o *Options) watch(ctx context.Context, v *view, elements []*networkElement, started time.Time) error {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		f := &figures{elapsed: time.Since(started), network: merged(elements), elements: elements}
+		labels := map[ident.Name]string{}
+		o.Engine.View(func(s *charging.State) {
+			f.stats = s.Stats()
+			for _, t := range f.stats.Totals {
+				labels[t.Name] = s.Label(t.Name)
+			}
+		})
+		f.label = func(n ident.Name) string { return labels[n] }
+		v.draw(f)
+		for _, e := range elements {
+			select {
+			case err := <-e.done:
+				e.done <- err
+				return fmt.Errorf("element %s ended by itself (%w); its log is %s", e.name, err, e.log)
+			default:
+			}
+		}
+	}
+}
+
+// stopAll ends the elements side by side.
+func stopAll(elements []*networkElement) error {
+	errs := make(chan error, len(elements))
+	for _, e := range elements {
+		go func() { errs <- e.stop(context.Background()) }()
+	}
+	var all []error
+	for range elements {
+		all = append(all, <-errs)
+	}
+	return errors.Join(all...)
+}
+
+func (o *Options) summarise(elements []*networkElement, logs []string, after uint64, began *charging.Stats) (*Summary, error) {
+	network := merged(elements)
+	comparison, err := compare(o.Engine, after, logs)
+	if err != nil {
+		return nil, err
+	}
+	books, err := o.Close()
+	if err != nil {
+		return nil, err
+	}
+	f := figures{}
+	labels := map[ident.Name]string{}
+	o.Engine.View(func(s *charging.State) {
+		f.stats = s.Stats()
+		for _, t := range f.stats.Totals {
+			labels[t.Name] = s.Label(t.Name)
+		}
+	})
+	f.label = func(n ident.Name) string { return labels[n] }
+	return &Summary{
+		CCRTotal: network.CCRTotal, Answers2001: network.Answers2001, AnswersByResult: network.AnswersByResult,
+		RefusalsByCause: network.RefusalsByCause,
+		LatencyUS:       LatencyUS{network.Latency.QuantileUS(500), network.Latency.QuantileUS(990), network.Latency.MaxUS()},
+		Retransmissions: network.Retransmissions, AnswerMismatches: network.AnswerMismatches, Timeouts: network.Timeouts,
+		DuplicatesAnswered: f.stats.Duplicates - began.Duplicates,
+		DoubleDebits:       comparison.DoubleDebits, Usage: comparison,
+		SessionsOpened: f.stats.Sessions - began.Sessions, SessionsOpen: books.OpenSessions,
+		ReservedAfterDrain: books.Reserved, BooksDifference: books.Difference,
+		Problems: append([]string{}, books.Problems...), Revenue: f.revenue(),
+	}, nil
+}
+
+func (o *Options) write(s *Summary) error {
+	if o.Summary == "" {
+		return nil
+	}
+	text, err := json.MarshalIndent(s, "", "  ")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(o.Summary, append(text, '\n'), 0o644)
+}
+
+func (s *Summary) print(out io.Writer) {
+	_, _ = fmt.Fprintf(out, "\n%d CCRs in %.0f s, %d answers 2001, latency p50 %d us, p99 %d us, max %d us\n",
+		s.CCRTotal, s.ElapsedSeconds, s.Answers2001, s.LatencyUS.P50, s.LatencyUS.P99, s.LatencyUS.Max)
+	_, _ = fmt.Fprintf(out, "answers: %s\nrefusals: %s\n", byCode(s.AnswersByResult), byCode(s.RefusalsByCause))
+	_, _ = fmt.Fprintf(out, "retransmissions %d, of which %d were answered from memory; answers that differed %d\n",
+		s.Retransmissions, s.DuplicatesAnswered, s.AnswerMismatches)
+	for _, line := range s.Revenue {
+		_, _ = fmt.Fprintln(out, "  "+line)
+	}
+	_, _ = fmt.Fprintf(out, "books: difference %d, double debits %d, lost usage %d (of %d compared), open sessions %d, reserved %d\n",
+		s.BooksDifference, s.DoubleDebits, s.Usage.Lost, s.Usage.Compared, s.SessionsOpen, s.ReservedAfterDrain)
+	for _, problem := range append(append([]string{}, s.Problems...), s.Usage.Examples...) {
+		_, _ = fmt.Fprintln(out, "WRONG:", problem)
+	}
+	if s.verdict() == nil {
+		_, _ = fmt.Fprintln(out, "The books close.")
+	}
+}
+
+// verdict is an error when money or usage was lost, doubled or created.
+func (s *Summary) verdict() error {
+	switch {
+	case s.BooksDifference != 0 || len(s.Problems) > 0:
+		return fmt.Errorf("%w: difference %d, %d problems", ErrBooks, s.BooksDifference, len(s.Problems))
+	case s.DoubleDebits > 0:
+		return fmt.Errorf("%w: %d double debits", ErrBooks, s.DoubleDebits)
+	case s.Usage.Lost > 0:
+		return fmt.Errorf("%w: usage of %d rating groups was lost", ErrBooks, s.Usage.Lost)
+	case s.ReservedAfterDrain != 0 || s.SessionsOpen != 0:
+		return fmt.Errorf("%w: %d sessions and %d millionths reserved are left", ErrBooks, s.SessionsOpen, s.ReservedAfterDrain)
+	case s.AnswerMismatches > 0:
+		return fmt.Errorf("%w: %d retransmissions were answered differently", ErrBooks, s.AnswerMismatches)
+	}
+	return nil
+}
