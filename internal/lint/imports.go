@@ -65,6 +65,11 @@ var layers = []layer{
 	},
 	{folder: "console", why: "the console is a web page: it talks to the API over HTTP like any other client"},
 
+	{
+		folder: "internal/demo", may: join(domain, "charging/engine", "network/element"),
+		why: "the demo drives a running engine with simulated elements over the network; commands start the engine",
+	},
+	{folder: "testdata", why: "files that go into the binary"},
 	{folder: "internal/config", may: ground, why: "configuration is read before anything exists that it could know"},
 	{folder: "internal/lint", why: "the rules of the house look at the code from outside"},
 	{folder: "internal/sim", anything: true, unless: []string{"cmd", "bench"}, why: "the simulation runs the real packages; commands stand above it"},
