@@ -66,7 +66,7 @@ func newBenchEchoCommand() *cobra.Command {
 				return err
 			}
 			logger := slog.New(slog.NewJSONHandler(cmd.ErrOrStderr(), nil))
-			logger.Info(bench.ReadyMessage, "diameter", l.Addr())
+			logger.Info(bench.ReadyMessage, "diameter", l.Addr().String())
 			return bench.ServeEcho(l, request, answer)
 		},
 	}

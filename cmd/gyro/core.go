@@ -78,7 +78,7 @@ func openCore(o coreOptions) (_ *core, err error) {
 		return nil, err
 	}
 	o.Logger.Info("state restored", "checkpoint", meta.AppliedIndex, "index", state.Index(),
-		"accounts", state.Stats().OpenAccounts, "sessions", state.Stats().OpenSessions, "took", time.Since(begun).Round(time.Millisecond))
+		"accounts", state.Stats().OpenAccounts, "sessions", state.Stats().OpenSessions, "took", time.Since(begun).Round(time.Millisecond).String())
 	c.engine.Start(appender{c.journal})
 	return c, nil
 }

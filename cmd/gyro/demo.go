@@ -119,7 +119,7 @@ func openOperator(ctx context.Context, n *node, operator *demo.Operator) error {
 		return errors.New(reply.Detail)
 	}
 	return operator.Open(ctx, n.core.engine, func(done int) {
-		n.logger.Log(ctx, slog.LevelInfo, "opening accounts", "done", done, "of", operator.Subscribers, "took", time.Since(begun).Round(time.Millisecond))
+		n.logger.Log(ctx, slog.LevelInfo, "opening accounts", "done", done, "of", operator.Subscribers, "took", time.Since(begun).Round(time.Millisecond).String())
 	})
 }
 

@@ -63,7 +63,7 @@ func startNode(cfg *config.Config, logger *slog.Logger) (n *node, err error) {
 	if err = n.http.start(n); err != nil {
 		return nil, err
 	}
-	logger.Info(bench.ReadyMessage, "diameter", n.gateway.Addr(), "http", n.http.addr(), "data", cfg.Data)
+	logger.Info(bench.ReadyMessage, "diameter", n.gateway.Addr().String(), "http", n.http.addr().String(), "data", cfg.Data)
 	return n, nil
 }
 
@@ -163,7 +163,7 @@ func (n *node) stop() error {
 	defer cancel()
 	err := n.server.Shutdown(ctx)
 	err = errors.Join(err, n.http.stop(ctx), n.core.stop())
-	n.logger.Info("gyro has stopped", "served", time.Since(n.started).Round(time.Second))
+	n.logger.Info("gyro has stopped", "served", time.Since(n.started).Round(time.Second).String())
 	return err
 }
 
