@@ -68,18 +68,20 @@ func AppendFailedAVP(dst []byte, m *Message, f Failure) []byte {
 	dst, starts[0] = BeginGroup(dst, AVPFailedAVP)
 	open := 1
 	inside, around := m.positionOf(f)
+	limit := uint32(len(m.raw))
 	for i := range around {
 		if a := &m.avps[i]; a.Type == TypeGrouped && a.data <= inside && inside < a.end || i == int(f.avp) && f.what == failureMissing {
 			starts[open] = len(dst)
 			open++
 			dst = appendHeaderOf(dst, a, 0)
+			limit = a.end
 		}
 	}
 	switch f.what {
 	case failureOffending:
 		dst = m.appendOffending(dst, int(f.avp))
 	case failureMalformed:
-		dst = m.appendMalformed(dst, int(f.offset))
+		dst = appendMalformed(dst, m.raw[f.offset:limit])
 	case failureMissing:
 		dst = appendExample(dst, &AVP{Code: f.code, Flags: FlagsOf(f.code)})
 	}
@@ -131,11 +133,11 @@ func appendExample(dst []byte, a *AVP) []byte {
 	return appendPadding(append(dst, zeros[:size]...), size)
 }
 
-// appendMalformed appends the AVP whose header begins at offset, completed with zeros where the message ends too
+// appendMalformed appends the AVP whose header b begins with, completed with zeros where its group or message ends too
 // soon, with a length that holds and the shortest data that its type allows (RFC 6733 section 7.1.5, 5014).
-func (m *Message) appendMalformed(dst []byte, offset int) []byte {
+func appendMalformed(dst, b []byte) []byte {
 	var header [avpVendorHeader]byte
-	copy(header[:], m.raw[offset:])
+	copy(header[:], b)
 	a := AVP{Code: Code(binary.BigEndian.Uint32(header[:])), Flags: header[4]}
 	if a.Flags&FlagVendor != 0 {
 		a.Code |= Code(binary.BigEndian.Uint32(header[avpHeader:])) << 32

@@ -56,10 +56,14 @@ func ClearMandatory(dst []byte, start int) { dst[start+4] &^= FlagMandatory }
 
 // appendAVPHeader appends the header of an AVP with that many octets of data.
 func appendAVPHeader(dst []byte, c Code, size int) []byte {
-	flags := uint64(FlagsOf(c))
 	if size > maxLength-avpVendorHeader {
 		panic("diameter: AVP longer than 16777215 octets")
 	}
+	if c < baseKindCount { // FlagsOf, with the M bit where it stands already
+		mandatory := uint64(dictionary.base[c].want & kindMandatory)
+		return binary.BigEndian.AppendUint64(dst, uint64(c)<<32|mandatory|uint64(size+avpHeader))
+	}
+	flags := uint64(FlagsOf(c))
 	if c.Vendor() == 0 {
 		return binary.BigEndian.AppendUint64(dst, uint64(c)<<32|flags<<24|uint64(size+avpHeader))
 	}

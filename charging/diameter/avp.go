@@ -178,8 +178,8 @@ type dictionaryTables struct {
 	byCode map[Code]Definition
 }
 
-func buildDictionary() *dictionaryTables {
-	t := &dictionaryTables{byCode: map[Code]Definition{}}
+func buildDictionary() (t dictionaryTables) {
+	t.byCode = map[Code]Definition{}
 	for i := range t.base {
 		t.base[i] = unknownKind
 	}

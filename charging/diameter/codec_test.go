@@ -428,3 +428,15 @@ func TestServeWithoutAllocation(t *testing.T) {
 		t.Errorf("serving allocates %v times", n)
 	}
 }
+
+func TestNames(t *testing.T) {
+	long := "ocs-of-a-rather-long-name.charging.epc.mnc001.mcc001.3gppnetwork.org"
+	n := names{testHost, long}
+	same, other := []byte(strings.ToUpper(long)), []byte(long[1:])
+	if !n.holds([]byte(testHost)) || !n.holds(same) || n.holds(other) || n.holds(nil) {
+		t.Error("a name is not found, or a wrong one is")
+	}
+	if allocations := testing.AllocsPerRun(100, func() { n.holds(same) }); allocations != 0 {
+		t.Errorf("comparing allocates %v times", allocations)
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -307,11 +308,13 @@ func (c *Conn) write(buf []byte) error {
 	}
 	n, err := c.nc.Write(buf)
 	c.counters.bytesOut.Add(uint64(n))
-	var timeout net.Error
-	if errors.As(err, &timeout) && timeout.Timeout() {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, os.ErrDeadlineExceeded):
 		return fmt.Errorf("%w: wrote %d of %d octets in %v", ErrSlowPeer, n, len(buf), c.server.options.WriteTimeout)
 	}
-	return err
+	return fmt.Errorf("write: %w", err)
 }
 
 // linger ends the sending half of the connection and leaves the reader to wait for the peer's end.

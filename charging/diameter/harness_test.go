@@ -112,11 +112,29 @@ func (r *recorder) await(t testing.TB, what string, condition func() bool) {
 		select {
 		case <-r.changed:
 		case <-timeout.C:
-			r.mu.Lock()
-			defer r.mu.Unlock()
-			t.Fatalf("waited in vain for %s; events %q, %d requests, answers %v", what, r.events, r.requests, r.answers)
+			t.Fatalf("waited in vain for %s; %s", what, r.state())
 		}
 	}
+}
+
+// log returns what has happened to connections so far.
+func (r *recorder) log() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.events)
+}
+
+// served returns how many requests have come so far.
+func (r *recorder) served() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.requests
+}
+
+func (r *recorder) state() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return fmt.Sprintf("events %q, %d requests, answers %v", r.events, r.requests, r.answers)
 }
 
 func (r *recorder) awaitEvent(t testing.TB, event string) {
@@ -210,11 +228,12 @@ func (c *client) tryReceive() (*Message, error) {
 	if err := c.conn.SetReadDeadline(time.Now().Add(10 * time.Minute)); err != nil {
 		return nil, err
 	}
-	b := make([]byte, HeaderLength)
-	if _, err := io.ReadFull(c.conn, b); err != nil {
+	header := make([]byte, HeaderLength)
+	if _, err := io.ReadFull(c.conn, header); err != nil {
 		return nil, err
 	}
-	b = append(b, make([]byte, int(binary.BigEndian.Uint32(b)&0xffffff)-HeaderLength)...)
+	b := make([]byte, int(binary.BigEndian.Uint32(header)&0xffffff))
+	copy(b, header)
 	if _, err := io.ReadFull(c.conn, b[HeaderLength:]); err != nil {
 		return nil, err
 	}

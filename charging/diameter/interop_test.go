@@ -37,6 +37,10 @@ func foreign(t *testing.T, address string, watchdog time.Duration) (diam.Conn, c
 		Handler:          machine,
 		EnableWatchdog:   watchdog != 0,
 		WatchdogInterval: watchdog,
+		// go-diameter drops a DWA that comes before the goroutine that sent the DWR waits for it, so one in a few
+		// hundred seems unanswered to it, however fast the server; it must ask again before it gives up.
+		MaxRetransmits:     100,
+		RetransmitInterval: 50 * time.Millisecond,
 		AuthApplicationID: []*diam.AVP{
 			diam.NewAVP(avp.AuthApplicationID, avp.Mbit, 0, datatype.Unsigned32(AppCreditControl)),
 		},
@@ -154,7 +158,7 @@ func TestForeignWatchdogAndDisconnect(t *testing.T) {
 	r := newRecorder()
 	s, address := start(t, testOptions(), r)
 	conn, answers := foreign(t, address, 10*time.Millisecond)
-	// Whatever the server has got besides our CCRs are DWRs. The client closes if one stays without its DWA.
+	// Whatever the server has got besides our CCRs are DWRs. The client closes if they stay without DWAs.
 	for sent := uint64(0); s.Peers()[0].Requests < sent+5; sent++ {
 		if _, err := foreignCCR(t).WriteTo(conn); err != nil {
 			t.Fatal(err)

@@ -41,30 +41,29 @@ type Limits struct {
 	Flags        FlagCheck
 }
 
-// withDefaults returns the limits with every zero field set.
+// withDefaults returns the limits with every field set that is not, and none beyond what the parser can hold.
 func (l Limits) withDefaults() Limits {
-	if l.MessageBytes == 0 {
+	if l.MessageBytes <= 0 {
 		l.MessageBytes = DefaultMessageBytes
 	}
-	if l.AVPs == 0 {
+	if l.AVPs <= 0 {
 		l.AVPs = DefaultAVPs
 	}
-	if l.Depth == 0 {
+	if l.Depth <= 0 {
 		l.Depth = DefaultDepth
 	}
+	l.Depth = min(l.Depth, depthLimit)
 	return l
 }
 
 // Validate reports a limit out of range.
 func (l Limits) Validate() error {
-	l = l.withDefaults()
-	if l.MessageBytes < HeaderLength || l.MessageBytes > maxLength {
+	switch full := l.withDefaults(); {
+	case l.MessageBytes < 0 || full.MessageBytes < HeaderLength || l.MessageBytes > maxLength:
 		return fmt.Errorf("limit of %d octets a message: must be from %d to %d", l.MessageBytes, HeaderLength, maxLength)
-	}
-	if l.AVPs < 1 || l.AVPs > l.MessageBytes/avpHeader {
-		return fmt.Errorf("limit of %d AVPs a message: must be from 1 to %d, what %d octets can hold", l.AVPs, l.MessageBytes/avpHeader, l.MessageBytes)
-	}
-	if l.Depth < 1 || l.Depth > depthLimit {
+	case l.AVPs < 0 || full.AVPs > full.MessageBytes/avpHeader:
+		return fmt.Errorf("limit of %d AVPs a message: must be from 1 to %d, what %d octets can hold", l.AVPs, full.MessageBytes/avpHeader, full.MessageBytes)
+	case l.Depth < 0 || l.Depth > depthLimit:
 		return fmt.Errorf("limit of %d nested groups: must be from 1 to %d", l.Depth, depthLimit)
 	}
 	return nil
@@ -165,11 +164,12 @@ func (m *Message) Parse(b []byte, limits Limits) Refusal {
 	if cap(m.avps) < limits.AVPs {
 		m.avps = make([]AVP, 0, limits.AVPs)
 	}
-	found := Refusal{}
+	m.refusal = Refusal{}
 	if m.IsRequest() && m.IsError() {
-		found = Refusal{Reason: RefusedHeaderBits, Whole: true, AVP: Root}
+		m.refusal = Refusal{Reason: RefusedHeaderBits, Whole: true, AVP: Root}
 	}
-	return m.parseAVPs(limits, found)
+	m.parseAVPs(&limits)
+	return m.refusal
 }
 
 func (m *Message) readHeader(b []byte) {
@@ -196,76 +196,79 @@ func (m *Message) checkHeader(limits Limits) Reason {
 	return RefusedNot
 }
 
-// parseAVPs fills the table and returns the first error, of those that leave the framing intact the one already
-// found. It is one loop over all levels: entering a group pushes where the group ends, and
-// reaching that end pops it. Recursion would cost a call and a copy of the state for each group.
-func (m *Message) parseAVPs(limits Limits, found Refusal) Refusal {
+// parseAVPs fills the table. It is one loop over all levels: entering a group pushes where the level around it ends,
+// and reaching the group's end pops it. Recursion would cost a call and a copy of the state for each group. What the
+// loop needs seldom lives in m, so that the rest stays in registers.
+func (m *Message) parseAVPs(limits *Limits) {
 	var (
-		tables = dictionary
-		b      = m.raw
-		avps   = m.avps[:limits.AVPs]
-		ends   [depthLimit]uint32 // where the enclosing level of each open group ends
-		open   [depthLimit]int32  // which groups are open
-		depth  = 0
-		n      = 0
-		pos    = uint32(HeaderLength)
-		end    = uint32(len(b)) // of the innermost open group
+		b     = m.raw
+		avps  = m.avps[:limits.AVPs]
+		depth = 0
+		n     = 0
+		pos   = uint32(HeaderLength)
+		end   = uint32(len(b)) // of the innermost open group
 	)
 	for {
 		for pos >= end {
 			if depth == 0 {
 				m.avps = avps[:n]
-				return found
+				return
 			}
 			depth--
-			avps[open[depth]].next = int32(n)
-			pos, end = (end+3)&^3, ends[depth]
+			level := &m.open[depth&(depthLimit-1)]
+			avps[level.group].next = int32(n)
+			pos, end = (end+3)&^3, level.end
 		}
+		left := end - pos
 		if n == len(avps) {
-			return m.breakOff(avps[:n], open[:depth], RefusedAVPCount, Root, pos)
+			m.breakOff(n, depth, RefusedAVPCount, Root, pos)
+			return
 		}
-		if end-pos < avpHeader {
-			return m.breakOff(avps[:n], open[:depth], RefusedAVPLength, Root, pos)
+		if left < avpHeader {
+			m.breakOff(n, depth, RefusedAVPLength, Root, pos)
+			return
 		}
 		word := binary.BigEndian.Uint64(b[pos:])
+		a := &avps[n]
 		code, header, k := Code(word>>32), uint32(avpHeader), kind{mask: kindMandatory}
 		if word&kindVendor == 0 {
 			if code < baseKindCount {
-				k = tables.base[code]
+				k = dictionary.base[code]
 			}
 		} else {
-			if end-pos < avpVendorHeader {
-				return m.breakOff(avps[:n], open[:depth], RefusedAVPLength, Root, pos)
-			}
 			header = avpVendorHeader
+			if left < avpVendorHeader {
+				m.breakOff(n, depth, RefusedAVPLength, Root, pos)
+				return
+			}
 			vendor := binary.BigEndian.Uint32(b[pos+avpHeader:])
 			if vendor == Vendor3GPP && code < tgppKindCount {
-				k = tables.tgpp[code]
+				k = dictionary.tgpp[code]
 			} else if vendor == 0 {
 				k = noVendorKind
 			}
 			code |= Code(vendor) << 32
 		}
 		length := uint32(word) & kindLength
-		if length < header || length > end-pos {
-			return m.breakOff(avps[:n], open[:depth], RefusedAVPLength, Root, pos)
+		if length < header || length > left {
+			m.breakOff(n, depth, RefusedAVPLength, Root, pos)
+			return
 		}
-		a := &avps[n]
 		// Field by field: a composite literal is built on the stack and copied, at twice the cost of the loop.
 		a.Code = code
 		a.start, a.data, a.end, a.next = pos, pos+header, pos+length, int32(n+1)
 		a.Flags, a.Depth, a.Type = uint8(word>>24), uint8(depth), k.dataType()
-		if (uint32(word)^k.want)&k.mask != 0 && found.OK() {
-			if reason := k.check(uint32(word), code.Vendor(), limits.Flags); reason != RefusedNot {
-				found = Refusal{Reason: reason, Whole: true, AVP: int32(n), Offset: pos}
-			}
+		if (uint32(word)^k.want)&k.mask != 0 {
+			m.disagree(k, uint32(word), code.Vendor(), n, limits.Flags)
 		}
 		n++
-		if k.dataType() == TypeGrouped {
+		if a.Type == TypeGrouped {
 			if depth == limits.Depth {
-				return m.breakOff(avps[:n], open[:depth], RefusedDepth, n-1, pos)
+				m.breakOff(n, depth, RefusedDepth, n-1, pos)
+				return
 			}
-			open[depth], ends[depth] = int32(n-1), end
+			level := &m.open[depth&(depthLimit-1)]
+			level.group, level.end = int32(n-1), end
 			depth++
 			pos, end = pos+header, pos+length
 			continue
@@ -274,14 +277,31 @@ func (m *Message) parseAVPs(limits Limits, found Refusal) Refusal {
 	}
 }
 
-// breakOff ends parsing where the framing is lost. The table keeps what was read, with the open groups closed, so
-// that an answer can still echo what stands before the error.
-func (m *Message) breakOff(avps []AVP, open []int32, reason Reason, avp int, offset uint32) Refusal {
-	for _, group := range open {
-		avps[group].next = int32(len(avps))
+// level is a group that the parser is inside of: its index, and where the level around it ends.
+type level struct {
+	group int32
+	end   uint32
+}
+
+// breakOff ends parsing where the framing is lost. The table keeps the n entries read so far, with the open groups
+// closed, so that an answer can still echo what stands before the error.
+func (m *Message) breakOff(n, depth int, reason Reason, avp int, offset uint32) {
+	m.avps = m.avps[:n]
+	for _, l := range m.open[:depth] {
+		m.avps[l.group].next = int32(n)
 	}
-	m.avps, m.broken = avps, offset
-	return Refusal{Reason: reason, AVP: int32(avp), Offset: offset}
+	m.broken = offset
+	m.refusal = Refusal{Reason: reason, AVP: int32(avp), Offset: offset}
+}
+
+// disagree takes an AVP that does not agree with its definition; the first one that must be refused stands.
+func (m *Message) disagree(k kind, word, vendor uint32, avp int, strictness FlagCheck) {
+	if !m.refusal.OK() {
+		return
+	}
+	if reason := k.check(word, vendor, strictness); reason != RefusedNot {
+		m.refusal = Refusal{Reason: reason, Whole: true, AVP: int32(avp), Offset: m.avps[:avp+1][avp].start}
+	}
 }
 
 // check names what is wrong with an AVP that does not agree with its kind; word is the second of its header.

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
 	"sync/atomic"
 	"time"
 )
@@ -294,14 +293,30 @@ type names []string
 
 func (n names) holds(name []byte) bool {
 	for _, s := range n {
-		if string(name) == s {
-			return true
-		}
-	}
-	for _, s := range n {
-		if len(name) == len(s) && strings.EqualFold(string(name), s) {
+		if string(name) == s || equalFold(name, s) {
 			return true
 		}
 	}
 	return false
+}
+
+// equalFold compares ASCII names without regard to case. Those of package bytes and strings want both of one type, and
+// a conversion of more than 32 octets allocates.
+func equalFold(b []byte, s string) bool {
+	if len(b) != len(s) {
+		return false
+	}
+	for i, c := range b {
+		if lower(c) != lower(s[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+func lower(c byte) byte {
+	if 'A' <= c && c <= 'Z' {
+		return c + 'a' - 'A'
+	}
+	return c
 }

@@ -189,11 +189,7 @@ func (s *Server) forget(c *Conn) {
 // the context ends and returns its error.
 func (s *Server) Shutdown(ctx context.Context) error {
 	for _, c := range s.stop() {
-		s.group.Add(1)
-		go func() {
-			defer s.group.Done()
-			c.disconnectOrClose()
-		}()
+		s.group.Go(c.disconnectOrClose)
 	}
 	done := make(chan struct{})
 	go func() {

@@ -152,8 +152,8 @@ func TestFirstMessageIsNotCER(t *testing.T) {
 			c := dial(t, address)
 			c.send(b)
 			c.expectClosed()
-			if len(r.events) != 0 {
-				t.Errorf("events %q", r.events)
+			if len(r.log()) != 0 {
+				t.Errorf("events %q", r.log())
 			}
 		})
 	}
@@ -221,8 +221,8 @@ func TestRefusedRequests(t *testing.T) {
 			if a := peer.receive(); a.HopByHop != 42 || resultOf(a) != ResultSuccess {
 				t.Errorf("the next CCR got %v", resultOf(a))
 			}
-			if r.requests != 1 {
-				t.Errorf("%d requests reached the application", r.requests)
+			if r.served() != 1 {
+				t.Errorf("%d requests reached the application", r.served())
 			}
 		})
 	}
@@ -422,8 +422,8 @@ func TestInFlightLimit(t *testing.T) {
 			t.Errorf("result %v", resultOf(a))
 		}
 	}
-	if r.requests != 3 {
-		t.Errorf("%d requests served", r.requests)
+	if r.served() != 3 {
+		t.Errorf("%d requests served", r.served())
 	}
 }
 
@@ -481,8 +481,8 @@ func TestOriginStateID(t *testing.T) {
 		"restarted " + gatewayHost + " 102 200",
 		"up " + gatewayHost,
 	}
-	if !slices.Equal(r.events, want) {
-		t.Errorf("events %q, want %q", r.events, want)
+	if !slices.Equal(r.log(), want) {
+		t.Errorf("events %q, want %q", r.log(), want)
 	}
 	if p := s.Peers(); len(p) != 2 || p[1].OriginStateID != 200 {
 		t.Errorf("%+v", p)

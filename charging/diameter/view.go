@@ -60,9 +60,11 @@ const Root = -1
 // and the members of a group at index g with m.Members(g) in the same way.
 type Message struct {
 	Header
-	raw    []byte
-	avps   []AVP
-	broken uint32 // where the framing is lost, 0 if it is not
+	raw     []byte
+	avps    []AVP
+	refusal Refusal
+	broken  uint32            // where the framing is lost, 0 if it is not
+	open    [depthLimit]level // the parser's: the groups it is inside of
 }
 
 // Raw returns the octets of the whole message.

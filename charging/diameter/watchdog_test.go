@@ -87,8 +87,8 @@ func TestSilentCaller(t *testing.T) {
 		c = p.dial(t)
 		c.send(appendCER(nil, 1)[:HeaderLength]) // a part of a CER is none
 		after(t, DefaultHandshakeTimeout, "closed", c.expectClosed)
-		if len(r.events) != 0 {
-			t.Errorf("events %q", r.events)
+		if len(r.log()) != 0 {
+			t.Errorf("events %q", r.log())
 		}
 	})
 }
@@ -113,8 +113,8 @@ func TestSilentPeer(t *testing.T) {
 		}
 		after(t, DefaultWatchdogInterval-time.Second, "closed", c.expectClosed)
 		synctest.Wait()
-		if want := "down " + gatewayHost + ": two watchdog periods without an answer"; !slices.Contains(r.events, want) {
-			t.Errorf("events %q", r.events)
+		if want := "down " + gatewayHost + ": two watchdog periods without an answer"; !slices.Contains(r.log(), want) {
+			t.Errorf("events %q", r.log())
 		}
 	})
 }
@@ -188,8 +188,8 @@ func TestDripIsSilence(t *testing.T) {
 			c.expectClosed()
 		})
 		<-stopped
-		if r.requests != 0 {
-			t.Errorf("%d requests", r.requests)
+		if r.served() != 0 {
+			t.Errorf("%d requests", r.served())
 		}
 	})
 }
@@ -236,8 +236,8 @@ func TestWriteDeadline(t *testing.T) {
 		c.send(appendSmallCCR(nil, 1))
 		time.Sleep(DefaultWriteTimeout + time.Millisecond)
 		synctest.Wait()
-		if want := "down " + gatewayHost + ": the peer does not read its answers"; !slices.Contains(r.events, want) {
-			t.Errorf("events %q", r.events)
+		if want := "down " + gatewayHost + ": the peer does not read its answers"; !slices.Contains(r.log(), want) {
+			t.Errorf("events %q", r.log())
 		}
 	})
 }
@@ -250,6 +250,7 @@ func TestDisconnectTimeouts(t *testing.T) {
 		c := p.dial(t)
 		c.handshake(1)
 		c.send(appendSmallCCR(nil, 1))
+		synctest.Wait() // until the request is in flight
 		done := make(chan error, 1)
 		go func() { done <- s.Shutdown(t.Context()) }()
 		after(t, DefaultDrainTimeout, "DPR", func() {

@@ -2,6 +2,7 @@ package diameter
 
 import (
 	"bytes"
+	"io"
 	"testing"
 )
 
@@ -61,3 +62,26 @@ func BenchmarkServe(b *testing.B) {
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*(len(read)/len(one))), "ns/message")
 }
+
+// BenchmarkConnection pipelines CCRs over loopback TCP, 256 in flight on one connection: the client's share of the
+// processors is included, so it is an upper bound.
+func BenchmarkConnection(b *testing.B) {
+	const inFlight = 256
+	_, address := start(b, testOptions(), &flushing{instant{answer: appendCCAUpdate(nil, &Header{})}})
+	c := connect(b, address)
+	burst := bytes.Repeat(appendCCRUpdate(nil), inFlight)
+	answers := make([]byte, inFlight*len(appendCCAUpdate(nil, &Header{})))
+	b.ReportAllocs()
+	for b.Loop() {
+		c.send(burst)
+		if _, err := io.ReadFull(c.conn, answers); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*inFlight), "ns/message")
+}
+
+// flushing sends the answers of a batch with one flush.
+type flushing struct{ instant }
+
+func (*flushing) ServedBatch(c *Conn) { c.Flush() }
