@@ -3,6 +3,7 @@ package bench
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -106,7 +107,7 @@ func (c Charging) Run(ctx context.Context, progress io.Writer) (*Result, error) 
 	}
 	request := len(newSession(0, c.Realm).update)
 	answer := charging.connections[0].expected
-	server, err := start("bench", "echo", "--request", fmt.Sprint(request), "--answer", fmt.Sprint(answer))
+	server, err := start("bench", "echo", "--answer", fmt.Sprint(answer))
 	if err != nil {
 		return nil, err
 	}
@@ -322,6 +323,7 @@ func (c *connection) open(messages [][]byte) error {
 func (c *Charging) echoTarget(server *process, request, answer int) (*target, error) {
 	t := &target{name: "echo", pid: server.cmd.Process.Pid}
 	message := make([]byte, request)
+	binary.BigEndian.PutUint32(message, uint32(request))
 	for range c.Connections {
 		socket, err := net.Dial("tcp", server.ready.Diameter)
 		if err != nil {

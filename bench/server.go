@@ -2,6 +2,7 @@ package bench
 
 import (
 	"bufio"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,37 +14,54 @@ import (
 	"time"
 )
 
-// ServeEcho is the bare TCP server that everything is held against: for every
-// request octets it reads it writes answer octets, one write for each read.
-func ServeEcho(l net.Listener, request, answer int) error {
+// ServeEcho is the bare TCP server that everything is held against: it finds
+// the messages in what it reads by their length, as any server of the protocol
+// must, and appends an answer of the same size as the engine's for each; one
+// write for each read of up to 64 KiB.
+func ServeEcho(l net.Listener, answer int) error {
 	for {
 		c, err := l.Accept()
 		if err != nil {
 			return err
 		}
-		go echo(c, request, answer)
+		go func() {
+			defer c.Close()
+			_ = echo(c, answer)
+		}()
 	}
 }
 
-func echo(c net.Conn, request, answer int) {
-	defer c.Close()
-	in := make([]byte, 64<<10)
-	out := make([]byte, (len(in)/request+1)*answer)
-	for n := range len(out) / answer {
-		out[n*answer+2], out[n*answer+3] = byte(answer>>8), byte(answer)
-	}
-	pending := 0
+// echoBuffer is the size of the engine's read buffer.
+const echoBuffer = 64 << 10
+
+func echo(c net.Conn, answer int) error {
+	in, filled := make([]byte, echoBuffer), 0
+	reply := make([]byte, answer)
+	binary.BigEndian.PutUint32(reply, uint32(answer))
+	var out []byte
 	for {
-		n, err := c.Read(in)
+		n, err := c.Read(in[filled:])
 		if err != nil {
-			return
+			return err
 		}
-		pending += n
-		whole := pending / request
-		pending %= request
-		if whole > 0 {
-			if _, err := c.Write(out[:whole*answer]); err != nil {
-				return
+		filled += n
+		at := 0
+		out = out[:0]
+		for filled-at >= 4 {
+			length := int(binary.BigEndian.Uint32(in[at:]) & 0xffffff)
+			if length < 4 || length > len(in) {
+				return errors.New("echo: a message of an impossible length")
+			}
+			if filled-at < length {
+				break
+			}
+			at += length
+			out = append(out, reply...)
+		}
+		filled = copy(in, in[at:filled])
+		if len(out) > 0 {
+			if _, err := c.Write(out); err != nil {
+				return err
 			}
 		}
 	}

@@ -57,9 +57,9 @@ machine. Nothing else should run meanwhile.`,
 // newBenchEchoCommand is the other side of the benchmark, a process of its own
 // so that its CPU time can be told.
 func newBenchEchoCommand() *cobra.Command {
-	request, answer := 0, 0
+	answer := 0
 	cmd := &cobra.Command{
-		Use: "echo", Short: "Answer every so many octets with so many others", Args: cobra.NoArgs, Hidden: true,
+		Use: "echo", Short: "Answer every message with so many octets", Args: cobra.NoArgs, Hidden: true,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			l, err := net.Listen("tcp", "127.0.0.1:0")
 			if err != nil {
@@ -67,10 +67,9 @@ func newBenchEchoCommand() *cobra.Command {
 			}
 			logger := slog.New(slog.NewJSONHandler(cmd.ErrOrStderr(), nil))
 			logger.Info(bench.ReadyMessage, "diameter", l.Addr().String())
-			return bench.ServeEcho(l, request, answer)
+			return bench.ServeEcho(l, answer)
 		},
 	}
-	cmd.Flags().IntVar(&request, "request", 1188, "octets of a request")
 	cmd.Flags().IntVar(&answer, "answer", 292, "octets of an answer")
 	return cmd
 }
