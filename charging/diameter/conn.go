@@ -176,7 +176,8 @@ func (c *Conn) Attached() any { return c.attached }
 func (c *Conn) Down() <-chan struct{} { return c.down }
 
 // Disconnect ends the connection as RFC 6733 section 5.4 asks: no further requests are served, the answers in flight
-// are awaited, then a DPR with the cause is sent and its DPA awaited. It returns when the connection is down.
+// are awaited, then a DPR with the cause is sent and its DPA awaited. It returns when the connection is down, and so
+// must not be called from the handler, which runs on the connection's reader.
 func (c *Conn) Disconnect(cause uint32) {
 	c.awaitDrained()
 	hopByHop := c.NextHopByHop()

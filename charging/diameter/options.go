@@ -187,19 +187,30 @@ func (o Options) Validate() error {
 	if o.WatchdogInterval < MinWatchdogInterval {
 		errs = append(errs, fmt.Errorf("watchdog interval of %v: RFC 3539 allows none below %v", o.WatchdogInterval, MinWatchdogInterval))
 	}
-	for name, d := range map[string]time.Duration{
-		"handshake": o.HandshakeTimeout, "write": o.WriteTimeout, "drain": o.DrainTimeout, "disconnect": o.DisconnectTimeout,
+	for _, timeout := range [...]struct {
+		name string
+		d    time.Duration
+	}{
+		{"handshake", o.HandshakeTimeout},
+		{"write", o.WriteTimeout},
+		{"drain", o.DrainTimeout},
+		{"disconnect", o.DisconnectTimeout},
 	} {
-		if d < 0 {
-			errs = append(errs, fmt.Errorf("%s timeout of %v: must be positive", name, d))
+		if timeout.d < 0 {
+			errs = append(errs, fmt.Errorf("%s timeout of %v: must be positive", timeout.name, timeout.d))
 		}
 	}
-	for name, n := range map[string]int{
-		"connections": o.Connections, "connections per address": o.ConnectionsPerAddress,
-		"requests in flight": o.InFlight, "malformed messages": o.MalformedBurst,
+	for _, limit := range [...]struct {
+		name string
+		n    int
+	}{
+		{"connections", o.Connections},
+		{"connections per address", o.ConnectionsPerAddress},
+		{"requests in flight", o.InFlight},
+		{"malformed messages", o.MalformedBurst},
 	} {
-		if n < 1 {
-			errs = append(errs, fmt.Errorf("limit of %d %s: must be at least 1", n, name))
+		if limit.n < 1 {
+			errs = append(errs, fmt.Errorf("limit of %d %s: must be at least 1", limit.n, limit.name))
 		}
 	}
 	if o.OutputBytes < o.Limits.MessageBytes {
