@@ -170,7 +170,26 @@ func (s *State) closeSession(i slab.Index, cause usage.Cause) {
 	a.OpenSessions--
 	s.subscribers.At(r.Subscriber).OpenSessions--
 	s.dirty.sessionClosed(r)
+	if cause != usage.Ended {
+		s.bury(r)
+	}
 	s.sessions.Close(i)
+}
+
+// bury keeps the last answer of a session that no termination ended, so that
+// a late retransmission of its requests does not open it again and charge what
+// was charged.
+func (s *State) bury(r *session.Session) {
+	id := s.sessions.Octets.Get(r.ID)
+	for k := range r.Answers {
+		if a := &r.Answers[k]; a.Outcome != 0 && a.Number == r.Highest {
+			s.keep(session.OfSessions, id, session.Retained{
+				Digest: a.Digest, Until: s.now.Add(s.settings.SessionRetention), Number: a.Number,
+				Hash: session.Hash(id, r.Sub), Sub: r.Sub,
+			}, s.sessions.Octets.Get(a.Outcome))
+			return
+		}
+	}
 }
 
 // expiryLimit bounds the sessions that one tick closes, so that a crowd of
