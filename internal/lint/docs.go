@@ -52,7 +52,7 @@ func readDocument(root, name string) (*document, error) {
 			continue
 		}
 		if fenced {
-			d.code = append(d.code, line{s, at, true})
+			d.fence(s, at)
 			continue
 		}
 		for _, m := range codeSpan.FindAllStringSubmatch(s, -1) {
@@ -66,6 +66,16 @@ func readDocument(root, name string) (*document, error) {
 		}
 	}
 	return d, lines.Err()
+}
+
+// fence adds a line of a fenced block, joined to the one before where that ends with a backslash.
+func (d *document) fence(text string, at int) {
+	if n := len(d.code); n > 0 && d.code[n-1].fence && strings.HasSuffix(d.code[n-1].text, `\`) {
+		last := &d.code[n-1]
+		last.text = strings.TrimSuffix(last.text, `\`) + strings.TrimSpace(text)
+		return
+	}
+	d.code = append(d.code, line{text, at, true})
 }
 
 // anchor is the name that a heading can be linked by.

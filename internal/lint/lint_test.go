@@ -151,8 +151,8 @@ func TestCommandsCanFail(t *testing.T) {
 	found, err := CheckCommands(wrong, func(commands []string) string { return help[strings.Join(commands, " ")] })
 	expect(t, found, err,
 		"README.md:10: flag",
-		"README.md:11: command",
 		"README.md:12: command",
+		"README.md:13: command",
 	)
 }
 
