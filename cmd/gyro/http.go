@@ -33,8 +33,10 @@ func newHTTPSide(cfg *config.Config, logger *slog.Logger) (*httpSide, error) {
 	if h.tls, err = tlsConfig(cfg.HTTP.TLS); err != nil {
 		return nil, err
 	}
-	h.listener, err = listen("http.listen", cfg.HTTP.Listen)
-	return h, err
+	if h.listener, err = listen("http.listen", cfg.HTTP.Listen); err != nil {
+		return nil, err
+	}
+	return h, nil
 }
 
 func tlsConfig(t config.TLS) (*tls.Config, error) {
@@ -69,14 +71,10 @@ func (h *httpSide) addr() net.Addr { return h.listener.Addr() }
 func (h *httpSide) start(n *node) error {
 	var keys []api.Key
 	for _, k := range h.cfg.HTTP.APIKeys {
-		key, err := api.ParseKey(k.Name, k.Hash, k.Scope)
-		if err != nil {
-			return fmt.Errorf("http.api_keys: %w", err)
-		}
-		keys = append(keys, key)
+		keys = append(keys, api.Key{Name: k.Name, Hash: k.Hash, Scopes: []api.Scope{api.Scope(k.Scope)}})
 	}
 	var err error
-	h.server, err = api.NewServer(api.Options{
+	h.server, err = api.New(api.Options{
 		Engine: n.core.engine, Peers: peersOf{n.server}, Syncs: h.syncs, Logger: h.logger, Keys: keys, TLS: h.tls,
 	})
 	if err != nil {

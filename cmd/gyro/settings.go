@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"gyro/api"
 	"gyro/internal/config"
 )
 
@@ -63,6 +64,12 @@ func newLogger(w io.Writer, l config.Log) *slog.Logger {
 	return slog.New(slog.NewTextHandler(w, options))
 }
 
+const keyText = `# For the client, shown this once: Authorization: Bearer %s
+http:
+  api_keys:
+    - {name: office, hash: "%s", scope: write}
+`
+
 func newConfigCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "config", Short: "Show and prepare the configuration"}
 	show := &cobra.Command{
@@ -81,6 +88,14 @@ func newConfigCommand() *cobra.Command {
 		},
 	}
 	addSettingFlags(show)
-	cmd.AddCommand(show)
+	key := &cobra.Command{
+		Use: "api-key", Short: "Make an API key: the key for the client, its hash for the configuration", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			secret, hash := api.NewKey()
+			_, err := fmt.Fprintf(cmd.OutOrStdout(), keyText, secret, hash)
+			return err
+		},
+	}
+	cmd.AddCommand(show, key)
 	return cmd
 }
