@@ -90,7 +90,7 @@ func (c Charging) Run(ctx context.Context, progress io.Writer) (*Result, error) 
 	if err != nil {
 		return nil, err
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }() // what stays is in the directory for temporary files
 	gyro, err := start("up", "--data", dir+"/data", "--diameter-listen", "127.0.0.1:0", "--http-listen", "127.0.0.1:0",
 		"--origin-realm", c.Realm, "--log-format", "json", "--log-level", "info")
 	if err != nil {
@@ -116,8 +116,10 @@ func (c Charging) Run(ctx context.Context, progress io.Writer) (*Result, error) 
 	if err != nil {
 		return nil, err
 	}
-	r := &Result{Connections: c.Connections, InFlight: c.InFlight, Accounts: c.Accounts,
-		RequestOctets: request, AnswerOctets: answer, Sync: "one fdatasync per batch, answers after it"}
+	r := &Result{
+		Connections: c.Connections, InFlight: c.InFlight, Accounts: c.Accounts,
+		RequestOctets: request, AnswerOctets: answer, Sync: "one fdatasync per batch, answers after it",
+	}
 	return r, c.measure(ctx, r, charging, echoing, "http://"+gyro.ready.HTTP, progress)
 }
 

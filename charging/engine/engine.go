@@ -159,7 +159,7 @@ func (e *Engine) Submit(request *charging.CreditControl, t charging.Ticket) bool
 		e.inbox.Unlock()
 		return false
 	}
-	start := 0
+	var start int
 	b.data, start = charging.BeginCommand(b.data)
 	b.data = charging.AppendCreditControl(b.data, request)
 	charging.EndCommand(b.data, start)
@@ -204,7 +204,7 @@ func (e *Engine) Do(ctx context.Context, kind charging.Kind, command any) (Reply
 		e.inbox.Unlock()
 		return Reply{}, ErrBusy
 	}
-	start := 0
+	var start int
 	b.data, start = charging.BeginCommand(b.data)
 	b.data = append(b.data, body...)
 	charging.EndCommand(b.data, start)

@@ -29,9 +29,12 @@ var (
 	// ErrNewerFormat is wrapped when the files were written by a newer version.
 	ErrNewerFormat = errors.New("journal: written by a newer gyro")
 
-	// ErrEmptyEntry and ErrEntryTooLarge are what Propose answers to an entry
-	// it does not take; nothing was written.
-	ErrEmptyEntry    = errors.New("journal: an entry must not be empty")
+	// ErrEmptyEntry is what Propose answers to an entry without octets; nothing
+	// was written.
+	ErrEmptyEntry = errors.New("journal: an entry must not be empty")
+
+	// ErrEntryTooLarge is what Propose answers to an entry beyond its limit;
+	// nothing was written.
 	ErrEntryTooLarge = errors.New("journal: entry too large")
 )
 

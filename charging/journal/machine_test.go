@@ -6,8 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
-	"io"
 	"log/slog"
+	"maps"
 	"sync"
 	"testing"
 
@@ -18,7 +18,7 @@ import (
 )
 
 // quiet drops what the packages under test log: the tests look at errors.
-var quiet = slog.New(slog.NewTextHandler(io.Discard, nil))
+var quiet = slog.New(slog.DiscardHandler)
 
 // history is what the outside world has seen across all restarts: which entry
 // was applied at which index, and what was acknowledged to each client.
@@ -55,11 +55,7 @@ func (h *history) ack(client uint32, seq, index uint64) {
 func (h *history) acknowledged() (byClient map[uint32]uint64, lastIndex uint64) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	byClient = map[uint32]uint64{}
-	for c, s := range h.acked {
-		byClient[c] = s
-	}
-	return byClient, h.lastAck
+	return maps.Clone(h.acked), h.lastAck
 }
 
 // machine counts the entries of each client. An entry is a client, a sequence

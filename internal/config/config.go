@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -293,14 +294,7 @@ func Loopback(address string) bool {
 	return host == "localhost" || (ip != nil && ip.IsLoopback())
 }
 
-func oneOf(s string, words ...string) bool {
-	for _, word := range words {
-		if s == word {
-			return true
-		}
-	}
-	return false
-}
+func oneOf(s string, words ...string) bool { return slices.Contains(words, s) }
 
 func sortErrors(errs []error) {
 	for i := range errs {

@@ -135,14 +135,26 @@ func TestRefusalsChangeNothing(t *testing.T) {
 		want  error
 		says  string
 	}{
-		{"newer format", func(dir string) { write(t, dir+"/FORMAT", "gyro-data 2\n") }, datadir.Options{Create: true},
-			datadir.ErrNewerFormat, "written by a newer gyro (format 2, this binary knows up to 1); upgrade gyro"},
-		{"somebody else's files", func(dir string) { write(t, dir+"/thesis.doc", "x") }, datadir.Options{Create: true},
-			datadir.ErrNotOurs, "thesis.doc"},
-		{"somebody else's FORMAT", func(dir string) { write(t, dir+"/FORMAT", "7") }, datadir.Options{Create: true},
-			datadir.ErrNotOurs, `reads "7"`},
-		{"a huge FORMAT", func(dir string) { write(t, dir+"/FORMAT", strings.Repeat("x", 1000)) }, datadir.Options{Create: true},
-			datadir.ErrNotOurs, "no format file"},
+		{
+			"newer format", func(dir string) { write(t, dir+"/FORMAT", "gyro-data 2\n") },
+			datadir.Options{Create: true},
+			datadir.ErrNewerFormat, "written by a newer gyro (format 2, this binary knows up to 1); upgrade gyro",
+		},
+		{
+			"somebody else's files", func(dir string) { write(t, dir+"/thesis.doc", "x") },
+			datadir.Options{Create: true},
+			datadir.ErrNotOurs, "thesis.doc",
+		},
+		{
+			"somebody else's FORMAT", func(dir string) { write(t, dir+"/FORMAT", "7") },
+			datadir.Options{Create: true},
+			datadir.ErrNotOurs, `reads "7"`,
+		},
+		{
+			"a huge FORMAT", func(dir string) { write(t, dir+"/FORMAT", strings.Repeat("x", 1000)) },
+			datadir.Options{Create: true},
+			datadir.ErrNotOurs, "no format file",
+		},
 		{"empty, not to be created", func(string) {}, datadir.Options{}, datadir.ErrMissing, "it is empty"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

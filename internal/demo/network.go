@@ -64,7 +64,7 @@ func startElement(spec elementSpec, dir string) (*networkElement, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer log.Close()
+	defer func() { _ = log.Close() }() // the element has its own copy
 	e.cmd.Stderr = log
 	out, err := e.cmd.StdoutPipe()
 	if err != nil {

@@ -21,9 +21,10 @@ const (
 	Unit Amount = 1_000_000
 	// Decimals is the number of decimal places an Amount can express.
 	Decimals = 6
-	// Max and Min bound an Amount. Min is symmetric to Max, so that every
-	// amount has a negation.
+	// Max is the largest Amount.
 	Max Amount = math.MaxInt64
+	// Min is the smallest: symmetric to Max, so that every amount has a
+	// negation.
 	Min Amount = -math.MaxInt64
 )
 

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"sync"
 	"testing"
@@ -453,10 +454,7 @@ func (o *ocs) checkUsage(lines []UsageLine) {
 	o.t.Helper()
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	rest := map[accountKey]uint64{}
-	for key, n := range o.debited {
-		rest[key] = n
-	}
+	rest := maps.Clone(o.debited)
 	for _, line := range lines {
 		key := accountKey{line.SessionID, -1}
 		if line.RatingGroup != nil {

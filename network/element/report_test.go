@@ -43,9 +43,9 @@ func TestReportMerge(t *testing.T) {
 		rng := rand.New(rand.NewPCG(seed, 0))
 		r := newReport(PGW, "pgw.example")
 		v := reflect.ValueOf(&r).Elem()
-		for i := range v.NumField() {
-			if v.Field(i).Kind() == reflect.Uint64 {
-				v.Field(i).SetUint(1 + rng.Uint64N(1000))
+		for _, field := range v.Fields() {
+			if field.Kind() == reflect.Uint64 {
+				field.SetUint(1 + rng.Uint64N(1000))
 			}
 		}
 		r.AnswersByResult[2001], r.RefusalsByCause[uint32(4010+seed)] = rng.Uint64N(100), 1
