@@ -68,9 +68,10 @@ func ledgerOfGateways(paths []string) (map[pair]reported, error) {
 	return seen, nil
 }
 
-// compare adds up the core's records after a sequence number and holds them
-// against what the gateways used.
-func compare(core Records, after uint64, logs []string) (*Comparison, error) {
+// Compare adds up the core's records after a sequence number and holds them
+// against what the gateways used, as their usage logs (files of
+// element.UsageLine) say. Logs that cannot be read are an error.
+func Compare(core Records, after uint64, logs []string) (*Comparison, error) {
 	gateways, err := ledgerOfGateways(logs)
 	if err != nil {
 		return nil, err

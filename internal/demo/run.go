@@ -63,7 +63,8 @@ type Summary struct {
 	Usage              *Comparison       `json:"usage"`
 	SessionsOpened     uint64            `json:"sessions_opened"`
 	SessionsOpen       int               `json:"sessions_open"`
-	ReservedAfterDrain int64             `json:"reserved_after_drain"`
+	ReservedAfterDrain int64             `json:"reserved_after_drain"` // millionths of money
+	ReservationsOpen   int               `json:"reservations_open"`    // of money and of allowances
 	BooksDifference    int64             `json:"books_difference"`
 	Problems           []string          `json:"problems"`
 	Revenue            []string          `json:"revenue"`
@@ -79,6 +80,9 @@ type LatencyUS struct {
 
 // ErrBooks is returned when the books do not close.
 var ErrBooks = errors.New("the books do not close")
+
+// ErrNothingServed is returned when books close because nothing was charged.
+var ErrNothingServed = errors.New("not one request was answered with success; the elements' logs say why")
 
 // Run drives the network until the time is up or the context ends, then
 // drains it and closes the books.
@@ -164,7 +168,7 @@ func stopAll(elements []*networkElement) error {
 
 func (o *Options) summarise(elements []*networkElement, logs []string, after uint64, began *charging.Stats) (*Summary, error) {
 	network := merged(elements)
-	comparison, err := compare(o.Engine, after, logs)
+	comparison, err := Compare(o.Engine, after, logs)
 	if err != nil {
 		return nil, err
 	}
@@ -189,7 +193,7 @@ func (o *Options) summarise(elements []*networkElement, logs []string, after uin
 		DuplicatesAnswered: f.stats.Duplicates - began.Duplicates,
 		DoubleDebits:       comparison.DoubleDebits, Usage: comparison,
 		SessionsOpened: f.stats.Sessions - began.Sessions, SessionsOpen: books.OpenSessions,
-		ReservedAfterDrain: books.Reserved, BooksDifference: books.Difference,
+		ReservedAfterDrain: books.Reserved, ReservationsOpen: books.OpenReservations, BooksDifference: books.Difference,
 		Problems: append([]string{}, books.Problems...), Revenue: f.revenue(),
 	}, nil
 }
@@ -224,7 +228,8 @@ func (s *Summary) print(out io.Writer) {
 	}
 }
 
-// verdict is an error when money or usage was lost, doubled or created.
+// verdict is an error when money or usage was lost, doubled or created, or
+// when the run shows nothing because nothing was charged.
 func (s *Summary) verdict() error {
 	switch {
 	case s.BooksDifference != 0 || len(s.Problems) > 0:
@@ -233,10 +238,13 @@ func (s *Summary) verdict() error {
 		return fmt.Errorf("%w: %d double debits", ErrBooks, s.DoubleDebits)
 	case s.Usage.Lost > 0:
 		return fmt.Errorf("%w: usage of %d rating groups was lost", ErrBooks, s.Usage.Lost)
-	case s.ReservedAfterDrain != 0 || s.SessionsOpen != 0:
-		return fmt.Errorf("%w: %d sessions and %d millionths reserved are left", ErrBooks, s.SessionsOpen, s.ReservedAfterDrain)
+	case s.ReservedAfterDrain != 0 || s.ReservationsOpen != 0 || s.SessionsOpen != 0:
+		return fmt.Errorf("%w: %d sessions, %d reservations and %d millionths reserved are left",
+			ErrBooks, s.SessionsOpen, s.ReservationsOpen, s.ReservedAfterDrain)
 	case s.AnswerMismatches > 0:
 		return fmt.Errorf("%w: %d retransmissions were answered differently", ErrBooks, s.AnswerMismatches)
+	case s.CCRTotal > 0 && s.Answers2001 == 0:
+		return ErrNothingServed
 	}
 	return nil
 }
