@@ -49,7 +49,8 @@ type answered struct {
 func (h *historian) step(t *rapid.T) {
 	switch rapid.IntRange(0, 11).Draw(t, "step") {
 	case 0:
-		h.now = h.now.Add(instant.Span(rapid.Int64Range(1, 40*60_000).Draw(t, "pause")))
+		longest := rapid.SampledFrom([]int64{1_500, 40 * 60_000}).Draw(t, "longest")
+		h.now = h.now.Add(instant.Span(rapid.Int64Range(1, longest).Draw(t, "pause")))
 		h.tick()
 	case 1:
 		if h.running == nil {
