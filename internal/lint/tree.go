@@ -100,6 +100,7 @@ func CheckTree(root string, words ...string) ([]Finding, error) {
 			return err
 		}
 		checkText(&found, name, text, words)
+		checkReferences(&found, root, name, text)
 		if path.Ext(name) == ".go" && !generated(text) {
 			if n := bytes.Count(text, []byte("\n")); n > maxLines {
 				found.add("length", name, "has %d lines, more than %d: it has more than one subject", n, maxLines)
@@ -122,6 +123,23 @@ func checkText(found *findings, name string, text []byte, words []string) {
 	for _, word := range words {
 		if at := bytes.Index(text, []byte(word)); at >= 0 {
 			found.add("machine", position(name, lineOf(text, at)), "names something of the machine that this test runs on")
+		}
+	}
+}
+
+// documentName is how comments name a document.
+var documentName = regexp.MustCompile(`\bdocs/[A-Za-z0-9_/.-]+\.md\b`)
+
+// checkReferences looks for the documents that comments and messages of a Go file name. The tests of this package name
+// documents of modules that are made up.
+func checkReferences(found *findings, root, name string, text []byte) {
+	if path.Ext(name) != ".go" || within(name, "internal/lint") {
+		return
+	}
+	for _, at := range documentName.FindAllIndex(text, -1) {
+		document := string(text[at[0]:at[1]])
+		if _, err := os.Stat(filepath.Join(root, filepath.FromSlash(document))); err != nil {
+			found.add("path", position(name, lineOf(text, at[0])), "names %s, which does not exist", document)
 		}
 	}
 }
