@@ -65,7 +65,9 @@ func (a *answer) appendHandling(dst []byte) []byte {
 }
 
 // appendService appends Multiple-Services-Credit-Control (RFC 8506 section 8.16), or its members on the level of the
-// command if the request had its units there. Result-Code is then the command's.
+// command if the request had its units there. Result-Code is then the command's, and the thresholds and the holding time
+// are not sent: TS 32.299 has them in Multiple-Services-Credit-Control alone, and a client that knows the grammar of the
+// answer refuses it for a mandatory AVP that has no place there.
 func (a *answer) appendService(dst []byte, s *charging.ServiceOutcome) []byte {
 	if s.Flags&charging.OutcomeBare != 0 {
 		return appendQuota(dst, s)
@@ -79,11 +81,17 @@ func (a *answer) appendService(dst []byte, s *charging.ServiceOutcome) []byte {
 	}
 	dst = diameter.AppendResult(dst, a.profile.resultCode(s.Result))
 	dst = appendQuota(dst, s)
+	if s.Threshold != 0 {
+		dst = diameter.AppendUint32(dst, thresholdOf(s.Unit), s.Threshold)
+	}
+	if s.Holding != 0 {
+		dst = diameter.AppendUint32(dst, diameter.AVPQuotaHoldingTime, s.Holding)
+	}
 	diameter.EndGroup(dst, group)
 	return dst
 }
 
-// appendQuota appends the grant and the terms on which it may be used.
+// appendQuota appends the grant and the terms on which RFC 8506 lets it be used.
 func appendQuota(dst []byte, s *charging.ServiceOutcome) []byte {
 	if s.Flags&charging.Grants != 0 {
 		dst = appendGrant(dst, s)
@@ -96,12 +104,6 @@ func appendQuota(dst []byte, s *charging.ServiceOutcome) []byte {
 		dst, group = diameter.BeginGroup(dst, diameter.AVPFinalUnitIndication)
 		dst = diameter.AppendUint32(dst, diameter.AVPFinalUnitAction, uint32(s.FinalUnit)-1)
 		diameter.EndGroup(dst, group)
-	}
-	if s.Threshold != 0 {
-		dst = diameter.AppendUint32(dst, thresholdOf(s.Unit), s.Threshold)
-	}
-	if s.Holding != 0 {
-		dst = diameter.AppendUint32(dst, diameter.AVPQuotaHoldingTime, s.Holding)
 	}
 	return dst
 }
