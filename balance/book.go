@@ -189,25 +189,3 @@ func (k *Book) Debit(a *Account, d Denomination, want int64, now instant.Instant
 	}
 	return want - left
 }
-
-// Credit adds an amount to a bucket; ok is false, and nothing changes, when
-// the bucket cannot hold it.
-func (k *Book) Credit(i slab.Index, amount int64) (ok bool) {
-	b := k.Buckets.At(i)
-	sum, ok := money.Amount(b.Remaining).Add(money.Amount(amount))
-	if ok {
-		b.Remaining = int64(sum)
-	}
-	return ok
-}
-
-// Sums returns what the account holds and has reserved of a denomination.
-func (k *Book) Sums(a *Account, d Denomination) (remaining, reserved int64) {
-	for i := a.Buckets; i != 0; i = k.Buckets.At(i).Next {
-		if b := k.Buckets.At(i); b.Denomination == d {
-			remaining += b.Remaining
-			reserved += b.Reserved
-		}
-	}
-	return remaining, reserved
-}

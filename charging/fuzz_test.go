@@ -1,0 +1,93 @@
+package charging_test
+
+import (
+	"testing"
+
+	"gyro/charging"
+	"gyro/internal/instant"
+)
+
+// prepared is a state with open sessions, retained answers and every kind of
+// bucket, loaded anew for each input.
+func prepared(t tester) mapStore {
+	s, now := newShard(t), instant.Instant(1_800_000_000_000)
+	s.apply(now, worldOpening(t)...)
+	for k, id := range []string{"a", "b", "c"} {
+		c := initial(t, id)
+		s.apply(now, charging.AppendCreditControl(nil, c))
+		if k == 2 {
+			c.Type, c.Number = charging.Termination, 1
+			s.apply(now, charging.AppendCreditControl(nil, c))
+		}
+	}
+	s.checkpoint()
+	return s.store
+}
+
+// FuzzApply gives a prepared state arbitrary octets as a batch: it refuses them
+// with an error, or carries them out and the books hold. It never panics, for
+// a batch that did would stop every replay of the journal.
+func FuzzApply(f *testing.F) {
+	store := prepared(f)
+	now := instant.Instant(1_800_000_100_000)
+	update := initial(f, "a")
+	update.Type, update.Number = charging.Update, 1
+	update.Services[0].ReportCount = 1
+	update.Services[0].Reports[0].Units = charging.Units{Has: charging.HasTotal, Total: 1 << 63}
+	long := initial(f, "d")
+	long.APN = make([]byte, 5000)
+	f.Add(batchOf(now, 0, 0, charging.AppendCreditControl(nil, update)))
+	f.Add(batchOf(now, 0, 0, charging.AppendCreditControl(nil, long), worldAccount(f, 1)))
+	f.Add(batchOf(now, 0, 0, command(f, charging.KindTopUp, charging.MoveMoney{Account: "account-0", Amount: 1 << 60, Currency: 978, Key: "k"})))
+	f.Add(batchOf(now, 0, 0, command(f, charging.KindConfigure, charging.Settings{Supervision: -1})))
+	f.Add(batchOf(now, 0, 0, command(f, charging.KindPeerRestart, charging.RestartPeer{OriginHost: "gateway", Before: now})))
+	f.Add(batchOf(1<<62, 0, 0, command(f, charging.KindTick, nil), command(f, charging.KindDeleteAccount, charging.DeleteAccount{Account: "account-0"})))
+	f.Add(batchOf(-5, 1, 1, []byte{0}))
+	f.Fuzz(func(t *testing.T, batch []byte) {
+		apply(t, store, batch)
+	})
+}
+
+// FuzzCommand is FuzzApply with a frame that is always right, so that more of
+// the inputs get behind it.
+func FuzzCommand(f *testing.F) {
+	store := prepared(f)
+	update := initial(f, "a")
+	update.Type, update.Number = charging.Update, 1
+	update.Services[0].ReportCount = 1
+	update.Services[0].Reports[0].Units = charging.Units{Has: charging.HasTotal | charging.HasInput, Total: 3_000_000, Input: 1 << 62}
+	f.Add(charging.AppendCreditControl(nil, update))
+	update.Type = charging.Event
+	f.Add(charging.AppendCreditControl(nil, update))
+	f.Add(worldAccount(f, 1))
+	f.Add(command(f, charging.KindAdjust, charging.MoveMoney{Account: "account-1", Amount: -1 << 63, Currency: 978, Key: "k"}))
+	f.Fuzz(func(t *testing.T, c []byte) {
+		if len(c) > 0 {
+			apply(t, store, batchOf(1_800_000_100_000, 0, 0, c))
+		}
+	})
+}
+
+func apply(t tester, store mapStore, batch []byte) {
+	state, err := charging.Load(store)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := newShard(t)
+	s.state = state
+	if err := state.Apply(state.Index()+1, batch, s); err != nil {
+		return
+	}
+	if header, err := charging.ReadHeader(batch); err != nil || int(header.Count) != len(s.outcomes) {
+		t.Fatalf("%d outcomes for %d commands, %v", len(s.outcomes), header.Count, err)
+	}
+	// The time of an arbitrary batch may be past any session's deadline.
+	tick := batchOf(0, 0, 0, command(t, charging.KindTick, nil))
+	s.outcomes = nil
+	if err := state.Apply(state.Index()+2, tick, s); err != nil {
+		t.Fatal(err)
+	}
+	s.store = store.clone()
+	s.verify()
+	s.books()
+}
