@@ -83,7 +83,7 @@ func AppendFailedAVP(dst []byte, m *Message, f Failure) []byte {
 	case failureMalformed:
 		dst = appendMalformed(dst, m.raw[f.offset:limit])
 	case failureMissing:
-		dst = appendExample(dst, &AVP{Code: f.code, Flags: FlagsOf(f.code)})
+		dst = AppendExample(dst, f.code)
 	}
 	for open > 0 {
 		open--
@@ -119,6 +119,29 @@ func (m *Message) appendOffending(dst []byte, i int) []byte {
 		return appendExample(dst, &m.avps[i])
 	}
 	return AppendEncoded(dst, encoded)
+}
+
+// AppendExample appends an example of an AVP that is missing: as short as its definition allows and zero-filled (RFC 6733
+// section 7.1.5, 5005). A group has the members that its grammar requires, for freeDiameter checks the groups inside
+// Failed-AVP, too.
+func AppendExample(dst []byte, c Code) []byte {
+	start := len(dst)
+	dst = appendExample(dst, &AVP{Code: c, Flags: FlagsOf(c)})
+	if members := requiredMembers(c); len(members) != 0 {
+		for _, member := range members {
+			dst = AppendExample(dst, member)
+		}
+		EndGroup(dst, start)
+	}
+	return dst
+}
+
+// requiredMembers returns what the grammar of a group requires, of those groups whose absence is refused.
+func requiredMembers(c Code) []Code {
+	if c == AVPSubscriptionID {
+		return []Code{AVPSubscriptionIDType, AVPSubscriptionIDData}
+	}
+	return nil
 }
 
 // appendExample appends an AVP with the shortest data that its type allows, all zero.

@@ -36,9 +36,7 @@ func (a *answer) appendFailure(dst []byte, r charging.Result, s *charging.Servic
 	dst, group := diameter.BeginGroup(dst, diameter.AVPFailedAVP)
 	switch {
 	case r == charging.NoIdentity:
-		var example int
-		dst, example = diameter.BeginGroup(dst, diameter.AVPSubscriptionID)
-		diameter.EndGroup(dst, example)
+		dst = diameter.AppendExample(dst, diameter.AVPSubscriptionID)
 	case r == charging.RatingFailed:
 		dst = a.appendUnrated(dst, s)
 	case s == nil:
