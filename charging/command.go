@@ -58,7 +58,8 @@ const (
 )
 
 // Limits of one credit-control request. A request beyond them is answered
-// with DIAMETER_INVALID_AVP_VALUE by the edge and never becomes a command.
+// with DIAMETER_AVP_OCCURS_TOO_MANY_TIMES or DIAMETER_INVALID_AVP_VALUE by the
+// edge and never becomes a command.
 const (
 	// MaxServices is the most Multiple-Services-Credit-Control AVPs in one
 	// request; gateways were seen to send up to a dozen rating groups.

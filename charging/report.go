@@ -38,21 +38,26 @@ func (u *Units) in(d balance.Denomination) uint64 {
 }
 
 // usedIn adds the reports up. Some gateways send the total in one report and
-// the same octets again as input and output in another: where any report has a
-// total, only totals count.
+// the same octets again as input and output in another: where any report of a
+// tariff period (Tariff-Change-Usage) has a total, only totals count in it.
 func (s *Service) usedIn(d balance.Denomination) (used uint64) {
-	totals := false
-	for i := range s.ReportCount {
-		totals = totals || s.Reports[i].Has&HasTotal != 0
-	}
 	for i := range s.ReportCount {
 		r := &s.Reports[i]
-		if d == balance.Octets && totals && r.Has&HasTotal == 0 {
+		if d == balance.Octets && r.Has&HasTotal == 0 && s.hasTotal(r.TariffChange) {
 			continue
 		}
 		used = plus(used, r.in(d))
 	}
 	return used
+}
+
+func (s *Service) hasTotal(period uint8) bool {
+	for i := range s.ReportCount {
+		if s.Reports[i].TariffChange == period && s.Reports[i].Has&HasTotal != 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // guessUnit is the denomination of usage that no tariff knows.
