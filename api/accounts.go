@@ -1,0 +1,292 @@
+package api
+
+import (
+	"gyro/balance"
+	"gyro/charging"
+	"gyro/internal/ident"
+	"gyro/internal/money"
+
+	"github.com/cespare/xxhash/v2"
+	"github.com/valyala/fasthttp"
+)
+
+// accountBody is what PUT takes.
+type accountBody struct {
+	Currency    string           `json:"currency"`
+	Kind        string           `json:"kind"`
+	CreditLimit string           `json:"credit_limit"`
+	Subscribers []subscriberBody `json:"subscribers"`
+	Offers      []string         `json:"offers"`
+}
+
+// subscriberBody is the identities of one subscriber, one of each kind.
+type subscriberBody struct {
+	IMSI    string `json:"imsi,omitempty"`
+	MSISDN  string `json:"msisdn,omitempty"`
+	SIPURI  string `json:"sip_uri,omitempty"`
+	NAI     string `json:"nai,omitempty"`
+	Private string `json:"private,omitempty"`
+}
+
+// byKind are the fields in the order in which identities are kept.
+func (b *subscriberBody) byKind() [charging.MaxIdentities]struct {
+	value *string
+	kind  ident.Kind
+} {
+	return [charging.MaxIdentities]struct {
+		value *string
+		kind  ident.Kind
+	}{
+		{&b.IMSI, ident.IMSI},
+		{&b.MSISDN, ident.E164},
+		{&b.SIPURI, ident.SIPURI},
+		{&b.NAI, ident.NAI},
+		{&b.Private, ident.Private},
+	}
+}
+
+// accountView is an account as GET shows it.
+type accountView struct {
+	Account      string           `json:"account"`
+	Kind         string           `json:"kind"`
+	Currency     string           `json:"currency"`
+	CreditLimit  string           `json:"credit_limit"`
+	Remaining    string           `json:"remaining"`
+	Reserved     string           `json:"reserved"`
+	Available    string           `json:"available"`
+	Excess       string           `json:"excess"`
+	Created      string           `json:"created"`
+	Offers       []string         `json:"offers"`
+	Subscribers  []subscriberBody `json:"subscribers"`
+	Buckets      []bucketView     `json:"buckets"`
+	OpenSessions []string         `json:"open_sessions"`
+	Records      uint64           `json:"records"`
+	LastRecord   uint64           `json:"last_record"`
+}
+
+type bucketView struct {
+	ID           uint64 `json:"id"`
+	Name         string `json:"name"`
+	Denomination string `json:"denomination"`
+	Remaining    string `json:"remaining"`
+	Reserved     string `json:"reserved"`
+	Granted      string `json:"granted,omitempty"`
+	Priority     int16  `json:"priority"`
+	From         string `json:"from,omitempty"`
+	Until        string `json:"until,omitempty"`
+	Valid        bool   `json:"valid"`
+}
+
+func (s *Server) getAccount(r *request) error {
+	if err := r.noQuery(); err != nil {
+		return err
+	}
+	account, err := r.param("account")
+	if err != nil {
+		return err
+	}
+	view, err := s.accountView(account)
+	if err != nil {
+		return err
+	}
+	return r.answer(fasthttp.StatusOK, view)
+}
+
+func (s *Server) accountView(account string) (*accountView, error) {
+	var v charging.AccountView
+	known := false
+	s.o.Engine.View(func(state *charging.State) { v, known = state.Account(account) })
+	if !known {
+		return nil, accountUnknown(account)
+	}
+	view := &accountView{
+		Account: v.ID, Kind: v.Kind.String(), Currency: v.Currency.String(),
+		CreditLimit: decimal(v.CreditLimit, v.Currency), Remaining: decimal(v.Remaining, v.Currency),
+		Reserved: decimal(v.Reserved, v.Currency), Available: decimal(v.Available, v.Currency),
+		Excess: decimal(v.Excess, v.Currency), Created: moment(v.Created),
+		Offers: append([]string{}, v.Offers...), Subscribers: []subscriberBody{}, Buckets: []bucketView{},
+		OpenSessions: append([]string{}, v.OpenSessions...), Records: v.Records, LastRecord: v.LastRecord,
+	}
+	for _, ids := range v.Subscribers {
+		view.Subscribers = append(view.Subscribers, subscriberOf(ids))
+	}
+	for n := range v.Buckets {
+		view.Buckets = append(view.Buckets, bucketOf(&v.Buckets[n]))
+	}
+	return view, nil
+}
+
+func accountUnknown(account string) *problem {
+	return unknownAccount("account " + quoted(account) + " does not exist")
+}
+
+func subscriberOf(ids []ident.Identity) (b subscriberBody) {
+	fields := b.byKind()
+	for n := range ids {
+		for _, field := range fields {
+			if field.kind == ids[n].Kind {
+				*field.value = string(ids[n].Bytes())
+			}
+		}
+	}
+	return b
+}
+
+func bucketOf(b *charging.BucketView) bucketView {
+	view := bucketView{
+		ID: b.ID, Name: b.Allowance, Denomination: b.Denomination.String(),
+		Remaining: denominated(b.Remaining, b.Denomination), Reserved: denominated(b.Reserved, b.Denomination),
+		Priority: b.Priority, From: moment(b.From), Until: moment(b.Until), Valid: b.Valid,
+	}
+	if b.Main {
+		view.Name = mainBucket
+	} else {
+		view.Granted = denominated(b.Granted, b.Denomination)
+	}
+	return view
+}
+
+// putAccount creates an account or brings it to the stated form. The turn
+// makes "was it there before" and the command one step.
+func (s *Server) putAccount(r *request) error {
+	if err := r.noQuery(); err != nil {
+		return err
+	}
+	account, err := r.param("account")
+	if err != nil {
+		return err
+	}
+	if !isName(account, charging.MaxAccountID, "-._~:@+") {
+		return refuse(fasthttp.StatusUnprocessableEntity, "invalid_value",
+			"account %s: use 1 to %d letters, digits, -, _, ., ~, :, @ and +", quoted(account), charging.MaxAccountID)
+	}
+	var body accountBody
+	if err := r.decode(&body); err != nil {
+		return err
+	}
+	command, err := body.command(account)
+	if err != nil {
+		return err
+	}
+	turn := s.changing[xxhash.Sum64String(account)%accountTurns]
+	if err := turn.take(r.ctx); err != nil {
+		return err
+	}
+	defer turn.give()
+	status := fasthttp.StatusOK
+	s.o.Engine.View(func(state *charging.State) {
+		if _, known := state.Account(account); !known {
+			status = fasthttp.StatusCreated
+		}
+	})
+	reply, err := s.o.Engine.Do(r.ctx, charging.KindPutAccount, command)
+	if err != nil {
+		return err
+	}
+	if err := refusal(&reply); err != nil {
+		return err
+	}
+	view, err := s.accountView(account)
+	if err != nil {
+		return err
+	}
+	return r.answer(status, view)
+}
+
+func (b *accountBody) command(account string) (*charging.PutAccount, error) {
+	currency, err := money.ParseCurrency(b.Currency)
+	if err != nil {
+		return nil, invalid("currency", "unknown currency "+quoted(b.Currency), "use an ISO 4217 code such as EUR")
+	}
+	kind, ok := balance.ParseKind(b.Kind)
+	if !ok {
+		return nil, invalid("kind", "unknown kind "+quoted(b.Kind), "use prepaid, postpaid or hybrid")
+	}
+	if b.CreditLimit == "" {
+		b.CreditLimit = "0"
+	}
+	limit, err := parseAmount("credit_limit", b.CreditLimit, currency)
+	if err != nil {
+		return nil, err
+	}
+	if limit < 0 || limit > balance.MaxAmount {
+		return nil, invalid("credit_limit", quoted(b.CreditLimit)+" is out of range", "use an amount from 0 to "+decimal(balance.MaxAmount, currency))
+	}
+	if kind == balance.Prepaid && limit != 0 {
+		return nil, invalid("credit_limit", "a prepaid account has none", "use 0, or the kind hybrid or postpaid")
+	}
+	c := &charging.PutAccount{Account: account, Currency: currency, Kind: uint8(kind), CreditLimit: limit, Offers: b.Offers}
+	for n := range b.Subscribers {
+		spec, err := b.Subscribers[n].spec(index("subscribers", n))
+		if err != nil {
+			return nil, err
+		}
+		c.Subscribers = append(c.Subscribers, spec)
+	}
+	return c, unique(b.Offers)
+}
+
+// unique refuses an offer that is named twice: it would be activated twice.
+func unique(offers []string) error {
+	seen := map[string]bool{}
+	for n, offer := range offers {
+		if seen[offer] {
+			return invalid(index("offers", n), quoted(offer)+" is there twice", "name each offer once")
+		}
+		seen[offer] = true
+	}
+	return nil
+}
+
+// spec normalises a subscriber's identities. Two fields may say the same, for
+// a SIP URI of a telephone number is that number; they must not contradict.
+func (b *subscriberBody) spec(key string) (spec charging.SubscriberSpec, err error) {
+	var known [charging.MaxIdentities]string
+	for _, field := range b.byKind() {
+		if *field.value == "" {
+			continue
+		}
+		at := key + "." + field.kind.String()
+		id, err := ident.New(field.kind, []byte(*field.value))
+		if err != nil {
+			return spec, invalid(at, quoted(*field.value)+": "+err.Error(), "correct it, or leave it out")
+		}
+		value := string(id.Bytes())
+		switch known[id.Kind] {
+		case "":
+			known[id.Kind] = value
+			spec.Identities = append(spec.Identities, charging.IdentitySpec{Kind: id.Kind, Value: value})
+		case value:
+		default:
+			return spec, invalid(at, quoted(*field.value)+" names another "+id.Kind.String()+" than "+quoted(known[id.Kind]), "a subscriber has one of each kind")
+		}
+	}
+	if len(spec.Identities) == 0 {
+		return spec, invalid(key, "the subscriber has no identity", "give it an imsi, msisdn, sip_uri, nai or private")
+	}
+	return spec, nil
+}
+
+func (s *Server) deleteAccount(r *request) error {
+	if err := r.noQuery(); err != nil {
+		return err
+	}
+	account, err := r.param("account")
+	if err != nil {
+		return err
+	}
+	turn := s.changing[xxhash.Sum64String(account)%accountTurns]
+	if err := turn.take(r.ctx); err != nil {
+		return err
+	}
+	defer turn.give()
+	reply, err := s.o.Engine.Do(r.ctx, charging.KindDeleteAccount, &charging.DeleteAccount{Account: account})
+	if err != nil {
+		return err
+	}
+	if err := refusal(&reply); err != nil {
+		return err
+	}
+	r.SetStatusCode(fasthttp.StatusNoContent)
+	return nil
+}

@@ -1,0 +1,222 @@
+package api
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+	_ "time/tzdata" // a time zone means the same on a machine without a database
+
+	"gyro/charging"
+	"gyro/internal/instant"
+	"gyro/rating"
+
+	"github.com/valyala/fasthttp"
+)
+
+const catalogVersion = "X-Catalog-Version"
+
+// catalogView is a version of a catalogue without its source.
+type catalogView struct {
+	Name        string `json:"name"`
+	Version     uint32 `json:"version"`
+	Publication uint32 `json:"publication"`
+	Published   string `json:"published"`
+	Currency    string `json:"currency"`
+	TimeZone    string `json:"time_zone"`
+	Services    int    `json:"services"`
+	Offers      int    `json:"offers"`
+	Allowances  int    `json:"allowances"`
+}
+
+func catalogOf(p *charging.Publication) catalogView {
+	plan := p.Plan()
+	return catalogView{
+		Name: p.Name, Version: p.Version, Publication: p.Number, Published: moment(p.At), Currency: plan.Currency().String(),
+		TimeZone: plan.TimeZone(), Services: len(plan.Services()), Offers: len(plan.Offers()), Allowances: len(plan.Allowances()),
+	}
+}
+
+// publication finds a version of a catalogue; 0 is the current one. It never
+// changes, so it may be used when the state goes on.
+func (s *Server) publication(name string, version uint32) (p *charging.Publication, ok bool) {
+	s.o.Engine.View(func(state *charging.State) { p, ok = state.Publication(name, version) })
+	return p, ok
+}
+
+func (s *Server) catalogs(r *request) error {
+	if err := r.noQuery(); err != nil {
+		return err
+	}
+	var current []*charging.Publication
+	s.o.Engine.View(func(state *charging.State) { current = state.Currents() })
+	view := struct {
+		Catalogs []catalogView `json:"catalogs"`
+	}{[]catalogView{}}
+	for _, p := range current {
+		view.Catalogs = append(view.Catalogs, catalogOf(p))
+	}
+	return r.answer(fasthttp.StatusOK, view)
+}
+
+// catalog shows the source of a version, octet by octet as it was published.
+func (s *Server) catalog(r *request) error {
+	if err := r.noQuery(); err != nil {
+		return err
+	}
+	name, err := r.param("name")
+	if err != nil {
+		return err
+	}
+	version := uint64(0)
+	if text, given := r.UserValue("version").(string); given {
+		if version, err = strconv.ParseUint(text, 10, 64); err != nil || version == 0 || version > math.MaxUint32 {
+			return badParameter("version %s is not a number from 1", quoted(text))
+		}
+	}
+	p, ok := s.publication(name, uint32(version))
+	switch {
+	case !ok && version != 0:
+		return refuse(fasthttp.StatusNotFound, "catalog_unknown", "catalogue %s has no version %d; GET /charging/v1/catalogs lists the current ones", quoted(name), version)
+	case !ok:
+		return refuse(fasthttp.StatusNotFound, "catalog_unknown", "catalogue %s does not exist; publish it with PUT /charging/v1/catalogs/{name}", quoted(name))
+	}
+	tag := etag(p)
+	r.Response.Header.Set(fasthttp.HeaderETag, tag)
+	r.Response.Header.Set(catalogVersion, strconv.FormatUint(uint64(p.Version), 10))
+	if matches(string(r.Request.Header.Peek(fasthttp.HeaderIfNoneMatch)), tag) {
+		r.SetStatusCode(fasthttp.StatusNotModified)
+		return nil
+	}
+	contentType := "application/yaml"
+	if bytes.HasPrefix(bytes.TrimSpace(p.Source), []byte("{")) {
+		contentType = "application/json"
+	}
+	writeBody(r.RequestCtx, fasthttp.StatusOK, contentType, p.Source)
+	r.Response.Header.Set(fasthttp.HeaderCacheControl, "no-cache") // may be kept, must be asked for
+	return nil
+}
+
+// etag identifies a version of a catalogue and its source.
+func etag(p *charging.Publication) string {
+	sum := sha256.Sum256(p.Source)
+	return fmt.Sprintf(`"%d-%x"`, p.Version, sum[:8])
+}
+
+// matches reports whether If-None-Match names the tag (RFC 9110 section 13.1.2).
+func matches(header, tag string) bool {
+	for candidate := range strings.SplitSeq(header, ",") {
+		candidate = strings.TrimPrefix(strings.TrimSpace(candidate), "W/")
+		if candidate == tag || candidate == "*" {
+			return true
+		}
+	}
+	return false
+}
+
+// publish makes the body the current version of a catalogue. It is compiled,
+// and its own tests are run, before anything is journalled: what the core is
+// given it can carry out.
+func (s *Server) publish(r *request) error {
+	if err := r.noQuery(); err != nil {
+		return err
+	}
+	name, err := r.param("name")
+	if err != nil {
+		return err
+	}
+	if err := r.checkContentType("application/yaml", "application/x-yaml", "text/yaml", "text/x-yaml", "application/json"); err != nil {
+		return err
+	}
+	if err := s.publishing.take(r.ctx); err != nil {
+		return err
+	}
+	defer s.publishing.give()
+	command, err := compile(name, r.PostBody())
+	if err != nil {
+		return err
+	}
+	before := uint32(0)
+	if p, ok := s.publication(name, 0); ok {
+		before = p.Version
+	}
+	reply, err := s.o.Engine.Do(r.ctx, charging.KindPublish, command)
+	if err != nil {
+		return err
+	}
+	if err := refusal(&reply); err != nil {
+		return err
+	}
+	p, ok := s.publication(name, uint32(reply.Record))
+	if !ok {
+		return fmt.Errorf("catalogue %q version %d is gone after its publication", name, reply.Record)
+	}
+	r.Response.Header.Set(fasthttp.HeaderETag, etag(p))
+	r.Response.Header.Set(catalogVersion, strconv.FormatUint(uint64(p.Version), 10))
+	if p.Version > before {
+		return r.answer(fasthttp.StatusCreated, catalogOf(p))
+	}
+	return r.answer(fasthttp.StatusOK, catalogOf(p))
+}
+
+// compile checks a source and tabulates the time zone that it names. The
+// source is copied: the server uses the memory of a body again.
+func compile(name string, body []byte) (*charging.Publish, error) {
+	command := &charging.Publish{Name: name, Source: bytes.Clone(body)}
+	plan, err := rating.Compile(command.Source, func(zone string) (instant.Zone, bool) {
+		table, ok := tabulate(zone)
+		command.Zones = table.Append(nil)
+		return table, ok
+	})
+	if wrong, found := errors.AsType[rating.SourceErrors](err); found {
+		return nil, sourceProblem(wrong)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return command, runTests(plan)
+}
+
+// tabulate reads a zone from the time-zone database. The machine's own zone
+// has no name that another machine would understand, so it is refused.
+func tabulate(name string) (instant.Zone, bool) {
+	if name == "" || name == "Local" {
+		return instant.Zone{}, false
+	}
+	location, err := time.LoadLocation(name)
+	if err != nil {
+		return instant.Zone{}, false
+	}
+	return instant.Tabulate(location), true
+}
+
+// maxFailures bounds the failed tests that an answer lists.
+const maxFailures = rating.MaxErrors
+
+// runTests refuses a catalogue that does not do what its own tests say.
+func runTests(plan *rating.Plan) error {
+	var details []detail
+	failed := 0
+	results := plan.RunTests()
+	for _, result := range results {
+		if result.Passed {
+			continue
+		}
+		if failed++; failed <= maxFailures {
+			details = append(details, detail{
+				Line: result.Line, Key: result.Name, Reason: result.Failure, Remedy: "correct the tariff or the test",
+			})
+		}
+	}
+	if failed == 0 {
+		return nil
+	}
+	p := refuse(fasthttp.StatusUnprocessableEntity, "catalog_tests_failed",
+		"%d of the %s in the catalogue failed; nothing was published", failed, counted(len(results), "test"))
+	p.Details = details
+	return p
+}
