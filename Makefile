@@ -46,8 +46,8 @@ fuzz: ## fuzz every target for FUZZTIME (30s)
 crash: ## kill the real process under load, and check that nothing acknowledged was lost
 	$(GO) test ./cmd/gyro -run Crash -count=1 -v
 
-bench: build ## measure charging against the limits of this machine (ARGS: flags of gyro bench)
-	@bin/gyro bench $(ARGS)
+bench: build ## measure charging against the limits of this machine (ARGS: flags of gyro bench charging)
+	@bin/gyro bench charging $(ARGS)
 
 golden: ## rewrite the golden files; then read the difference
 	@scripts/golden
