@@ -399,7 +399,7 @@ func (s *State) idempotent(kind Kind, c *MoveMoney, o *Outcome, carryOut func(sl
 func (s *State) topUp(i slab.Index, c *MoveMoney, o *Outcome) {
 	a := s.accounts.At(i)
 	if c.Amount <= 0 || c.Amount > balance.MaxAmount {
-		o.refuse(Invalid, "a top-up must be above zero; use an adjustment to take money back")
+		o.refuse(Invalid, "a top-up must be above zero and at most %s; use an adjustment to take money back", money.Amount(balance.MaxAmount))
 		return
 	}
 	main := s.book.Buckets.At(s.book.Main(&a.Account))
@@ -433,7 +433,7 @@ func (s *State) adjust(i slab.Index, c *MoveMoney, o *Outcome) {
 	free := main.Remaining - main.Reserved + int64(a.CreditLimit)
 	switch {
 	case c.Amount == 0 || c.Amount > balance.MaxAmount || c.Amount < -balance.MaxAmount:
-		o.refuse(Invalid, "an adjustment must be an amount other than zero")
+		o.refuse(Invalid, "an adjustment must be an amount other than zero, of at most %s", money.Amount(balance.MaxAmount))
 		return
 	case c.Amount < 0 && int64(-c.Amount) > free:
 		o.refuse(InsufficientBalance, "only %s %s of account %q is free", money.Amount(max(free, 0)), a.Currency, c.Account)

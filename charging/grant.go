@@ -125,10 +125,11 @@ func (s *Service) final() bool {
 func (x *exchange) match(group *session.Group) (*rating.Plan, rating.Refusal) {
 	f := &x.scratch.filter
 	plan, number := x.catalogs.current(x.account.Catalog)
+	f.plan = plan
 	if plan == nil {
+		f.match = rating.Match{}
 		return nil, rating.NoTariff
 	}
-	f.plan = plan
 	refusal := x.classify(plan, group, &f.match)
 	if refusal != rating.Matched {
 		return plan, refusal

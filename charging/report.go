@@ -97,6 +97,7 @@ func (x *exchange) report(group *session.Group, sv *Service) Result {
 func (x *exchange) unrated(group *session.Group, sv *Service, refusal rating.Refusal) Result {
 	x.open(group)
 	group.Unit, group.Unrated = sv.guessUnit(), true
+	group.ServiceName = x.scratch.filter.match.ServiceID // where it is known but not rated
 	group.Requests++
 	group.RecordUsed = plus(group.RecordUsed, sv.usedIn(group.Unit))
 	if refusal == rating.Matched {

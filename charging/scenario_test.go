@@ -21,6 +21,9 @@ import (
 // difference.
 func TestScenarios(t *testing.T) {
 	datadriven.Walk(t, "../testdata/charging", func(t *testing.T, path string) {
+		if strings.HasSuffix(path, ".yaml") {
+			return // a catalogue that scripts share
+		}
 		s := &script{
 			shard: newShard(t), t: t, now: instant.Of(time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC)),
 			numbers: map[string]uint32{}, keys: 0,
