@@ -8,15 +8,20 @@ import (
 	"gyro/internal/instant"
 )
 
-// initial is a CCR-Initial of the world's first account that wants data.
-func initial(t tester, session string) *charging.CreditControl {
-	imsi, err := ident.New(ident.IMSI, []byte(worldIMSI(0)))
+// worldIdentity names the subscriber of one of the world's accounts.
+func worldIdentity(t tester, account int) []ident.Identity {
+	imsi, err := ident.New(ident.IMSI, []byte(worldIMSI(account)))
 	if err != nil {
 		t.Fatal(err)
 	}
+	return []ident.Identity{imsi}
+}
+
+// initial is a CCR-Initial of the world's first account that wants data.
+func initial(t tester, session string) *charging.CreditControl {
 	return &charging.CreditControl{
 		SessionID: []byte(session), OriginHost: []byte("gateway"), Context: 32251, Type: charging.Initial, Recipients: 1,
-		Identities: []ident.Identity{imsi},
+		Identities: worldIdentity(t, 0),
 		Services:   []charging.Service{{Flags: charging.HasRatingGroup | charging.Requests, RatingGroup: 10}},
 	}
 }
