@@ -2,6 +2,7 @@ package charging
 
 import (
 	"encoding/binary"
+	"slices"
 
 	"gyro/charging/usage"
 
@@ -70,8 +71,8 @@ func (o *Outbox) drop(last *Block) {
 // Find returns the block in memory that holds a record, or nil: then the
 // store has it, or it does not exist.
 func (o *Outbox) Find(sequence uint64) *Block {
-	for n := len(o.blocks) - 1; n >= 0; n-- {
-		if b := o.blocks[n]; b.First <= sequence {
+	for _, b := range slices.Backward(o.blocks) {
+		if b.First <= sequence {
 			if sequence < b.First+uint64(b.Count) {
 				return b
 			}

@@ -1,6 +1,8 @@
 package charging
 
 import (
+	"slices"
+
 	"gyro/balance"
 	"gyro/charging/session"
 	"gyro/internal/ident"
@@ -236,8 +238,7 @@ func (s *State) eachGroup(fn func(*session.Session, *session.Group)) {
 
 // Publication shows a version of a catalogue; version 0 is the current one.
 func (s *State) Publication(name string, version uint32) (*Publication, bool) {
-	for k := len(s.catalogs.publications) - 1; k >= 0; k-- {
-		p := s.catalogs.publications[k]
+	for _, p := range slices.Backward(s.catalogs.publications) {
 		if p.Name == name && (version == 0 || p.Version == version) {
 			return p, true
 		}

@@ -58,7 +58,7 @@ func readCatalog(stdin io.Reader, name string) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		defer file.Close()
+		defer func() { _ = file.Close() }() // only read
 		in = file
 	}
 	text, err := io.ReadAll(io.LimitReader(in, rating.MaxSource+1))

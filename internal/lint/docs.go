@@ -188,8 +188,8 @@ func checkPaths(found *findings, root string, folders []string, d *document, l l
 		if !(inFolder && slices.Contains(folders, top)) && !slices.Contains(rootFiles, name) {
 			continue
 		}
-		file := filepath.Join(root, filepath.FromSlash(strings.TrimRight(name, "/.")))
-		if _, err := os.Stat(file); err != nil {
+		file, ok := locate(root, d, strings.TrimRight(name, "/."))
+		if !ok {
 			found.add("path", place(d, l), "names %s, which does not exist", name)
 			continue
 		}
@@ -197,6 +197,17 @@ func checkPaths(found *findings, root string, folders []string, d *document, l l
 			found.add("symbol", place(d, l), "names %s in %s, which declares nothing of that name", symbol, name)
 		}
 	}
+}
+
+// locate finds a file that a document names: from the root, or from where the document is.
+func locate(root string, d *document, name string) (file string, ok bool) {
+	for _, from := range []string{".", path.Dir(d.name)} {
+		file = filepath.Join(root, filepath.FromSlash(path.Join(from, name)))
+		if _, err := os.Stat(file); err == nil {
+			return file, true
+		}
+	}
+	return "", false
 }
 
 func place(d *document, l line) string { return position(d.name, l.at) }
