@@ -1,6 +1,7 @@
 package charging_test
 
 import (
+	"fmt"
 	"testing"
 
 	"gyro/charging"
@@ -86,4 +87,39 @@ func TestLoadRefusesDamage(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestLargeCheckpoint takes a checkpoint of more than one slice and lets the
+// state go on between the slices: accounts and sessions that are written
+// already, that are not yet, that end, and that are new.
+func TestLargeCheckpoint(t *testing.T) {
+	const accounts = 3000
+	s, now := busy(t, accounts)
+	s.unsafe = false
+	s.begin()
+	slices := 0
+	for done := false; !done; slices++ {
+		var batch [][]byte
+		for k := slices; k < accounts; k += 7 {
+			c := benchRequest(t, k, uint32(slices+1))
+			if k%5 == 0 {
+				c.Type = charging.Termination
+			}
+			batch = append(batch, charging.AppendCreditControl(nil, c))
+		}
+		late := benchRequest(t, slices, 0)
+		late.SessionID = fmt.Appendf(nil, "late-%d", slices)
+		s.apply(now, append(batch, charging.AppendCreditControl(nil, late))...)
+		done = s.running.Step()
+	}
+	if slices < 5 {
+		t.Fatalf("the checkpoint of %d accounts and sessions was written in %d slices", accounts, slices)
+	}
+	s.running.Stored(s.stored)
+	s.running = nil
+	h := &historian{shard: s}
+	h.compare()
+	s.history = nil
+	s.checkpoint()
+	h.compare()
 }

@@ -103,7 +103,7 @@ func (s *State) inSession(i slab.Index, r *session.Session, c *CreditControl, o 
 		o.Services = append(o.Services, ServiceOutcome{})
 		x.service(&c.Services[n], &o.Services[n])
 	}
-	if c.Type == Initial && refusedWhole(o) {
+	if c.Type == Initial && refusedWhole(c, o) {
 		s.closeSession(i, usage.Ended)
 		return
 	}
@@ -124,8 +124,14 @@ func (s *State) inSession(i slab.Index, r *session.Session, c *CreditControl, o 
 // refusedWhole reports whether an initial request that asked at the level of
 // the command was refused there: then no session comes to be, and the client
 // sends no termination (RFC 8506 section 7, client state PendingI). Nothing was
-// debited, so a retransmission may be decided anew.
-func refusedWhole(o *Outcome) bool {
+// debited, so a retransmission may be decided anew; where something was, for the
+// request reported usage all the same, the session and its answer are kept.
+func refusedWhole(c *CreditControl, o *Outcome) bool {
+	for n := range c.Services {
+		if c.Services[n].ReportCount > 0 {
+			return false
+		}
+	}
 	for n := range o.Services {
 		if o.Services[n].Flags&OutcomeBare != 0 && o.Services[n].Result != Success {
 			return true

@@ -18,7 +18,7 @@ func TestHistories(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		h := &historian{
 			shard: newShard(t), now: 1_800_000_000_000,
-			world: world{t: t, requests: map[string]uint32{}},
+			world: world{t: t, requests: map[string]uint32{}, bare: true},
 		}
 		h.apply(h.now, worldOpening(t)...)
 		for range rapid.IntRange(5, 60).Draw(t, "steps") {
@@ -74,6 +74,7 @@ func (h *historian) tick() {
 // requests applies a batch of requests and top-ups.
 func (h *historian) requests(t *rapid.T) {
 	var batch [][]byte
+	unopened := map[int]bool{} // initials that may be refused without a session
 	for range rapid.IntRange(1, 4).Draw(t, "commands") {
 		if h.one(4) {
 			kind, c := h.money()
@@ -84,13 +85,28 @@ func (h *historian) requests(t *rapid.T) {
 		if h.one(6) {
 			c.Type, c.Action = charging.Event, charging.RequestedAction(rapid.IntRange(0, 3).Draw(t, "action"))
 		}
+		unopened[len(batch)] = c.Type == charging.Initial && mayStayUnopened(c)
 		batch = append(batch, charging.AppendCreditControl(nil, c))
 	}
 	for n, o := range h.apply(h.now, batch...) {
-		if o.Result == charging.Success {
+		if o.Result == charging.Success && !unopened[n] {
 			h.done = append(h.done, answered{batch[n], o})
 		}
 	}
+}
+
+// mayStayUnopened: an initial that asks at the level of the command and is
+// refused there opens no session, so that it is decided anew when it comes
+// again; unless it reported something.
+func mayStayUnopened(c *charging.CreditControl) bool {
+	bare := false
+	for k := range c.Services {
+		bare = bare || c.Services[k].Flags&charging.Bare != 0
+		if c.Services[k].ReportCount > 0 {
+			return false
+		}
+	}
+	return bare
 }
 
 // duplicate sends any earlier accepted request again: nothing may move, and

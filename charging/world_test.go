@@ -18,7 +18,7 @@ catalog: world
 currency: EUR
 time_zone: UTC
 services:
-  - {name: data, context: 32251, rating_groups: [10], unit: octets, quota: {grant: 10MB, validity: 20m, threshold: 20%}}
+  - {name: data, context: 32251, rating_groups: [10], default: true, unit: octets, quota: {grant: 10MB, validity: 20m, threshold: 20%}}
   - {name: tiered, context: 32251, rating_groups: [20], unit: octets, quota: {grant: 3MB, validity: 20m, final_unit: none}}
   - {name: voice, context: 32251, rating_groups: [30], unit: seconds, quota: {grant: 2m, validity: 0}}
   - {name: portal, context: 32251, rating_groups: [40], unit: octets}
@@ -49,13 +49,15 @@ const (
 	worldSessions = 5 // session k belongs to account k % worldAccounts
 )
 
-var worldGroups = []uint32{10, 20, 30, 40, 50, 60, 99}
+// worldGroups are drawn from; those that cost something more often.
+var worldGroups = []uint32{10, 10, 10, 20, 20, 30, 30, 40, 50, 60, 99}
 
 // world draws commands that mean something to each other.
 type world struct {
 	t        *rapid.T
 	requests map[string]uint32
 	keys     int
+	bare     bool // draw units at the level of the command, too
 }
 
 func worldIMSI(account int) string { return fmt.Sprintf("2620100000000%02d", account) }
@@ -118,10 +120,10 @@ func (w *world) request() *charging.CreditControl {
 func (w *world) service() charging.Service {
 	sv := charging.Service{
 		Flags:       charging.HasRatingGroup,
-		RatingGroup: worldGroups[min(rapid.IntRange(0, 9).Draw(w.t, "group"), len(worldGroups)-1)],
+		RatingGroup: rapid.SampledFrom(worldGroups).Draw(w.t, "group"),
 	}
-	if w.one(10) {
-		sv.RatingGroup = 10
+	if w.bare && w.one(6) {
+		sv.Flags, sv.RatingGroup = charging.Bare, 0
 	}
 	if !w.one(4) {
 		sv.ReportCount = 1
