@@ -156,10 +156,10 @@ func campaign(rounds int, seed uint64, lies func(string) bool) (r report) {
 			from[c] = n.machine.last[uint32(c)]
 		}
 		for c := range clients {
-			size := 200 + rng.IntN(10_000)
+			size := 200 + rng.IntN(6_000)
 			wg.Go(func() { load(n, uint32(c), from[c], depth, size, stop) })
 		}
-		<-time.After(time.Millisecond + time.Duration(rng.Int64N(int64(15*time.Millisecond))))
+		<-time.After(time.Millisecond + time.Duration(rng.Int64N(int64(10*time.Millisecond))))
 
 		// What is acknowledged before the lights go out is promised.
 		promised, _ = hist.acknowledged()

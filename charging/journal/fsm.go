@@ -65,8 +65,6 @@ func (f *fsm) noteApplied(entries uint64, size int64) {
 	}
 }
 
-func (f *fsm) appliedSinceCapture() uint64 { return f.sinceEntries.Load() }
-
 // Apply is raft's path for machines that take entries one by one.
 func (f *fsm) Apply(l *raft.Log) any {
 	f.ApplyBatch([]*raft.Log{l})

@@ -35,7 +35,7 @@ type Journal struct {
 	stopErr  error         // why; written before stopped is closed
 	failed   atomic.Bool   // stopped by a failure: nothing may be applied or written
 	broken   chan struct{} // closed with failed
-	failure  error         // the cause; written before broken is closed
+	failure  error         // ErrStopped and the cause; written before broken is closed
 
 	policyDone  chan struct{}
 	closeOnce   sync.Once
@@ -73,8 +73,8 @@ func (p *Pending) Wait() error {
 	}
 }
 
-// Applied is closed when Wait would return nil. It stays open for an entry that
-// failed: select on Journal.Stopped as well.
+// Applied is closed when Wait would return nil. It stays open (or is nil) for an
+// entry that failed: select on Journal.Stopped as well.
 func (p *Pending) Applied() <-chan struct{} { return p.done }
 
 // Index is the entry's index in the log, valid once Wait has returned nil.
@@ -127,13 +127,12 @@ func (j *Journal) Checkpoint() error {
 	if err := j.Err(); err != nil {
 		return err
 	}
-	if j.fsm.appliedSinceCapture() == 0 {
+	// Compared with what is durable, not with what was captured: a checkpoint
+	// being written has captured, and must be waited for.
+	if j.fsm.applied.Load() <= j.snaps.index() {
 		return nil
 	}
-	var err error
-	if !j.unlessBroken(func() { err = j.raft.Load().Snapshot().Error() }) {
-		return j.Err()
-	}
+	err := j.unlessBroken(func() error { return j.raft.Load().Snapshot().Error() })
 	switch {
 	case err == nil, errors.Is(err, raft.ErrNothingNewToSnapshot):
 		return nil
@@ -146,19 +145,17 @@ func (j *Journal) Checkpoint() error {
 	}
 }
 
-// unlessBroken runs f and reports whether it returned. A write that fails does
-// not return, and neither may what waits for it.
-func (j *Journal) unlessBroken(f func()) bool {
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		f()
-	}()
+// unlessBroken runs f and returns its error, or the failure if the journal
+// fails before f returns: a write that fails does not return, and neither may
+// what waits for it. What f sets may be used only if the error is not ErrStopped.
+func (j *Journal) unlessBroken(f func() error) error {
+	done := make(chan error, 1)
+	go func() { done <- f() }()
 	select {
-	case <-done:
-		return true
+	case err := <-done:
+		return err
 	case <-j.broken:
-		return false
+		return j.failure
 	}
 }
 
@@ -177,18 +174,18 @@ func (j *Journal) Close() error {
 // failed or fails meanwhile: goroutines then hang in the file system with
 // Pebble's locks held, and are left to the end of the process with the files.
 func (j *Journal) shutdown() error {
-	var err error
-	closed := !j.failed.Load() && j.unlessBroken(func() {
+	if j.failed.Load() {
+		<-j.broken
+		return j.failure
+	}
+	return j.unlessBroken(func() error {
 		<-j.policyDone
+		var err error
 		if r := j.raft.Load(); r != nil {
 			err = r.Shutdown().Error()
 		}
-		err = errors.Join(err, j.mark.close(), j.log.close())
+		return errors.Join(err, j.mark.close(), j.log.close())
 	})
-	if !closed {
-		return fmt.Errorf("%w: %w", ErrStopped, j.failure)
-	}
-	return err
 }
 
 // stop ends acknowledgement with the given reason; the first reason stays.
@@ -206,9 +203,9 @@ func (j *Journal) fail(err error) {
 		return
 	}
 	j.fs.Stop()
-	j.failure = err
+	j.failure = fmt.Errorf("%w: %w", ErrStopped, err)
+	j.stop(j.failure)
 	close(j.broken)
-	j.stop(fmt.Errorf("%w: %w", ErrStopped, err))
 	j.opts.Logger.Error("the journal stops", "error", err)
 	j.opts.Fatal(err)
 	// Only reached where Fatal does not end the process. Raft must not elect

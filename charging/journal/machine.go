@@ -21,7 +21,8 @@ type Machine interface {
 	// Capture freezes what must be written so that everything up to the last
 	// applied entry is in the state store: an incremental machine captures
 	// what changed since the last Capture. It blocks Apply, so it should copy
-	// and leave the writing to Checkpoint.Write. An error ends the journal.
+	// and leave the writing to Checkpoint.Write. It is not called again before
+	// the last checkpoint was released. An error ends the journal.
 	Capture() (Checkpoint, error)
 }
 

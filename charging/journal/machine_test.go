@@ -221,13 +221,24 @@ func openNode(fs vfs.FS, hist *history, tune func(*journal.Options, *machine)) (
 		tune(&o, m)
 	}
 	if n.journal, err = journal.Open(o); err != nil {
+		if errors.Is(err, journal.ErrStopped) {
+			return nil, err
+		}
 		return nil, errors.Join(err, m.batch.Close(), state.Close())
 	}
 	m.ready = true
 	return n, nil
 }
 
+// close ends the life. After a failure goroutines may still be at work on the
+// batch and the store, as in a process about to exit: they are left alone.
 func (n *node) close() error {
+	if errors.Is(n.journal.Err(), journal.ErrStopped) {
+		return n.journal.Close()
+	}
+	if err := n.journal.Close(); errors.Is(err, journal.ErrStopped) {
+		return err
+	}
 	return errors.Join(n.journal.Close(), n.machine.batch.Close(), n.state.Close())
 }
 

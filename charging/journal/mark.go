@@ -70,53 +70,55 @@ type mark struct {
 	done    chan struct{}
 }
 
-// openMark reads the mark, creating it where the log is still unwritten. fresh
-// says that the log has never held an entry.
-func openMark(fs vfs.FS, dir string, fresh bool, fail func(error)) (*mark, error) {
+// readMark reads the mark without changing anything. found is false if there is
+// none, or, while the log is fresh, if its creation was interrupted. fresh says
+// that the log has never held an entry.
+func readMark(fs vfs.FS, dir string, fresh bool) (v markValue, found bool, err error) {
 	path := fs.PathJoin(dir, markFile)
-	_, err := fs.Stat(path)
-	missing := oserror.IsNotExist(err)
+	file, err := fs.Open(path)
 	switch {
-	case err != nil && !missing:
-		return nil, fmt.Errorf("journal: high-water mark: %w", err)
-	case missing && !fresh:
-		return nil, truncatedf("the high-water mark %s is gone, so nothing says whether the log is complete", path)
+	case oserror.IsNotExist(err) && fresh:
+		return markValue{}, false, nil
+	case oserror.IsNotExist(err):
+		return markValue{}, false, truncatedf("the high-water mark %s is gone, so nothing says whether the log is complete", path)
+	case err != nil:
+		return markValue{}, false, fmt.Errorf("journal: high-water mark: %w", err)
 	}
+	defer func() { _ = file.Close() }()
+	buf := make([]byte, markFileSize)
+	if _, err := file.ReadAt(buf, 0); err != nil && !errors.Is(err, io.EOF) {
+		return markValue{}, false, fmt.Errorf("journal: read high-water mark %s: %w", path, err)
+	}
+	for slot := range 2 {
+		s, ok, err := decodeMark(buf[slot*markSlotGap:])
+		if err != nil {
+			return markValue{}, false, fmt.Errorf("%s: %w", path, err)
+		}
+		if ok && (!found || s.seq > v.seq) {
+			v, found = s, true
+		}
+	}
+	if !found && !fresh {
+		return markValue{}, false, corruptf("neither slot of the high-water mark %s is intact", path)
+	}
+	return v, found, nil
+}
+
+// openMark opens the mark for writing where readMark found v, or creates it.
+func openMark(fs vfs.FS, dir string, v markValue, found bool, fail func(error)) (*mark, error) {
+	path := fs.PathJoin(dir, markFile)
 	file, err := fs.OpenReadWrite(path, vfs.WriteCategoryUnspecified)
 	if err != nil {
 		return nil, fmt.Errorf("journal: high-water mark: %w", err)
 	}
-	m := &mark{path: path, file: file, fail: fail, wake: make(chan struct{}, 1)}
-	if err := m.load(fs, dir, fresh); err != nil {
-		return nil, errors.Join(err, file.Close())
+	m := &mark{path: path, file: file, fail: fail, next: v, wake: make(chan struct{}, 1)}
+	m.written.Store(v.index)
+	if !found {
+		if err := m.create(fs, dir); err != nil {
+			return nil, errors.Join(err, file.Close())
+		}
 	}
-	m.written.Store(m.next.index)
 	return m, nil
-}
-
-func (m *mark) load(fs vfs.FS, dir string, fresh bool) error {
-	buf := make([]byte, markFileSize)
-	if _, err := m.file.ReadAt(buf, 0); err != nil && !errors.Is(err, io.EOF) {
-		return fmt.Errorf("journal: read high-water mark %s: %w", m.path, err)
-	}
-	best, found := markValue{}, false
-	for slot := range 2 {
-		v, ok, err := decodeMark(buf[slot*markSlotGap:])
-		if err != nil {
-			return fmt.Errorf("%s: %w", m.path, err)
-		}
-		if ok && (!found || v.seq > best.seq) {
-			best, found = v, true
-		}
-	}
-	if found {
-		m.next = best
-		return nil
-	}
-	if !fresh {
-		return corruptf("neither slot of the high-water mark %s is intact", m.path)
-	}
-	return m.create(fs, dir)
 }
 
 // create writes the full size once, so that later writes need no metadata.

@@ -4,11 +4,9 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"math"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
-	"github.com/cockroachdb/pebble/v2/record"
 	"github.com/hashicorp/raft"
 
 	"gyro/internal/datadir/failstop"
@@ -22,18 +20,6 @@ const (
 	// configuration, so they are part of the format.
 	memberID      = raft.ServerID("1")
 	memberAddress = raft.ServerAddress("local")
-
-	// maxGroup bounds the entries raft writes with one sync (maxGroup+1) and
-	// hands to the machine at once. Groups are entries of a whole collected
-	// batch each, so a handful is plenty; and a start may hold 128 times as many
-	// replayed entries in memory before the machine has taken them.
-	maxGroup = 16
-
-	// electionTimeout is never waited for: Open starts the election at once.
-	// The lease must stay above the scheduler's pauses; in a group of one it
-	// cannot be lost, and checking it twice a second costs nothing.
-	electionTimeout = time.Second
-	leaderLease     = 500 * time.Millisecond
 )
 
 // Open opens the journal in o.Dir, creating it on the first start, verifies it
@@ -41,8 +27,8 @@ const (
 // o.Machine and returns as the leader, ready for proposals.
 //
 // Errors wrap ErrCorrupt, ErrTruncated, ErrMismatch or ErrNewerFormat where the
-// files are at fault; they were then left as they were found, but for what
-// Pebble does when it opens its files.
+// files are at fault; no byte of them was then changed. ErrStopped means that a
+// write failed and Options.Fatal has been called.
 func Open(o Options) (*Journal, error) {
 	o.EnsureDefaults()
 	if err := o.Validate(); err != nil {
@@ -68,246 +54,59 @@ func Open(o Options) (*Journal, error) {
 	return j, nil
 }
 
-// openFiles opens log and mark and proves that they are whole and belong to
-// the checkpoint.
-func (j *Journal) openFiles(start *startMeta) (err error) {
+// openFiles proves that log and mark are whole and belong to the checkpoint, and
+// only then opens them for writing: Pebble, when it opens a database for
+// writing, deletes what it could not read.
+func (j *Journal) openFiles(start *startMeta) error {
 	o := &j.opts
 	j.fs = failstop.New(o.FS, func(err error) { j.fail(fmt.Errorf("journal: %w", err)) })
-	dir := o.FS.PathJoin(o.Dir, logDir)
-	var db *pebble.DB
-	returned := j.unlessBroken(func() {
-		if err = failstop.MkdirSynced(j.fs, o.Dir); err == nil {
-			db, err = pebble.Open(dir, pebbleOptions(j.fs, o.Logger, j.fail))
-		}
-	})
-	if !returned {
-		return j.Err()
-	}
-	if err != nil {
-		if pebble.IsCorruptionError(err) || errors.Is(err, record.ErrUnexpectedEOF) {
-			return corruptf("open %s: %w", dir, err)
-		}
-		return fmt.Errorf("journal: open %s: %w", dir, err)
-	}
 	s := &logStore{
-		db: db, dir: dir, fail: j.fail, halted: j.failed.Load, onSync: o.OnSync,
-		turn: make(chan struct{}, 1),
+		dir: o.FS.PathJoin(o.Dir, logDir), turn: make(chan struct{}, 1),
+		fail: j.fail, halted: j.failed.Load, onSync: o.OnSync,
 	}
-	s.scratch = db.NewBatch(pebble.WithMaxRetainedSizeBytes(retainedBatchBytes))
 	j.log = s
-	defer func() {
-		if err == nil || j.failed.Load() {
-			return
-		}
-		if j.mark != nil {
-			_ = j.mark.file.Close() // not close: it would write
-		}
-		err = errors.Join(err, s.close())
-	}()
-
-	fresh, err := s.loadMeta()
+	seen, err := j.inspect(start)
 	if err != nil {
-		return err
-	}
-	if !fresh {
-		if err := s.verify(); err != nil {
-			return err
-		}
-	}
-	if !j.unlessBroken(func() { j.mark, err = openMark(j.fs, o.Dir, fresh, j.fail) }) {
-		return j.Err()
-	}
-	if err != nil {
-		return err
-	}
-	s.mark = j.mark
-	if err := s.checkMark(j.mark.next); err != nil {
-		return err
-	}
-	if err := s.checkStart(start); err != nil {
-		return err
-	}
-	if err := j.settle(fresh); err != nil {
 		return err
 	}
 	j.snaps = &snapshotStore{log: s, last: start}
 	j.fsm = &fsm{journal: j, machine: o.Machine, due: make(chan struct{}, 1)}
-	return nil
+	return j.openForWriting(seen)
 }
 
-// settle does the first writes. They run on a goroutine of their own because a
-// write that fails does not return.
-func (j *Journal) settle(fresh bool) error {
-	var err error
-	returned := j.unlessBroken(func() {
-		if fresh {
-			if err = j.log.bootstrap(); err != nil {
-				return
-			}
+// openForWriting runs on a goroutine of its own because a write that fails does
+// not return.
+func (j *Journal) openForWriting(seen inspection) error {
+	o, s := &j.opts, j.log
+	return j.unlessBroken(func() (err error) {
+		if err := failstop.MkdirSynced(j.fs, o.Dir); err != nil {
+			return fmt.Errorf("journal: create %s: %w", o.Dir, err)
 		}
-		// Move everything read back out of the write-ahead log, where rot goes
-		// unnoticed by Pebble, into tables, where every block has a checksum.
-		err = j.log.guard(j.log.db.Flush)
-	})
-	if !returned {
-		return j.Err()
-	}
-	return err
-}
-
-// loadMeta reads everything but the entries. fresh means that the database has
-// never been written.
-func (s *logStore) loadMeta() (fresh bool, err error) {
-	format, err := s.getSealed(keyFormat)
-	if errors.Is(err, pebble.ErrNotFound) {
-		return s.checkEmpty()
-	}
-	if err != nil {
-		return false, err
-	}
-	if len(format) != 4 {
-		return false, corruptf("the format record of %s has %d bytes", s.dir, len(format))
-	}
-	if v := binary.LittleEndian.Uint32(format); v != formatVersion {
-		return false, fmt.Errorf("%w: %s has format %d, this binary knows up to %d; upgrade gyro",
-			ErrNewerFormat, s.dir, v, formatVersion)
-	}
-	stored, err := s.getSealed(keyCut)
-	switch {
-	case err == nil:
-		if s.cut, err = decodeCut(stored); err != nil {
-			return false, err
+		if s.db, err = pebble.Open(s.dir, pebbleOptions(j.fs, o.Logger, j.fail)); err != nil {
+			return s.openError(err)
 		}
-	case !errors.Is(err, pebble.ErrNotFound):
-		return false, err
-	}
-	s.chain = s.cut.chain
-	return false, s.loadStable()
-}
-
-// checkEmpty refuses a database that has records but no format record.
-func (s *logStore) checkEmpty() (bool, error) {
-	iter, err := s.db.NewIter(nil)
-	if err != nil {
-		return false, s.readError("the first record", err)
-	}
-	found := iter.First()
-	if err := iter.Close(); err != nil {
-		return false, s.readError("the first record", err)
-	}
-	if found {
-		return false, corruptf("%s has records but no format record", s.dir)
-	}
-	s.stable = make(map[string][]byte)
-	return true, nil
-}
-
-func (s *logStore) getSealed(key []byte) ([]byte, error) {
-	stored, closer, err := s.db.Get(key)
-	if errors.Is(err, pebble.ErrNotFound) {
-		return nil, err
-	}
-	if err != nil {
-		return nil, s.readError(fmt.Sprintf("record %q", key), err)
-	}
-	defer func() { _ = closer.Close() }()
-	return unsealed(key, stored)
-}
-
-// verify reads every entry and proves that they follow each other without a
-// gap, from the cut to the end, each with the chain value of the one before.
-func (s *logStore) verify() error {
-	iter, err := s.db.NewIter(&pebble.IterOptions{
-		LowerBound: []byte{entryPrefix},
-		UpperBound: []byte{entryPrefix + 1},
-	})
-	if err != nil {
-		return s.readError("the entries", err)
-	}
-	err = s.verifyEntries(iter)
-	if cerr := iter.Close(); err == nil && cerr != nil {
-		return s.readError("the entries", cerr)
-	}
-	return err
-}
-
-func (s *logStore) verifyEntries(iter *pebble.Iterator) error {
-	next, chain := s.cut.index+1, s.cut.chain
-	for valid := iter.First(); valid; valid = iter.Next() {
-		key := iter.Key()
-		if len(key) != entryKeyLen {
-			return corruptf("%s has an entry key of %d bytes", s.dir, len(key))
+		s.scratch = s.db.NewBatch(pebble.WithMaxRetainedSizeBytes(retainedBatchBytes))
+		if j.mark, err = openMark(j.fs, o.Dir, seen.mark, seen.marked, j.fail); err != nil {
+			return errors.Join(err, s.close())
 		}
-		index := binary.BigEndian.Uint64(key[1:])
-		if index != next {
-			return truncatedf("%s has entry %d where %d should be", s.dir, index, next)
-		}
-		value, err := iter.ValueAndErr()
-		if err != nil {
-			return s.readError(fmt.Sprintf("entry %d", index), err)
-		}
-		e, err := decodeEntry(index, value)
-		if err != nil {
-			return fmt.Errorf("%s: %w", s.dir, err)
-		}
-		if e.prev != chain {
-			return corruptf("%s: entry %d follows chain value %08x, the entry before it has %08x", s.dir, index, e.prev, chain)
-		}
-		if s.first == 0 {
-			s.first = index
-		}
-		s.last, chain = index, e.chain
-		s.bytes.Add(int64(len(value)))
-		next++
-	}
-	s.chain = chain
-	return nil
-}
-
-// checkMark proves that the log reaches its high-water mark.
-func (s *logStore) checkMark(m markValue) error {
-	end := s.end()
-	if m.index > end {
-		return truncatedf("the log in %s ends at entry %d, but entry %d (term %d) was durable: entries %d to %d are lost",
-			s.dir, end, m.index, m.term, end+1, m.index)
-	}
-	if m.index < s.cut.index || m.index == 0 {
-		return nil // the entry the mark names was cut since
-	}
-	c, err := s.cutAt(m.index)
-	if err != nil {
-		return err
-	}
-	if c.chain != m.chain || c.term != m.term {
-		return corruptf("entry %d of %s (term %d, chain value %08x) is not the one the high-water mark names (term %d, %08x)",
-			m.index, s.dir, c.term, c.chain, m.term, m.chain)
-	}
-	return nil
-}
-
-// checkStart proves that the log continues the checkpoint in the state store.
-func (s *logStore) checkStart(start *startMeta) error {
-	if start == nil {
-		if s.cut.index != 0 {
-			return mismatchf("the log in %s begins behind entry %d, but the state store has no checkpoint", s.dir, s.cut.index)
+		s.mark = j.mark
+		if err := j.settle(seen.fresh); err != nil {
+			return errors.Join(err, j.mark.file.Close(), s.close())
 		}
 		return nil
+	})
+}
+
+// settle does the first writes.
+func (j *Journal) settle(fresh bool) error {
+	if fresh {
+		if err := j.log.bootstrap(); err != nil {
+			return err
+		}
 	}
-	switch end := s.end(); {
-	case start.index < s.cut.index:
-		return mismatchf("the log in %s begins behind entry %d, but the state store is only at %d", s.dir, s.cut.index, start.index)
-	case start.index > end:
-		return mismatchf("the log in %s ends at entry %d, but the state store is at %d", s.dir, end, start.index)
-	}
-	c, err := s.cutAt(start.index)
-	if err != nil {
-		return err
-	}
-	if c.chain != start.chain || c.term != start.term {
-		return mismatchf("entry %d of %s has term %d and chain value %08x, the state store remembers term %d and %08x",
-			start.index, s.dir, c.term, c.chain, start.term, start.chain)
-	}
-	return nil
+	// Move everything read back out of the write-ahead log, where rot goes
+	// unnoticed by Pebble, into tables, where every block has a checksum.
+	return j.log.guard(j.log.db.Flush)
 }
 
 // bootstrap writes the first entry, the configuration of one member, together
@@ -340,65 +139,4 @@ func (s *logStore) bootstrap() error {
 	s.first, s.last, s.chain = 1, 1, chain
 	s.bytes.Store(int64(len(value)))
 	return b.Close()
-}
-
-// startRaft starts the member, has it elected and waits for the replay.
-func (j *Journal) startRaft(start *startMeta) error {
-	configuration := raft.DefaultConfig()
-	configuration.LocalID = memberID
-	configuration.Logger = &raftLogger{logger: j.opts.Logger, name: "raft"}
-	configuration.HeartbeatTimeout = electionTimeout
-	configuration.ElectionTimeout = electionTimeout
-	configuration.LeaderLeaseTimeout = leaderLease
-	configuration.MaxAppendEntries = maxGroup
-	configuration.BatchApplyCh = true
-	configuration.NoSnapshotRestoreOnStart = true
-	configuration.NoLegacyTelemetry = true
-	// Everything behind a checkpoint is in the state store.
-	configuration.TrailingLogs = 0
-	// runPolicy decides when; raft's own timer must never fire.
-	configuration.SnapshotInterval = math.MaxInt64 / 4
-	configuration.SnapshotThreshold = math.MaxUint64
-
-	_, transport := raft.NewInmemTransport(memberAddress)
-	j.log.headersOnly.Store(true)
-	r, err := raft.NewRaft(configuration, j.fsm, j.log, j.log, j.snaps, transport)
-	if err != nil {
-		return fmt.Errorf("journal: start raft: %w", err)
-	}
-	j.raft.Store(r)
-	j.mark.start()
-	// A shorter heartbeat timeout makes a follower look at its clock now, and
-	// it has never heard of a leader: the election starts at once, and the
-	// timeouts need not be unreasonably short for that.
-	reload := r.ReloadableConfig()
-	reload.HeartbeatTimeout = leaderLease
-	if err := r.ReloadConfig(reload); err != nil {
-		return fmt.Errorf("journal: start raft: %w", err)
-	}
-	timeout := time.NewTimer(startTimeout)
-	defer timeout.Stop()
-	select {
-	case <-r.LeaderCh():
-	case <-j.stopped:
-		return j.stopErr
-	case <-timeout.C:
-		return fmt.Errorf("journal: no leader after %v, the disk under %s takes no writes", startTimeout, j.opts.Dir)
-	}
-	return j.awaitReplay(r)
-}
-
-// awaitReplay waits until everything in the log has been applied.
-func (j *Journal) awaitReplay(r *raft.Raft) error {
-	replayed := make(chan error, 1)
-	go func() { replayed <- r.Barrier(0).Error() }()
-	select {
-	case err := <-replayed:
-		if err != nil {
-			return fmt.Errorf("journal: replay: %w", err)
-		}
-		return j.Err()
-	case <-j.stopped:
-		return j.stopErr
-	}
 }

@@ -169,6 +169,7 @@ func TestDamageIsRefused(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			fs := clone(fs)
 			edit(t, fs, c.change)
+			before := fingerprint(t, fs)
 			n, err := openNode(fs, newHistory(), nil)
 			if err == nil {
 				_ = n.close()
@@ -176,6 +177,9 @@ func TestDamageIsRefused(t *testing.T) {
 			}
 			if !errors.Is(err, c.want) || !strings.Contains(err.Error(), c.says) {
 				t.Fatalf("got %v, want %v and %q", err, c.want, c.says)
+			}
+			if after := fingerprint(t, fs); after != before {
+				t.Errorf("the refused journal was changed:\n%s\n%s", before, after)
 			}
 		})
 	}

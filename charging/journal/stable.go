@@ -79,7 +79,6 @@ func (s *logStore) GetUint64(name []byte) (uint64, error) {
 
 // loadStable reads the whole stable store, a handful of records.
 func (s *logStore) loadStable() error {
-	s.stable = make(map[string][]byte)
 	iter, err := s.db.NewIter(&pebble.IterOptions{
 		LowerBound: []byte{stablePrefix},
 		UpperBound: []byte{stablePrefix + 1},
