@@ -265,6 +265,40 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
+// TestRefusedButDeducted refuses every CCR-U at command level, as a server does that is asked with units at that level: what
+// the CCR-U reports is debited all the same with 4010 and 4012, and with no other Result-Code.
+func TestRefusedButDeducted(t *testing.T) {
+	for _, result := range []uint32{4010, 4012, 5031} {
+		bubble(t, func(t *testing.T) {
+			server := newOCS(t)
+			server.grants[Events] = 1 // messages to several recipients need a CCR-U
+			server.decide = func(c *ccr) reply {
+				if c.kind == updateRequest {
+					return reply{result: result}
+				}
+				return reply{}
+			}
+			opts := server.options(SMSC)
+			opts.ECURPermille, opts.For = 1000, 20*time.Second
+			report, lines, err := run(t.Context(), t, opts)
+			if err != nil {
+				t.Fatal(err)
+			}
+			server.checkUsage(lines)
+			if report.AnswersByResult[result] < 20 {
+				t.Errorf("%d: results %v", result, report.AnswersByResult)
+			}
+			rejected := uint64(0)
+			for _, line := range lines {
+				rejected += line.UnitsRejected
+			}
+			if deducted := rejected == 0; deducted != (result != 5031) {
+				t.Errorf("%d: %d units rejected", result, rejected)
+			}
+		})
+	}
+}
+
 // TestValidityTime gives every tenth session a quota that is valid for 3 s, while 100 sessions at 10 CCR/s have their turn every
 // 10 s: the short ones must go first, and say why.
 func TestValidityTime(t *testing.T) {

@@ -240,7 +240,8 @@ func (o *ocs) settle(c *ccr, r reply) []byte {
 	case c.kind != eventRequest && !o.open[c.session]:
 		result = diam.UnknownSessionID
 	}
-	if c.kind == terminationRequest || result != diam.Success {
+	deducted := c.kind != eventRequest && deducts(result) // of the service, not of the session
+	if c.kind == terminationRequest || result != diam.Success && !deducted {
 		delete(o.open, c.session)
 	}
 	a := c.m.Answer(0)
@@ -252,7 +253,8 @@ func (o *ocs) settle(c *ccr, r reply) []byte {
 	} {
 		a.AddAVP(v)
 	}
-	if result == diam.Success {
+	if result == diam.Success || deducted {
+		r.noUnits = r.noUnits || deducted
 		for _, u := range c.units {
 			o.settleUnits(a, c, u, r)
 		}

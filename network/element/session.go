@@ -22,6 +22,7 @@ const (
 const (
 	resultSuccess        = 2001
 	resultLimitedSuccess = 2002
+	resultServiceDenied  = 4010 // END_USER_SERVICE_DENIED
 	resultNotApplicable  = 4011 // CREDIT_CONTROL_NOT_APPLICABLE
 	resultCreditLimit    = 4012
 	resultUnknownSession = 5002
@@ -291,8 +292,12 @@ func (s *session) handle(r request, a *answer, now time.Time, refused func(uint3
 	if r.kind == eventRequest {
 		granted = s.handleEvent(r, a, outcome, refused)
 	} else {
+		fate := outcome
+		if outcome == outcomeRefused && deducts(a.result) {
+			fate = outcomeAccepted
+		}
 		for i := range r.usages {
-			r.usages[i].settle(outcome)
+			r.usages[i].settle(fate)
 		}
 		switch {
 		case outcome != outcomeAccepted:
@@ -306,6 +311,12 @@ func (s *session) handle(r request, a *answer, now time.Time, refused func(uint3
 	}
 	s.deadline = s.earliestExpiry()
 	return granted
+}
+
+// deducts reports whether a server that refuses a request of a session with this Result-Code has debited what the request
+// reports as used all the same (RFC 8506 s. 9.1): what is refused is more service.
+func deducts(result uint32) bool {
+	return result == resultServiceDenied || result == resultCreditLimit
 }
 
 // fail handles a CCR of a session that was refused at command level, or not answered. A CCR-I that failed opened nothing; for

@@ -32,6 +32,10 @@ const (
 //
 // The server must have debited exactly UnitsReported - UnitsRejected - UnitsUnanswered, plus anything from none to all of
 // UnitsUnanswered, because a request without an answer may or may not have been charged.
+//
+// A CCR that is refused at command level has charged nothing, with one exception: in a session, the Result-Codes 4010 and
+// 4012 refuse further service, and what the CCR reports as used is deducted (RFC 8506 s. 9.1), so it is not rejected here. An
+// event is rejected by a refusal in its Multiple-Services-Credit-Control, too.
 type UsageLine struct {
 	Element         string  `json:"element"`
 	SessionID       string  `json:"session_id"`
@@ -43,7 +47,7 @@ type UsageLine struct {
 	Unit            Unit    `json:"unit"`
 	UnitsGranted    uint64  `json:"units_granted"`
 	UnitsReported   uint64  `json:"units_reported"`   // put into CCRs, each CCR counted once
-	UnitsRejected   uint64  `json:"units_rejected"`   // of those: in a CCR that was refused at command level (events: or in its MSCC)
+	UnitsRejected   uint64  `json:"units_rejected"`   // of those: in a CCR that was refused at command level, see below
 	UnitsUnanswered uint64  `json:"units_unanswered"` // of those: in a CCR that got no answer
 	InputOctets     uint64  `json:"input_octets"`     // of an octet unit reported as input and output
 	OutputOctets    uint64  `json:"output_octets"`
