@@ -25,6 +25,9 @@ func (s *State) Apply(index uint64, batch []byte, to Receiver) error {
 	if err != nil {
 		return fmt.Errorf("journal index %d: %w", index, err)
 	}
+	if index <= s.index { // what was applied already would be charged again
+		return fmt.Errorf("journal index %d: %w, which is at %d", index, ErrOrder, s.index)
+	}
 	if s.recent.differs(h.CheckIndex, h.CheckDigest) {
 		return fmt.Errorf("journal index %d: %w (at index %d)", index, ErrDiverged, h.CheckIndex)
 	}

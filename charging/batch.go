@@ -52,6 +52,7 @@ func (h *Header) Put(batch []byte) {
 var (
 	ErrBatch     = errors.New("malformed command batch")
 	ErrSemantics = errors.New("command batch of another version of the charging rules")
+	ErrOrder     = errors.New("command batch at or before the last one applied")
 	ErrDiverged  = errors.New("this state differs from the one that the batch was made from")
 )
 

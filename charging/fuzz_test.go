@@ -75,6 +75,9 @@ func apply(t tester, store mapStore, batch []byte) {
 	}
 	s := newShard(t)
 	s.state = state
+	if err := state.Apply(state.Index(), batch, s); err == nil {
+		t.Fatal("a batch is applied at an index that was applied already")
+	}
 	if err := state.Apply(state.Index()+1, batch, s); err != nil {
 		return
 	}

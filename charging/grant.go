@@ -259,6 +259,33 @@ func (x *exchange) validityOf(quota *rating.Quota, m *rating.Match) uint32 {
 // returns how many units that pays for; last tells that the balance, not the
 // request, was the bound.
 func (x *exchange) reserve(group *session.Group, price *rating.Price, want uint64) (granted uint64, last bool) {
+	granted, last = x.reserveBoth(group, price, want)
+	if granted == 0 && !last {
+		// Remnants of allowances fill the reservation and do not pay for one
+		// increment together: money alone, of which the charge takes less.
+		return x.reserveMoneyAlone(group, price, want)
+	}
+	return granted, last
+}
+
+func (x *exchange) reserveMoneyAlone(group *session.Group, price *rating.Price, want uint64) (granted uint64, last bool) {
+	d := x.account.Denomination()
+	available := x.book.Available(&x.account.Account, d, x.now, &x.scratch.filter, &group.Reserved)
+	within := price.Within(group.Billed + x.affordable(group, price, available))
+	if within <= group.Used {
+		return 0, x.free(d) <= available
+	}
+	granted = min(within-group.Used, want)
+	billable, ok := price.Billable(group.Used + granted)
+	cost, fits := x.costOf(group, price, billable-group.Billed)
+	if !ok || !fits {
+		return 0, false
+	}
+	x.reserveMoney(group, cost)
+	return granted, granted < want && x.free(d) <= available-cost
+}
+
+func (x *exchange) reserveBoth(group *session.Group, price *rating.Price, want uint64) (granted uint64, last bool) {
 	billable, ok := price.Billable(group.Used + want)
 	if !ok {
 		return 0, false
@@ -276,7 +303,7 @@ func (x *exchange) reserve(group *session.Group, price *rating.Price, want uint6
 	last = x.free(x.account.Denomination()) <= available && x.free(group.Unit) == 0
 	x.book.Release(&group.Reserved)
 	if within <= group.Used {
-		return 0, true
+		return 0, last
 	}
 	granted = min(within-group.Used, want)
 	billable, _ = price.Billable(group.Used + granted)

@@ -93,8 +93,6 @@ type pot struct {
 	name, unit string
 	remaining  int64
 	until      instant.Instant
-	priority   int
-	order      int
 }
 
 // payer is an account of the model.
@@ -112,7 +110,6 @@ type visit struct {
 	payer    *payer
 	strands  map[uint32]*strand
 	deadline instant.Instant
-	answers  map[uint32]bool
 }
 
 type strand struct {
@@ -130,13 +127,12 @@ type model struct {
 	visits      map[string]*visit
 	ended       map[string]bool
 	supervision instant.Span
-	orders      int
 }
 
 func newModel(now instant.Instant, supervision instant.Span) *model {
 	m := &model{now: now, payers: map[string]*payer{}, visits: map[string]*visit{}, ended: map[string]bool{}, supervision: supervision}
 	for k := range worldAccounts {
-		p := &payer{pots: []*pot{{name: "main", unit: "money", priority: 1000}}}
+		p := &payer{pots: []*pot{{name: "main", unit: "money"}}}
 		if k == 1 {
 			p.pots = []*pot{
 				{name: "welcome", unit: "money", remaining: 300_000, until: now.Add(90 * instant.Minute)},

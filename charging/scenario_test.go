@@ -54,8 +54,8 @@ var commands = map[string]func(*script) string{
 	"catalog":        (*script).catalog,
 	"account":        (*script).account,
 	"delete-account": (*script).deleteAccount,
-	"top-up":         func(s *script) string { return s.moveMoney(charging.KindTopUp, 1) },
-	"adjust":         func(s *script) string { return s.moveMoney(charging.KindAdjust, 1) },
+	"top-up":         func(s *script) string { return s.moveMoney(charging.KindTopUp) },
+	"adjust":         func(s *script) string { return s.moveMoney(charging.KindAdjust) },
 	"ccr":            (*script).ccr,
 	"event":          (*script).event,
 	"duplicate":      (*script).duplicate,
@@ -68,7 +68,6 @@ var commands = map[string]func(*script) string{
 	"sessions":       (*script).sessions,
 	"records":        (*script).showRecords,
 	"books":          (*script).showBooks,
-	"explain":        func(s *script) string { return s.d.Input },
 }
 
 func (s *script) run(t *testing.T, d *datadriven.TestData) string {
@@ -125,7 +124,8 @@ func (s *script) catalog() string {
 		}
 		source = string(octets)
 	}
-	name, _, _ := strings.Cut(strings.TrimPrefix(source[strings.Index(source, "catalog:"):], "catalog: "), "\n")
+	_, rest, _ := strings.Cut(source, "catalog: ")
+	name, _, _ := strings.Cut(rest, "\n")
 	s.last = publication(s.t, s.text("name", name), source)
 	s.answer = s.apply(s.now, s.last)[0]
 	if s.answer.Result != charging.Success {
@@ -179,7 +179,7 @@ func (s *script) deleteAccount() string {
 	return "deleted\n"
 }
 
-func (s *script) moveMoney(kind charging.Kind, _ int) string {
+func (s *script) moveMoney(kind charging.Kind) string {
 	s.keys++
 	currency, err := money.ParseCurrency(s.text("currency", "EUR"))
 	if err != nil {

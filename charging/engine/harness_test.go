@@ -91,14 +91,19 @@ func newJournal(e *engine.Engine, store *memoryStore) *memoryJournal {
 
 func (j *memoryJournal) run() {
 	for entry := range j.entries {
-		j.gate.Lock()
-		j.gate.Unlock() //nolint:staticcheck // waiting for the gate is all that is wanted
-		durable := slices.Clone(entry)
+		durable := j.sync(entry)
 		j.applying.Lock()
 		j.log = append(j.log, durable)
 		j.engine.Apply(j.applied.Add(1), durable)
 		j.applying.Unlock()
 	}
+}
+
+// sync waits for the gate.
+func (j *memoryJournal) sync(entry []byte) []byte {
+	j.gate.Lock()
+	defer j.gate.Unlock()
+	return slices.Clone(entry)
 }
 
 func (j *memoryJournal) Append(entry []byte) error {
