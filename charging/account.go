@@ -85,25 +85,34 @@ func (s *State) findOffers(c *PutAccount, o *Outcome) (catalog ident.Name, offer
 			return 0, nil, false
 		}
 	}
+	var foreign *rating.Plan // has the offers, but prices in another currency
 	for _, p := range s.catalogs.currents {
 		plan := s.catalogs.publications[p-1].plan
-		offers = offers[:0]
-		for _, name := range c.Offers {
-			if offer, found := plan.Offer(ident.NameOf(name)); found {
-				offers = append(offers, offer.ID)
-			}
+		offers = offersOf(plan, c.Offers, offers[:0])
+		switch {
+		case len(offers) != len(c.Offers):
+		case plan.Currency() != c.Currency:
+			foreign = plan
+		default:
+			return ident.NameOf(plan.Name()), offers, true
 		}
-		if len(offers) != len(c.Offers) {
-			continue
-		}
-		if plan.Currency() != c.Currency {
-			o.refuse(CurrencyMismatch, "account %q is kept in %s, catalogue %q prices in %s", c.Account, c.Currency, plan.Name(), plan.Currency())
-			return 0, nil, false
-		}
-		return ident.NameOf(plan.Name()), offers, true
 	}
-	o.refuse(OfferUnknown, "no published catalogue has all of the offers %q; publish one with PUT /charging/v1/catalogs/{name}", c.Offers)
+	if foreign != nil {
+		o.refuse(CurrencyMismatch, "account %q is kept in %s, catalogue %q prices in %s", c.Account, c.Currency, foreign.Name(), foreign.Currency())
+	} else {
+		o.refuse(OfferUnknown, "no published catalogue has all of the offers %q; publish one with PUT /charging/v1/catalogs/{name}", c.Offers)
+	}
 	return 0, nil, false
+}
+
+// offersOf appends those of the named offers that the plan has.
+func offersOf(plan *rating.Plan, names []string, offers []ident.Name) []ident.Name {
+	for _, name := range names {
+		if offer, found := plan.Offer(ident.NameOf(name)); found {
+			offers = append(offers, offer.ID)
+		}
+	}
+	return offers
 }
 
 var errIdentityKind = errors.New("no such kind of identity")
