@@ -33,8 +33,8 @@ type node struct {
 
 // startNode binds the listeners, opens the data directory and serves. When it
 // fails nothing was changed.
-func startNode(cfg *config.Config, logger *slog.Logger) (n *node, err error) {
-	n = &node{cfg: cfg, logger: logger, served: make(chan error, 2), started: time.Now()}
+func startNode(cfg *config.Config, logger *slog.Logger) (_ *node, err error) {
+	n := &node{cfg: cfg, logger: logger, served: make(chan error, 2), started: time.Now()}
 	defer func() {
 		if err != nil {
 			n.abandon()

@@ -29,11 +29,15 @@ A second signal ends the process at once; nothing that was answered is lost.`,
 			if d.on {
 				return runDemo(cmd, cfg, &d)
 			}
+			// Before anything is opened, so that a signal in the middle of the start
+			// is kept until there is something to stop cleanly.
+			ctx, restore := signal.NotifyContext(cmd.Context(), syscall.SIGTERM, os.Interrupt)
+			defer restore()
 			n, err := startNode(cfg, newLogger(cmd.ErrOrStderr(), cfg.Log))
 			if err != nil {
 				return err
 			}
-			return n.run(cmd.Context())
+			return n.run(ctx, restore)
 		},
 	}
 	addSettingFlags(cmd)
@@ -41,10 +45,9 @@ A second signal ends the process at once; nothing that was answered is lost.`,
 	return cmd
 }
 
-// run serves until a signal comes or the journal ends, and stops cleanly.
-func (n *node) run(ctx context.Context) error {
-	ctx, restore := signal.NotifyContext(ctx, syscall.SIGTERM, os.Interrupt)
-	defer restore()
+// run serves until a signal ends ctx or the journal ends, and stops cleanly.
+// restore gives signals back their usual effect.
+func (n *node) run(ctx context.Context, restore func()) error {
 	select {
 	case <-ctx.Done():
 		restore() // from here on a second signal kills

@@ -8,7 +8,10 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"reflect"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -182,15 +185,50 @@ func decode(k *koanf.Koanf, path string) (*Config, error) {
 	c := &Config{}
 	err := k.UnmarshalWithConf("", c, koanf.UnmarshalConf{DecoderConfig: &mapstructure.DecoderConfig{
 		Result: c, TagName: "koanf", ErrorUnused: true, WeaklyTypedInput: true,
-		DecodeHook: mapstructure.StringToTimeDurationHookFunc(),
+		DecodeHook: mapstructure.DecodeHookFuncType(readScalar),
 	}})
 	if err != nil {
-		return nil, fmt.Errorf("configuration %s: %w; `gyro config show` lists every key", path, err)
+		return nil, decodeError(path, err)
 	}
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
 	return c, nil
+}
+
+// readScalar reads durations and, unlike mapstructure's own hook, shows what is
+// none; and it reads true and false for words, which mapstructure would take
+// for 1 and 0: diameter.allow_unknown is one of three words, two of which YAML
+// takes for a truth value.
+func readScalar(_, to reflect.Type, data any) (any, error) {
+	switch v := data.(type) {
+	case bool:
+		if to.Kind() == reflect.String {
+			return strconv.FormatBool(v), nil
+		}
+	case string:
+		if to != reflect.TypeFor[time.Duration]() {
+			break
+		}
+		d, err := time.ParseDuration(v)
+		if err != nil {
+			return nil, fmt.Errorf("%q is not a duration; write 30s, 5m or 24h", v)
+		}
+		return d, nil
+	}
+	return data, nil
+}
+
+// decodeError makes one sentence of what mapstructure says in a list.
+func decodeError(path string, err error) error {
+	if path != "" {
+		path = " " + path
+	}
+	_, list, found := strings.Cut(err.Error(), "\n\n")
+	if !found {
+		list = err.Error()
+	}
+	return fmt.Errorf("configuration%s: %s; `gyro config show` lists every key", path, strings.ReplaceAll(list, "\n", "; "))
 }
 
 // Validate reports every setting that cannot work, by its key.
@@ -257,6 +295,9 @@ func (c *Config) validateDiameter(bad func(string, string, ...any)) {
 	}
 }
 
+// hashOfKey is what gyro config api-key prints.
+var hashOfKey = regexp.MustCompile(`^sha256:[0-9a-fA-F]{64}$`)
+
 func (c *Config) validateHTTP(bad func(string, string, ...any)) {
 	h := &c.HTTP
 	if (h.TLS.Cert == "") != (h.TLS.Key == "") {
@@ -269,8 +310,11 @@ func (c *Config) validateHTTP(bad func(string, string, ...any)) {
 		bad("http.listen", "%s is not a loopback address and nobody would have to authenticate; make a key with `gyro config api-key` and put its hash under http.api_keys, or require client certificates with http.tls.client_ca", h.Listen)
 	}
 	for n, key := range h.APIKeys {
-		if key.Name == "" || key.Hash == "" || !oneOf(key.Scope, "read", "write") {
-			bad(fmt.Sprintf("http.api_keys[%d]", n), "needs a name, a hash as `gyro config api-key` prints it, and a scope of read or write")
+		if key.Name == "" || !oneOf(key.Scope, "read", "write") {
+			bad(fmt.Sprintf("http.api_keys[%d]", n), "needs a name and a scope of read or write")
+		}
+		if !hashOfKey.MatchString(key.Hash) {
+			bad(fmt.Sprintf("http.api_keys[%d].hash", n), "of %q is not the hash of a key; use what `gyro config api-key` prints", key.Name)
 		}
 	}
 }

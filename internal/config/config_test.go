@@ -1,0 +1,257 @@
+package config
+
+import (
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+)
+
+func fileOf(t *testing.T, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "gyro.yaml")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestDefaults(t *testing.T) {
+	t.Parallel()
+	c, err := Load("", nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Diameter.Listen != "127.0.0.1:3868" || c.Charging.Supervision != 2*time.Hour || !c.AllowUnknownPeers() || len(c.HTTP.APIKeys) != 0 {
+		t.Errorf("defaults %+v", c)
+	}
+	// Every member has a default, so that every one has a variable and shows up in what is shown.
+	defaults := Defaults()
+	for _, key := range keysOf(reflect.TypeFor[Config](), "") {
+		if _, ok := defaults[key]; !ok {
+			t.Errorf("%s has no default", key)
+		}
+		delete(defaults, key)
+	}
+	if len(defaults) != 0 {
+		t.Errorf("defaults of no setting: %v", defaults)
+	}
+}
+
+// keysOf lists the keys of a configuration's members.
+func keysOf(of reflect.Type, prefix string) (keys []string) {
+	for member := range of.Fields() {
+		key := prefix + member.Tag.Get("koanf")
+		if member.Type.Kind() == reflect.Struct {
+			keys = append(keys, keysOf(member.Type, key+".")...)
+		} else {
+			keys = append(keys, key)
+		}
+	}
+	return keys
+}
+
+// TestPrecedence: a flag beats a variable, which beats the file, which beats the default.
+func TestPrecedence(t *testing.T) {
+	t.Parallel()
+	path := fileOf(t, "data: file\nlog: {level: debug, format: json}\njournal: {checkpoint_interval: 10s}\n")
+	environ := []string{"GYRO_LOG_LEVEL=warn", "GYRO_DATA=variable", "OTHER=1", "PATH=/bin"}
+	c, err := Load(path, environ, map[string]any{"data": "flag"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Data != "flag" || c.Log.Level != "warn" || c.Log.Format != "json" || c.Journal.CheckpointInterval != 10*time.Second ||
+		c.HTTP.Listen != "127.0.0.1:8080" {
+		t.Errorf("loaded %+v", c)
+	}
+}
+
+// TestEveryVariable sets each setting that is not a list by its variable.
+func TestEveryVariable(t *testing.T) {
+	t.Parallel()
+	for key, byDefault := range Defaults() {
+		if _, list := byDefault.([]any); list || strings.HasPrefix(key, "http.tls") {
+			continue
+		}
+		name := "GYRO_" + strings.ToUpper(strings.ReplaceAll(key, ".", "_"))
+		value := "/x"
+		switch {
+		case strings.HasPrefix(key, "origin"):
+			value = "x.example"
+		case strings.HasSuffix(key, "listen"):
+			value = "[::1]:9"
+		case strings.HasPrefix(key, "charging"), strings.HasPrefix(key, "journal"), key == "diameter.watchdog":
+			value = "77s"
+		case key == "diameter.allow_unknown":
+			value = "true"
+		case key == "diameter.profile":
+			value = "strict"
+		case key == "log.level":
+			value = "error"
+		case key == "log.format":
+			value = "json"
+		}
+		c, err := Load("", []string{name + "=" + value}, nil)
+		if err != nil {
+			t.Errorf("%s=%s: %v", name, value, err)
+			continue
+		}
+		shown, err := c.Show()
+		if err != nil {
+			t.Fatal(err)
+		}
+		short := key[strings.LastIndex(key, ".")+1:]
+		if text := strings.ReplaceAll(string(shown), "1m17s", "77s"); !strings.Contains(text, short+": "+value) && !strings.Contains(text, short+`: "`+value) && !strings.Contains(text, short+`: '`+value) {
+			t.Errorf("%s=%s is not shown:\n%s", name, value, shown)
+		}
+	}
+}
+
+// TestShowRoundTrip: what is shown can be loaded and means the same.
+func TestShowRoundTrip(t *testing.T) {
+	t.Parallel()
+	path := fileOf(t, `
+data: /var/lib/gyro
+origin: {host: ocs.example.org, realm: example.org}
+diameter:
+  listen: 0.0.0.0:3868
+  allow_unknown: "false"
+  watchdog: 10s
+  peers:
+    - {host: pgw.example.org, profile: strict}
+    - {host: smf.example.org}
+http:
+  listen: 0.0.0.0:8080
+  api_keys:
+    - {name: crm, scope: write, hash: "sha256:`+strings.Repeat("0f", 32)+`"}
+charging: {supervision: 90m, event_retention: 30m}
+`)
+	c, err := Load(path, nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(c.Diameter.Peers) != 2 || c.Diameter.Peers[0].Profile != "strict" || c.AllowUnknownPeers() || c.HTTP.APIKeys[0].Name != "crm" {
+		t.Errorf("loaded %+v", c)
+	}
+	shown, err := c.Show()
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := Load(fileOf(t, string(shown)), nil, nil)
+	if err != nil {
+		t.Fatalf("%v in\n%s", err, shown)
+	}
+	if !reflect.DeepEqual(c, again) {
+		t.Errorf("loaded %+v, shown and loaded again %+v", c, again)
+	}
+}
+
+// TestRefused: each error names the key and says what to do, and comes with all others, in the same order each time.
+func TestRefused(t *testing.T) {
+	t.Parallel()
+	for text, words := range map[string][]string{
+		"dta: x":                        {"dta", "`gyro config show`"},
+		"data: ''":                      {"data: must name a directory"},
+		"data: {a: b}":                  {"data", "`gyro config show`"},
+		"origin: {realm: a/b}":          {"origin.realm", "a/b", "ocs.example.org"},
+		"origin: {host: a@b}":           {"origin.host", "a@b"},
+		"http: {listen: '8080'}":        {"http.listen", "8080", "host:port"},
+		"http: {listen: 10.0.0.1:80}":   {"http.listen", "10.0.0.1:80", "`gyro config api-key`", "http.tls.client_ca"},
+		"http: {listen: '[::]:80'}":     {"http.listen", "not a loopback"},
+		"http: {tls: {key: a}}":         {"http.tls", "both or neither"},
+		"http: {tls: {client_ca: a}}":   {"http.tls.client_ca", "http.tls.cert"},
+		"http: {api_keys: [{name: x}]}": {"http.api_keys[0]", "scope", "http.api_keys[0].hash", "`gyro config api-key`"},
+		"http: {api_keys: [{name: x, scope: admin, hash: 'sha256:00'}]}": {"scope of read or write", "http.api_keys[0].hash"},
+		"diameter: {allow_unknown: maybe}":                               {"diameter.allow_unknown", "maybe", "auto, true, false"},
+		"diameter: {profile: mild}":                                      {"diameter.profile", "mild"},
+		"diameter: {watchdog: 5999ms}":                                   {"diameter.watchdog", "5.999s", "RFC 3539"},
+		"diameter: {peers: [{profile: strict}]}":                         {"diameter.peers[0].host", "Origin-Host"},
+		"diameter: {peers: [{host: a}, {host: b, profile: c}]}":          {"diameter.peers[1].profile", `"c"`},
+		"diameter: {listen: '0.0.0.0:3868'}":                             {"diameter.peers", "0.0.0.0:3868", "diameter.allow_unknown"},
+		"charging: {event_retention: 999ms}":                             {"charging.event_retention", "999ms", "at least 1s"},
+		"charging: {supervision: 5}":                                     {"charging.supervision", "5ns"},
+		"journal: {checkpoint_interval: often}":                          {"journal.checkpoint_interval", `"often"`, "write 30s"},
+		"log: {level: loud}\ndiameter: {watchdog: 1s}":                   {"log.level", "diameter.watchdog"},
+		"log: {format: xml}":                                             {"log.format", "xml", "text, json"},
+	} {
+		_, err := Load(fileOf(t, text), nil, nil)
+		if err == nil {
+			t.Errorf("%s: accepted", text)
+			continue
+		}
+		for _, word := range words {
+			if !strings.Contains(err.Error(), word) {
+				t.Errorf("%s: %q does not mention %q", text, err, word)
+			}
+		}
+		for range 5 {
+			if _, again := Load(fileOf(t, text), nil, nil); tail(again) != tail(err) {
+				t.Errorf("%s: said %q, then %q", text, err, again)
+			}
+		}
+	}
+}
+
+// tail leaves out the path of the file, which differs from one to the next.
+func tail(err error) string {
+	_, rest, _ := strings.Cut(err.Error(), "gyro.yaml")
+	return rest
+}
+
+func TestRefusedSources(t *testing.T) {
+	t.Parallel()
+	missing := filepath.Join(t.TempDir(), "gyro.yaml")
+	for name, tt := range map[string]struct {
+		path    string
+		environ []string
+		flags   map[string]any
+		words   []string
+	}{
+		"missing file":     {path: missing, words: []string{missing, "does not exist", "--config"}},
+		"a directory":      {path: t.TempDir(), words: []string{"configuration file", "directory"}},
+		"no YAML":          {path: fileOf(t, "a: [1"), words: []string{"configuration file", "yaml"}},
+		"unknown variable": {environ: []string{"GYRO_LOG_LEVL=info", "GYRO_=1"}, words: []string{"GYRO_LOG_LEVL", "GYRO_ ", "`gyro config show`"}},
+		"bad variable":     {environ: []string{"GYRO_JOURNAL_CHECKPOINT_INTERVAL=soon"}, words: []string{"configuration: ", "journal.checkpoint_interval", "soon"}},
+		"bad flag":         {flags: map[string]any{"log.format": "xml"}, words: []string{"log.format", "xml"}},
+	} {
+		_, err := Load(tt.path, tt.environ, tt.flags)
+		if err == nil {
+			t.Errorf("%s: accepted", name)
+			continue
+		}
+		for _, word := range tt.words {
+			if !strings.Contains(err.Error(), word) {
+				t.Errorf("%s: %q does not mention %q", name, err, word)
+			}
+		}
+	}
+}
+
+func TestLoopback(t *testing.T) {
+	t.Parallel()
+	for address, want := range map[string]bool{
+		"127.0.0.1:1": true, "127.9.9.9:1": true, "[::1]:1": true, "localhost:1": true,
+		":1": false, "0.0.0.0:1": false, "[::]:1": false, "10.0.0.1:1": false, "ocs.example.org:1": false, "127.0.0.1": false,
+	} {
+		if got := Loopback(address); got != want {
+			t.Errorf("%s: %t", address, got)
+		}
+	}
+}
+
+// TestExposed: what is reached from elsewhere needs somebody to authenticate, in one of the two ways.
+func TestExposed(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{
+		"http: {listen: '0.0.0.0:80', api_keys: [{name: a, scope: read, hash: 'sha256:" + strings.Repeat("aB", 32) + "'}]}",
+		"http: {listen: '0.0.0.0:80', tls: {cert: a, key: b, client_ca: c}}",
+		"diameter: {listen: '0.0.0.0:80', peers: [{host: pgw.example}]}",
+		"diameter: {listen: '0.0.0.0:80', allow_unknown: true}",
+	} {
+		if _, err := Load(fileOf(t, text), nil, nil); err != nil {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+}
