@@ -52,9 +52,22 @@ func (h *historian) both(t *rapid.T, m *model) {
 		if got.Result != want {
 			t.Fatalf("%+v: %s, the model says %s", c, resultName(got.Result), resultName(want))
 		}
+	case 5:
+		h.bothEvent(t, m)
 	default:
 		h.bothRequest(t, m)
 	}
+}
+
+func (h *historian) bothEvent(t *rapid.T, m *model) {
+	c := h.event()
+	sent := charging.AppendCreditControl(nil, c)
+	got := h.apply(h.now, sent)[0]
+	result, amount, check := m.event(accountOf(c), c)
+	if got.Result != charging.Success || got.Services[0].Result != result || got.Amount != amount || got.CheckBalance != check {
+		t.Fatalf("event %+v:\n%+v\nthe model says %s, %d, %d", c.Services, got, resultName(result), amount, check)
+	}
+	h.done = append(h.done, answered{sent, got})
 }
 
 func (h *historian) bothRequest(t *rapid.T, m *model) {

@@ -18,7 +18,7 @@ func TestHistories(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		h := &historian{
 			shard: newShard(t), now: 1_800_000_000_000,
-			world: world{t: t, requests: map[string]uint32{}, bare: true},
+			world: world{t: t, requests: map[string]uint32{}, wide: true},
 		}
 		h.apply(h.now, worldOpening(t)...)
 		for range rapid.IntRange(5, 60).Draw(t, "steps") {
@@ -150,7 +150,7 @@ func (h *historian) snapshot() string {
 func (h *historian) administer(t *rapid.T) {
 	k := rapid.IntRange(0, worldAccounts-1).Draw(t, "account")
 	var c []byte
-	switch rapid.IntRange(0, 4).Draw(t, "administer") {
+	switch rapid.IntRange(0, 5).Draw(t, "administer") {
 	case 0:
 		c = command(t, charging.KindDeleteAccount, charging.DeleteAccount{Account: fmt.Sprintf("account-%d", k)})
 	case 1:
@@ -162,6 +162,8 @@ func (h *historian) administer(t *rapid.T) {
 		c = command(t, charging.KindPeerRestart, charging.RestartPeer{OriginHost: "gateway", Before: h.now})
 	case 3:
 		c = publication(t, "world", worldCatalog+fmt.Sprintf("# version %d\n", rapid.IntRange(0, 3).Draw(t, "version")))
+	case 5:
+		c = manyBuckets(t)
 	case 4:
 		settings := h.state.Settings()
 		settings.Supervision = instant.Span(rapid.Int64Range(1, 120).Draw(t, "minutes")) * instant.Minute

@@ -92,6 +92,7 @@ func (t *tariff) cost(rated uint64) int64 {
 type pot struct {
 	name, unit string
 	remaining  int64
+	granted    int64
 	until      instant.Instant
 }
 
@@ -144,6 +145,9 @@ func newModel(now instant.Instant, supervision instant.Span) *model {
 		}
 		if k == 2 {
 			p.limit = 200_000
+		}
+		for _, k := range p.pots {
+			k.granted = k.remaining
 		}
 		m.payers[fmt.Sprintf("account-%d", k)] = p
 	}
@@ -392,6 +396,61 @@ func (m *model) serve(p *payer, s *strand, sv *charging.Service, o *charging.Ser
 		return
 	}
 	o.Result, o.Granted, o.Flags = charging.Success, granted, charging.Grants
+}
+
+// event carries a one-time event out; check is Check-Balance-Result plus one.
+func (m *model) event(account string, c *charging.CreditControl) (result charging.Result, amount int64, check uint8) {
+	p, sv := m.payers[account], &c.Services[0]
+	m.forfeit(p)
+	t := tariffs[sv.RatingGroup]
+	switch {
+	case t == nil:
+		return charging.RatingFailed, 0, 0
+	case t.treatment == "denied":
+		return charging.ServiceDenied, 0, 0
+	case t.treatment == "free" && c.Action == charging.DirectDebiting:
+		return charging.NotApplicable, 0, 0
+	case t.treatment == "free" && c.Action == charging.CheckBalance:
+		return charging.Success, 0, 1
+	case t.treatment == "free":
+		return charging.Success, 0, 0
+	}
+	units := max(sv.Requested.Total+sv.Requested.Seconds, 1)
+	s := &strand{tariff: t, reserved: map[*pot]int64{}, moved: map[*pot]int64{}}
+	need := t.billable(units)
+	enough := s.due(need-min(need, uint64(m.freeSum(p, t.unit, t)))) <= m.freeSum(p, "money", t)
+	switch {
+	case c.Action == charging.PriceEnquiry:
+		return charging.Success, s.due(need), 0
+	case c.Action == charging.RefundAccount:
+		return charging.Success, m.refund(p, t, int64(need), s.due(need)), 0
+	case c.Action == charging.CheckBalance && enough:
+		return charging.Success, 0, 1
+	case c.Action == charging.CheckBalance:
+		return charging.Success, 0, 2
+	case !enough:
+		return charging.CreditLimitReached, 0, 0
+	}
+	m.use(p, s, units)
+	for k, moved := range s.moved {
+		if k.unit == "money" {
+			amount += moved
+		}
+	}
+	return charging.Success, amount, 0
+}
+
+// refund gives units back to a pot that gave as many, or else money.
+func (m *model) refund(p *payer, t *tariff, units, money int64) int64 {
+	for _, k := range p.pots {
+		valid := k.until == 0 || m.now < k.until
+		if k.unit == t.unit && valid && slices.Contains(t.payers, k.name) && k.granted-k.remaining >= units {
+			k.remaining += units
+			return 0
+		}
+	}
+	p.main().remaining += money
+	return money
 }
 
 // topUp and adjust move money of an account.

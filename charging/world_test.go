@@ -23,8 +23,20 @@ services:
   - {name: voice, context: 32251, rating_groups: [30], unit: seconds, quota: {grant: 2m, validity: 0}}
   - {name: portal, context: 32251, rating_groups: [40], unit: octets}
   - {name: blocked, context: 32251, rating_groups: [50], unit: octets}
+  - {name: timed, context: 32251, rating_groups: [70], unit: octets, quota: {grant: 4MB}}
   - {name: orphan, context: 32251, rating_groups: [60], unit: octets}
+calendars:
+  - {name: early, periods: [{from: "08:00", to: "09:00"}]}
 offers:
+  - name: many
+    kind: prepaid
+    allowances:
+      - {name: scrap-1, unit: octets, amount: 1MB, services: [data, timed], priority: 1, validity: 50m}
+      - {name: scrap-2, unit: octets, amount: 30KB, services: [data, timed], priority: 2}
+      - {name: scrap-3, unit: octets, amount: 2MB, services: [data, timed], priority: 3}
+      - {name: scrap-4, unit: money, amount: 0.01, services: [data, timed], priority: 4}
+      - {name: scrap-5, unit: octets, amount: 40KB, services: [data, timed], priority: 5}
+      - {name: scrap-6, unit: octets, amount: 1MB, services: [data], priority: 6}
   - name: payg
     kind: prepaid
     rates:
@@ -33,6 +45,10 @@ offers:
         rules:
           - price: {per: 1MB, setup: 0.05, rounding: half-even, tiers: [{up_to: 5MB, amount: 0.007}, {amount: 0.003}]}
       - {service: voice, rules: [{price: {setup: 0.10, amount: 0.09, per: 1m, increment: 60/1, minimum: 0.12, cap: 0.80}}]}
+      - service: timed
+        rules:
+          - {name: timed-early, calendar: early, price: {amount: 0.02, per: 1MB}}
+          - {name: timed-late, price: {amount: 0.01, per: 1MB, increment: 50KB}}
       - {service: portal, rules: [{treatment: free}]}
       - {service: blocked, rules: [{treatment: deny}]}
   - name: bundle
@@ -57,7 +73,8 @@ type world struct {
 	t        *rapid.T
 	requests map[string]uint32
 	keys     int
-	bare     bool // draw units at the level of the command, too
+	sent     uint32
+	wide     bool // draw what the slow model does not know, too
 }
 
 func worldIMSI(account int) string { return fmt.Sprintf("2620100000000%02d", account) }
@@ -90,12 +107,25 @@ func worldAccount(t tester, k int) []byte {
 	return command(t, charging.KindPutAccount, put)
 }
 
+// manyBuckets gives the first account more buckets than a reservation holds,
+// and a second subscriber.
+func manyBuckets(t tester) []byte {
+	return command(t, charging.KindPutAccount, charging.PutAccount{
+		Account: "account-0", Currency: money.EUR, Kind: 1, Offers: []string{"many", "payg"},
+		Subscribers: []charging.SubscriberSpec{
+			{Identities: []charging.IdentitySpec{{Kind: ident.IMSI, Value: worldIMSI(0)}}},
+			{Identities: []charging.IdentitySpec{{Kind: ident.IMSI, Value: worldIMSI(9)}}},
+		},
+	})
+}
+
 // request draws a credit-control request of a session.
 func (w *world) request() *charging.CreditControl {
 	k := rapid.IntRange(0, worldSessions-1).Draw(w.t, "session")
 	id := fmt.Sprintf("session-%d", k)
+	w.sent++
 	c := &charging.CreditControl{
-		SessionID: []byte(id), OriginHost: []byte("gateway"), Context: 32251, Recipients: 1, EndToEnd: uint32(len(w.requests)),
+		SessionID: []byte(id), OriginHost: []byte("gateway"), Context: 32251, Recipients: 1, EndToEnd: w.sent,
 		Type: rapid.SampledFrom([]charging.RequestType{
 			charging.Initial, charging.Update, charging.Update, charging.Update, charging.Update, charging.Termination,
 		}).Draw(w.t, "type"),
@@ -116,14 +146,26 @@ func (w *world) request() *charging.CreditControl {
 	return c
 }
 
+// event draws a one-time event of one service.
+func (w *world) event() *charging.CreditControl {
+	c := w.request()
+	c.Type, c.Action = charging.Event, charging.RequestedAction(rapid.IntRange(0, 3).Draw(w.t, "action"))
+	c.Services = []charging.Service{{Flags: charging.HasRatingGroup | charging.Requests, RatingGroup: rapid.SampledFrom(worldGroups).Draw(w.t, "group")}}
+	c.Services[0].Requested = w.used(c.Services[0].RatingGroup)
+	return c
+}
+
 // service draws one MSCC: it reports, wants, both, neither or is final.
 func (w *world) service() charging.Service {
 	sv := charging.Service{
 		Flags:       charging.HasRatingGroup,
 		RatingGroup: rapid.SampledFrom(worldGroups).Draw(w.t, "group"),
 	}
-	if w.bare && w.one(6) {
+	if w.wide && w.one(6) {
 		sv.Flags, sv.RatingGroup = charging.Bare, 0
+	}
+	if w.wide && w.one(6) {
+		sv.RatingGroup = 70
 	}
 	if !w.one(4) {
 		sv.ReportCount = 1
