@@ -24,8 +24,6 @@ func (all records) Records(after uint64, fn func(*usage.Record) bool) error {
 	return nil
 }
 
-func group(n uint32) *uint32 { return &n }
-
 // usageLog writes lines where an element would.
 func usageLog(t *testing.T, lines ...element.UsageLine) string {
 	t.Helper()
@@ -48,11 +46,11 @@ func usageLog(t *testing.T, lines ...element.UsageLine) string {
 func TestCompare(t *testing.T) {
 	t.Parallel()
 	lines := []element.UsageLine{
-		{SessionID: "a", RatingGroup: group(10), UnitsReported: 1000},
-		{SessionID: "a", RatingGroup: group(20), UnitsReported: 500, UnitsRejected: 200, UnitsUnanswered: 100},
+		{SessionID: "a", RatingGroup: new(uint32(10)), UnitsReported: 1000},
+		{SessionID: "a", RatingGroup: new(uint32(20)), UnitsReported: 500, UnitsRejected: 200, UnitsUnanswered: 100},
 		{SessionID: "b", UnitsReported: 60},
 		{SessionID: "c", UnitsReported: 1},
-		{SessionID: "d", RatingGroup: group(10)}, // used nothing
+		{SessionID: "d", RatingGroup: new(uint32(10))}, // used nothing
 	}
 	session := func(sequence uint64, id string, group uint32, flags usage.Flags, used uint64) usage.Record {
 		return usage.Record{Sequence: sequence, Kind: usage.Session, SessionID: []byte(id), RatingGroup: group, Flags: flags, Used: used}

@@ -1,0 +1,170 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	"gyro/internal/demo"
+)
+
+// startDemo starts the demo on free ports, with its working files in a directory of the test.
+func startDemo(t *testing.T, args ...string) (p *program, work string) {
+	t.Helper()
+	work = t.TempDir()
+	cmd := command(t, append([]string{
+		"up", "--demo", "--diameter-listen", "127.0.0.1:0", "--http-listen", "127.0.0.1:0", "--rate", "600", "--log-format", "json",
+	}, args...)...)
+	cmd.Env = append(cmd.Env, "TMPDIR="+work)
+	return launch(t, cmd), work
+}
+
+// TestDemo runs the demo as a newcomer does, for a few seconds.
+func TestDemo(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "summary.json")
+	p, work := startDemo(t, "--for", "8s", "--summary", file)
+	if err := p.exit(); err != nil {
+		t.Fatalf("the demo ended with %v\n%s", err, p.output())
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var s demo.Summary
+	var keys map[string]json.RawMessage
+	if err := errors.Join(json.Unmarshal(text, &s), json.Unmarshal(text, &keys)); err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range []string{
+		"ccr_total", "answers_2001", "answers_by_result", "latency_us", "retransmissions", "duplicates_answered",
+		"double_debits", "usage", "sessions_opened", "sessions_open", "reserved_after_drain", "reservations_open",
+		"books_difference", "problems", "revenue", "answer_mismatches", "timeouts", "elapsed_seconds",
+	} {
+		if _, ok := keys[key]; !ok {
+			t.Errorf("the summary has no %s", key)
+		}
+	}
+	if s.CCRTotal < 1000 || s.Answers2001 < 1000 || s.Retransmissions == 0 || s.DuplicatesAnswered == 0 || s.Usage.Compared < 100 {
+		t.Errorf("too little happened: %s", text)
+	}
+	if s.LatencyUS.P50 == 0 || s.LatencyUS.P99 < s.LatencyUS.P50 || s.LatencyUS.Max < s.LatencyUS.P99 {
+		t.Errorf("latency %+v", s.LatencyUS)
+	}
+	if s.DoubleDebits != 0 || s.Usage.Lost != 0 || s.SessionsOpen != 0 || s.ReservedAfterDrain != 0 || s.ReservationsOpen != 0 ||
+		s.BooksDifference != 0 || len(s.Problems) != 0 || s.AnswerMismatches != 0 {
+		t.Errorf("the books do not close: %s", text)
+	}
+	for _, service := range []string{"internet", "voice", "sms"} {
+		if revenueOf(t, s.Revenue, service) <= 0 {
+			t.Errorf("%s earned nothing: %q", service, s.Revenue)
+		}
+	}
+	if out := p.text(); !strings.Contains(out, "gyro is up") || !strings.Contains(out, "The books close.") {
+		t.Errorf("it said\n%s", out)
+	}
+	leftovers(t, work)
+	t.Logf("%d CCRs, %d answers 2001, p50 %d us, p99 %d us, %d rating groups compared, 0 doubled, 0 lost",
+		s.CCRTotal, s.Answers2001, s.LatencyUS.P50, s.LatencyUS.P99, s.Usage.Compared)
+}
+
+// revenueOf reads the amount of a service from the lines for people.
+func revenueOf(t *testing.T, lines []string, service string) float64 {
+	t.Helper()
+	for _, line := range lines {
+		if fields := strings.Fields(line); len(fields) >= 3 && fields[0] == service {
+			amount, err := strconv.ParseFloat(fields[1], 64)
+			if err != nil {
+				t.Fatalf("revenue %q: %v", line, err)
+			}
+			return amount
+		}
+	}
+	return 0
+}
+
+// leftovers reports what the demo left behind.
+func leftovers(t *testing.T, work string) {
+	t.Helper()
+	entries, err := os.ReadDir(work)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(entries) != 0 {
+		t.Errorf("the demo left %v behind", entries)
+	}
+}
+
+// TestDemoInterrupted ends the demo by Ctrl-C, which a terminal sends to the whole process group.
+func TestDemoInterrupted(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "summary.json")
+	p, work := startDemo(t, "--summary", file)
+	eventually(t, "the demo draws its view twice", func() bool { return strings.Count(p.text(), " CCR/s ") >= 2 })
+	if err := syscall.Kill(-p.cmd.Process.Pid, syscall.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.exit(); err != nil {
+		t.Fatalf("it ended with %v\n%s", err, p.output())
+	}
+	var s demo.Summary
+	text, err := os.ReadFile(file)
+	if err := errors.Join(err, json.Unmarshal(text, &s)); err != nil {
+		t.Fatal(err)
+	}
+	if s.CCRTotal == 0 || s.SessionsOpen != 0 || s.DoubleDebits != 0 || s.Usage.Lost != 0 || s.Usage.Compared == 0 {
+		t.Errorf("summary %s", text)
+	}
+	leftovers(t, work)
+}
+
+// TestDemoElementDies kills one of the demo's network elements: the demo must notice, end and fail.
+func TestDemoElementDies(t *testing.T) {
+	t.Parallel()
+	p, _ := startDemo(t)
+	eventually(t, "the demo draws its view", func() bool { return strings.Contains(p.text(), " CCR/s ") })
+	pid := childOf(t, p.cmd.Process.Pid, "smsc")
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	var status *exec.ExitError
+	if err := p.exit(); !errors.As(err, &status) || status.ExitCode() != 1 {
+		t.Errorf("it ended with %v, want status 1", err)
+	}
+	if out := p.output(); !strings.Contains(out, "element smsc ended by itself") {
+		t.Errorf("it does not say which element ended:\n%s", out)
+	}
+}
+
+// childOf finds the process that a process has started with a word among its arguments.
+func childOf(t *testing.T, parent int, word string) int {
+	t.Helper()
+	tasks, err := filepath.Glob("/proc/" + strconv.Itoa(parent) + "/task/*/children")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, task := range tasks {
+		children, err := os.ReadFile(task)
+		if err != nil {
+			continue // the thread is gone
+		}
+		for child := range strings.FieldsSeq(string(children)) {
+			line, err := os.ReadFile("/proc/" + child + "/cmdline")
+			if err == nil && strings.Contains("\x00"+string(line), "\x00"+word+"\x00") {
+				pid, err := strconv.Atoi(child)
+				if err != nil {
+					t.Fatal(err)
+				}
+				return pid
+			}
+		}
+	}
+	t.Fatalf("process %d has started no %s", parent, word)
+	return 0
+}
