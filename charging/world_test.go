@@ -31,12 +31,12 @@ offers:
   - name: many
     kind: prepaid
     allowances:
-      - {name: scrap-1, unit: octets, amount: 1MB, services: [data, timed], priority: 1, validity: 50m}
+      - {name: scrap-1, unit: octets, amount: 20KB, services: [data, timed], priority: 1, validity: 50m}
       - {name: scrap-2, unit: octets, amount: 30KB, services: [data, timed], priority: 2}
-      - {name: scrap-3, unit: octets, amount: 2MB, services: [data, timed], priority: 3}
+      - {name: scrap-3, unit: octets, amount: 10KB, services: [data, timed], priority: 3}
       - {name: scrap-4, unit: money, amount: 0.01, services: [data, timed], priority: 4}
-      - {name: scrap-5, unit: octets, amount: 40KB, services: [data, timed], priority: 5}
-      - {name: scrap-6, unit: octets, amount: 1MB, services: [data], priority: 6}
+      - {name: scrap-5, unit: octets, amount: 30KB, services: [data, timed], priority: 5}
+      - {name: scrap-6, unit: octets, amount: 2MB, services: [data], priority: 6}
   - name: payg
     kind: prepaid
     rates:
