@@ -45,7 +45,7 @@ func Open(o Options) (*Journal, error) {
 	if err := j.openFiles(start); err != nil {
 		return nil, err
 	}
-	if err := j.startRaft(start); err != nil {
+	if err := j.startRaft(); err != nil {
 		j.stop(err)
 		close(j.policyDone)
 		return nil, errors.Join(err, j.shutdown())

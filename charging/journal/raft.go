@@ -23,7 +23,7 @@ const (
 )
 
 // startRaft starts the member, has it elected and waits for the replay.
-func (j *Journal) startRaft(start *startMeta) error {
+func (j *Journal) startRaft() error {
 	configuration := raft.DefaultConfig()
 	configuration.LocalID = memberID
 	configuration.Logger = &raftLogger{logger: j.opts.Logger, name: "raft"}
