@@ -5,6 +5,8 @@ GO ?= go
 TOOL := $(GO) tool -modfile=internal/tools/go.mod
 # Arguments for gyro (run, demo, bench): make demo ARGS="--http-listen 127.0.0.1:9090".
 ARGS ?=
+# How often "make crash" kills the process; the ordinary tests do it a dozen times.
+KILLS ?= 50
 # How long "make fuzz" spends on each target.
 FUZZTIME ?= 30s
 
@@ -43,8 +45,8 @@ format: ## format all Go files
 fuzz: ## fuzz every target for FUZZTIME (30s)
 	@scripts/fuzz $(FUZZTIME)
 
-crash: ## kill the real process under load, and check that nothing acknowledged was lost
-	$(GO) test ./cmd/gyro -run Crash -count=1 -v
+crash: ## kill the real process under load KILLS times (50), and check that nothing acknowledged was lost
+	$(GO) test ./cmd/gyro -run '^TestCrash$$' -count=1 -v -timeout 30m -crash.kills=$(KILLS)
 
 bench: build ## measure charging against the limits of this machine (ARGS: flags of gyro bench charging)
 	@bin/gyro bench charging $(ARGS)
