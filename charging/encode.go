@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"gyro/internal/ident"
+	"gyro/internal/wire"
 
 	"github.com/cespare/xxhash/v2"
 )
@@ -18,23 +19,23 @@ var ErrEncoding = errors.New("malformed command")
 // which a retransmission repeats to the octet. What may differ between a
 // request and its retransmission (the End-to-End Identifier after a restart,
 // the session for an event) stays out of the body.
-// The format is documented in docs/formats/journal.md.
+// The format is documented in docs/formats/commands.md.
 func AppendCreditControl(dst []byte, c *CreditControl) []byte {
 	dst = append(dst, byte(KindCreditControl))
-	dst = appendBytes(dst, c.SessionID)
+	dst = wire.AppendBytes(dst, c.SessionID)
 	dst = binary.AppendUvarint(dst, c.SubSession)
 	dst = binary.AppendUvarint(dst, uint64(c.Number))
 	dst = binary.LittleEndian.AppendUint32(dst, c.EndToEnd)
 	body := len(dst)
 	dst = append(dst, byte(c.Type), byte(c.Action), c.Role, c.Recipients)
 	dst = binary.AppendUvarint(dst, uint64(c.Context))
-	dst = appendBytes(dst, c.OriginHost)
-	dst = appendBytes(dst, c.APN)
-	dst = appendBytes(dst, c.Called)
+	dst = wire.AppendBytes(dst, c.OriginHost)
+	dst = wire.AppendBytes(dst, c.APN)
+	dst = wire.AppendBytes(dst, c.Called)
 	dst = append(dst, byte(len(c.Identities)))
 	for i := range c.Identities {
 		dst = append(dst, byte(c.Identities[i].Kind))
-		dst = appendBytes(dst, c.Identities[i].Bytes())
+		dst = wire.AppendBytes(dst, c.Identities[i].Bytes())
 	}
 	dst = append(dst, byte(len(c.Services)))
 	for i := range c.Services {
@@ -87,87 +88,14 @@ func appendUnits(dst []byte, u *Units) []byte {
 	return dst
 }
 
-func appendBytes(dst, b []byte) []byte {
-	dst = binary.AppendUvarint(dst, uint64(len(b)))
-	return append(dst, b...)
-}
+// reader reads the parts of commands and of the state.
+type reader struct{ wire.Reader }
 
-// reader reads a command and notes the first failure, so that decoding is a
-// straight line with one check at its end.
-type reader struct {
-	b      []byte
-	failed bool
-}
-
-func (r *reader) octet() byte {
-	if len(r.b) == 0 {
-		r.failed = true
-		return 0
-	}
-	v := r.b[0]
-	r.b = r.b[1:]
-	return v
-}
-
-func (r *reader) uvarint() uint64 {
-	if len(r.b) > 0 && r.b[0] < 0x80 {
-		v := r.b[0]
-		r.b = r.b[1:]
-		return uint64(v)
-	}
-	v, n := binary.Uvarint(r.b)
-	if n <= 0 {
-		r.failed = true
-		return 0
-	}
-	r.b = r.b[n:]
-	return v
-}
-
-func (r *reader) varint() int64 {
-	v, n := binary.Varint(r.b)
-	if n <= 0 {
-		r.failed = true
-		return 0
-	}
-	r.b = r.b[n:]
-	return v
-}
-
-func (r *reader) uint32() uint32 {
-	if len(r.b) < 4 {
-		r.failed = true
-		return 0
-	}
-	v := binary.LittleEndian.Uint32(r.b)
-	r.b = r.b[4:]
-	return v
-}
-
-func (r *reader) uint64() uint64 {
-	if len(r.b) < 8 {
-		r.failed = true
-		return 0
-	}
-	v := binary.LittleEndian.Uint64(r.b)
-	r.b = r.b[8:]
-	return v
-}
-
-func (r *reader) bytes() []byte {
-	n := r.uvarint()
-	if n > uint64(len(r.b)) {
-		r.failed = true
-		return nil
-	}
-	v := r.b[:n:n]
-	r.b = r.b[n:]
-	return v
-}
+func readerOf(b []byte) reader { return reader{wire.NewReader(b)} }
 
 // err is ErrEncoding when anything was missing or left over.
 func (r *reader) err() error {
-	if r.failed || len(r.b) != 0 {
+	if !r.Whole() {
 		return ErrEncoding
 	}
 	return nil
@@ -176,23 +104,23 @@ func (r *reader) err() error {
 // decode reads what AppendCreditControl wrote after the kind. Slices point
 // into src, lists are reused.
 func (c *CreditControl) decode(src []byte) error {
-	in := reader{b: src}
+	in := readerOf(src)
 	*c = CreditControl{Identities: c.Identities[:0], Services: c.Services[:0]}
-	c.SessionID = in.bytes()
-	c.SubSession = in.uvarint()
-	c.Number = uint32(in.uvarint())
-	c.EndToEnd = in.uint32()
-	c.Digest = xxhash.Sum64(in.b)
-	c.Type, c.Action = RequestType(in.octet()), RequestedAction(in.octet())
-	c.Role, c.Recipients = in.octet(), in.octet()
-	c.Context = uint32(in.uvarint())
-	c.OriginHost, c.APN, c.Called = in.bytes(), in.bytes(), in.bytes()
-	for range min(in.octet(), MaxIdentities) {
-		id := ident.Identity{Kind: ident.Kind(in.octet())}
-		id.Len = uint8(copy(id.Octet[:], in.bytes()))
+	c.SessionID = in.Bytes()
+	c.SubSession = in.Uvarint()
+	c.Number = uint32(in.Uvarint())
+	c.EndToEnd = in.Uint32()
+	c.Digest = xxhash.Sum64(in.Rest())
+	c.Type, c.Action = RequestType(in.Octet()), RequestedAction(in.Octet())
+	c.Role, c.Recipients = in.Octet(), in.Octet()
+	c.Context = uint32(in.Uvarint())
+	c.OriginHost, c.APN, c.Called = in.Bytes(), in.Bytes(), in.Bytes()
+	for range min(in.Octet(), MaxIdentities) {
+		id := ident.Identity{Kind: ident.Kind(in.Octet())}
+		id.Len = uint8(copy(id.Octet[:], in.Bytes()))
 		c.Identities = append(c.Identities, id)
 	}
-	for range min(in.octet(), MaxServices) {
+	for range min(in.Octet(), MaxServices) {
 		c.Services = append(c.Services, Service{})
 		in.service(&c.Services[len(c.Services)-1])
 	}
@@ -200,43 +128,43 @@ func (c *CreditControl) decode(src []byte) error {
 }
 
 func (r *reader) service(s *Service) {
-	s.Flags, s.Reason = ServiceFlags(r.octet()), r.octet()
+	s.Flags, s.Reason = ServiceFlags(r.Octet()), r.Octet()
 	if s.Flags&HasRatingGroup != 0 {
-		s.RatingGroup = uint32(r.uvarint())
+		s.RatingGroup = uint32(r.Uvarint())
 	}
 	if s.Flags&HasServiceID != 0 {
-		s.ServiceID = uint32(r.uvarint())
+		s.ServiceID = uint32(r.Uvarint())
 	}
 	if s.Flags&Requests != 0 {
 		r.units(&s.Requested)
 	}
-	s.ReportCount = min(r.octet(), MaxReports)
+	s.ReportCount = min(r.Octet(), MaxReports)
 	for i := range s.ReportCount {
 		report := &s.Reports[i]
-		report.Reason, report.TariffChange = r.octet(), r.octet()
+		report.Reason, report.TariffChange = r.Octet(), r.Octet()
 		r.units(&report.Units)
 	}
 }
 
 func (r *reader) units(u *Units) {
-	u.Has = UnitSet(r.octet())
+	u.Has = UnitSet(r.Octet())
 	if u.Has&HasSeconds != 0 {
-		u.Seconds = r.uvarint()
+		u.Seconds = r.Uvarint()
 	}
 	if u.Has&HasTotal != 0 {
-		u.Total = r.uvarint()
+		u.Total = r.Uvarint()
 	}
 	if u.Has&HasInput != 0 {
-		u.Input = r.uvarint()
+		u.Input = r.Uvarint()
 	}
 	if u.Has&HasOutput != 0 {
-		u.Output = r.uvarint()
+		u.Output = r.Uvarint()
 	}
 	if u.Has&HasEvents != 0 {
-		u.Events = r.uvarint()
+		u.Events = r.Uvarint()
 	}
 	if u.Has&HasMoney != 0 {
-		u.Money = r.varint()
+		u.Money = r.Varint()
 	}
 }
 
@@ -263,19 +191,19 @@ func appendOutcome(dst []byte, o *Outcome) []byte {
 
 // decode reads what appendOutcome wrote; the list of services is reused.
 func (o *Outcome) decode(src []byte) error {
-	in := reader{b: src}
+	in := readerOf(src)
 	*o = Outcome{Services: o.Services[:0]}
-	o.Result, o.Type, o.Action = Result(in.octet()), RequestType(in.octet()), RequestedAction(in.octet())
-	o.CheckBalance = in.octet()
-	count := in.octet()
-	o.Number = uint32(in.uvarint())
-	o.Record, o.Amount, o.Currency = in.uvarint(), in.varint(), uint16(in.uvarint())
+	o.Result, o.Type, o.Action = Result(in.Octet()), RequestType(in.Octet()), RequestedAction(in.Octet())
+	o.CheckBalance = in.Octet()
+	count := in.Octet()
+	o.Number = uint32(in.Uvarint())
+	o.Record, o.Amount, o.Currency = in.Uvarint(), in.Varint(), uint16(in.Uvarint())
 	for range count {
-		s := ServiceOutcome{Result: Result(in.octet()), Flags: OutcomeFlags(in.octet())}
-		packed := in.octet()
+		s := ServiceOutcome{Result: Result(in.Octet()), Flags: OutcomeFlags(in.Octet())}
+		packed := in.Octet()
 		s.Unit, s.FinalUnit = GrantUnit(packed>>4), FinalUnitAction(packed&0x0f)
-		s.RatingGroup, s.ServiceID, s.Granted = uint32(in.uvarint()), uint32(in.uvarint()), in.uvarint()
-		s.Validity, s.Threshold, s.Holding = uint32(in.uvarint()), uint32(in.uvarint()), uint32(in.uvarint())
+		s.RatingGroup, s.ServiceID, s.Granted = uint32(in.Uvarint()), uint32(in.Uvarint()), in.Uvarint()
+		s.Validity, s.Threshold, s.Holding = uint32(in.Uvarint()), uint32(in.Uvarint()), uint32(in.Uvarint())
 		o.Services = append(o.Services, s)
 	}
 	if err := in.err(); err != nil {

@@ -12,6 +12,7 @@ import (
 	"gyro/internal/instant"
 	"gyro/internal/money"
 	"gyro/internal/slab"
+	"gyro/internal/wire"
 )
 
 // ErrState is returned for a store that does not hold a state of this version.
@@ -20,7 +21,7 @@ var ErrState = errors.New("unreadable charging state")
 // appendAccount encodes an account with its subscribers and buckets.
 func (s *State) appendAccount(dst []byte, a *account) []byte {
 	dst = append(dst, stateFormat, byte(a.Kind))
-	dst = appendBytes(dst, a.id())
+	dst = wire.AppendBytes(dst, a.id())
 	for _, v := range [...]uint64{
 		uint64(a.Currency), uint64(a.Created), a.LastRecord, a.Records, uint64(a.Catalog),
 		uint64(a.CreditLimit), uint64(a.Excess), uint64(a.Overdrawn), uint64(len(a.offers())),
@@ -39,7 +40,7 @@ func (s *State) appendAccount(dst []byte, a *account) []byte {
 		for i := s.subscribers.At(who).Identities; i != 0; i = s.identities.At(i).Next {
 			id := s.identities.At(i)
 			dst = append(dst, 1, byte(id.Kind))
-			dst = appendBytes(dst, id.Bytes())
+			dst = wire.AppendBytes(dst, id.Bytes())
 		}
 		dst = append(dst, 0)
 	}
@@ -63,11 +64,11 @@ func appendBucket(dst []byte, b *balance.Bucket) []byte {
 }
 
 func (r *reader) bucket() balance.Bucket {
-	b := balance.Bucket{Main: r.octet() == 1, ID: r.uvarint()}
-	b.Denomination, b.Allowance = balance.Denomination(r.uvarint()), ident.Name(r.uvarint())
-	b.Remaining, b.Granted = r.varint(), r.varint()
-	b.From, b.Until = instant.Instant(r.varint()), instant.Instant(r.varint())
-	b.Priority = int16(r.varint())
+	b := balance.Bucket{Main: r.Octet() == 1, ID: r.Uvarint()}
+	b.Denomination, b.Allowance = balance.Denomination(r.Uvarint()), ident.Name(r.Uvarint())
+	b.Remaining, b.Granted = r.Varint(), r.Varint()
+	b.From, b.Until = instant.Instant(r.Varint()), instant.Instant(r.Varint())
+	b.Priority = int16(r.Varint())
 	return b
 }
 
@@ -143,26 +144,26 @@ func (l *loader) readPublication(_ uint64, value []byte) error {
 }
 
 func (l *loader) readAccount(number uint64, value []byte) error {
-	in := reader{b: value}
-	if in.octet() != stateFormat {
+	in := readerOf(value)
+	if in.Octet() != stateFormat {
 		return ErrEncoding
 	}
 	i, a := l.accounts.New()
-	a.Number, a.written, a.Kind = number, l.dirty.epoch, balance.Kind(in.octet())
-	a.IDLength = uint8(copy(a.ID[:], in.bytes()))
-	a.Currency, a.Created = money.Currency(in.uvarint()), instant.Instant(in.uvarint())
-	a.LastRecord, a.Records, a.Catalog = in.uvarint(), in.uvarint(), ident.Name(in.uvarint())
-	a.CreditLimit, a.Excess = money.Amount(in.uvarint()), money.Amount(in.uvarint())
-	a.Overdrawn = int64(in.uvarint())
-	for n := range min(in.uvarint(), MaxOffers) {
-		a.Offers[n] = ident.Name(in.uvarint())
+	a.Number, a.written, a.Kind = number, l.dirty.epoch, balance.Kind(in.Octet())
+	a.IDLength = uint8(copy(a.ID[:], in.Bytes()))
+	a.Currency, a.Created = money.Currency(in.Uvarint()), instant.Instant(in.Uvarint())
+	a.LastRecord, a.Records, a.Catalog = in.Uvarint(), in.Uvarint(), ident.Name(in.Uvarint())
+	a.CreditLimit, a.Excess = money.Amount(in.Uvarint()), money.Amount(in.Uvarint())
+	a.Overdrawn = int64(in.Uvarint())
+	for n := range min(in.Uvarint(), MaxOffers) {
+		a.Offers[n] = ident.Name(in.Uvarint())
 	}
-	for in.octet() == 1 && !in.failed {
+	for in.Octet() == 1 && !in.Failed() {
 		b := in.bucket()
 		l.buckets[b.ID] = l.book.Open(&a.Account, b)
 	}
 	link := &a.Subscribers
-	for in.octet() == 1 && !in.failed {
+	for in.Octet() == 1 && !in.Failed() {
 		*link = l.readSubscriber(&in, i)
 		link = &l.subscribers.At(*link).Next
 	}
@@ -173,9 +174,9 @@ func (l *loader) readAccount(number uint64, value []byte) error {
 
 func (l *loader) readSubscriber(in *reader, owner slab.Index) slab.Index {
 	var ids []ident.Identity
-	for in.octet() == 1 && !in.failed {
-		id := ident.Identity{Kind: ident.Kind(in.octet())}
-		id.Len = uint8(copy(id.Octet[:], in.bytes()))
+	for in.Octet() == 1 && !in.Failed() {
+		id := ident.Identity{Kind: ident.Kind(in.Octet())}
+		id.Len = uint8(copy(id.Octet[:], in.Bytes()))
 		ids = append(ids, id)
 	}
 	return l.addSubscriber(owner, ids)
@@ -193,16 +194,16 @@ func (s *State) appendSession(dst []byte, r *session.Session) []byte {
 	}
 	first := s.identities.At(s.subscribers.At(r.Subscriber).Identities)
 	dst = append(dst, byte(first.Kind))
-	dst = appendBytes(dst, first.Bytes())
-	dst = appendBytes(dst, []byte(s.hosts.names[r.Host]))
+	dst = wire.AppendBytes(dst, first.Bytes())
+	dst = wire.AppendBytes(dst, []byte(s.hosts.names[r.Host]))
 	for _, ref := range [...]slab.Ref{r.ID, r.APN, r.Called, r.Identity} {
-		dst = appendBytes(dst, octets.Get(ref))
+		dst = wire.AppendBytes(dst, octets.Get(ref))
 	}
 	for k := range r.Answers {
 		a := &r.Answers[k]
 		dst = binary.LittleEndian.AppendUint64(dst, a.Digest)
 		dst = binary.AppendUvarint(dst, uint64(a.Number))
-		dst = appendBytes(dst, octets.Get(a.Outcome))
+		dst = wire.AppendBytes(dst, octets.Get(a.Outcome))
 	}
 	for g := r.Groups; g != 0; g = s.sessions.Groups.At(g).Next {
 		dst = s.appendGroup(append(dst, 1), s.sessions.Groups.At(g))
@@ -240,34 +241,34 @@ func (s *State) appendGroup(dst []byte, g *session.Group) []byte {
 }
 
 func (l *loader) readSession(number uint64, value []byte) error {
-	in := reader{b: value}
-	if in.octet() != stateFormat {
+	in := readerOf(value)
+	if in.Octet() != stateFormat {
 		return ErrEncoding
 	}
-	role := in.octet()
-	sub, opened, deadline := in.uvarint(), in.uvarint(), in.uvarint()
-	owner, highest, context := in.uvarint(), in.uvarint(), in.uvarint()
-	id := ident.Identity{Kind: ident.Kind(in.octet())}
-	id.Len = uint8(copy(id.Octet[:], in.bytes()))
-	host := in.bytes()
-	i, r := l.sessions.Open(in.bytes(), sub, number)
+	role := in.Octet()
+	sub, opened, deadline := in.Uvarint(), in.Uvarint(), in.Uvarint()
+	owner, highest, context := in.Uvarint(), in.Uvarint(), in.Uvarint()
+	id := ident.Identity{Kind: ident.Kind(in.Octet())}
+	id.Len = uint8(copy(id.Octet[:], in.Bytes()))
+	host := in.Bytes()
+	i, r := l.sessions.Open(in.Bytes(), sub, number)
 	octets := &l.sessions.Octets
-	r.APN, r.Called, r.Identity = octets.Put(in.bytes()), octets.Put(in.bytes()), octets.Put(in.bytes())
+	r.APN, r.Called, r.Identity = octets.Put(in.Bytes()), octets.Put(in.Bytes()), octets.Put(in.Bytes())
 	r.Role, r.Opened, r.Deadline = role, instant.Instant(opened), instant.Instant(deadline)
 	r.Highest, r.Context, r.Host, r.Written = uint32(highest), uint32(context), l.hosts.number(host), l.dirty.epoch
 	for k := range r.Answers {
 		a := &r.Answers[k]
-		a.Digest, a.Number = in.uint64(), uint32(in.uvarint())
-		if outcome := in.bytes(); len(outcome) > 0 {
+		a.Digest, a.Number = in.Uint64(), uint32(in.Uvarint())
+		if outcome := in.Bytes(); len(outcome) > 0 {
 			a.Outcome = octets.Put(outcome)
 		}
 	}
 	account, known := l.owners[owner]
 	r.Subscriber, _ = l.resolve([]ident.Identity{id})
-	if in.failed || !known || r.Subscriber == 0 {
+	if in.Failed() || !known || r.Subscriber == 0 {
 		return ErrEncoding
 	}
-	for in.octet() == 1 && !in.failed {
+	for in.Octet() == 1 && !in.Failed() {
 		g, err := l.readGroup(&in)
 		if err != nil {
 			return err
@@ -288,22 +289,22 @@ func (l *loader) attach(i slab.Index, r *session.Session, account slab.Index) {
 }
 
 func (l *loader) readGroup(in *reader) (g session.Group, err error) {
-	flags := in.octet()
+	flags := in.Octet()
 	for bit, set := range [...]*bool{&g.HasRatingGroup, &g.HasServiceID, &g.Bare, &g.Matched, &g.Free, &g.SetupTaken, &g.Unrated} {
 		*set = flags&(1<<bit) != 0
 	}
-	g.Used, g.Billed, g.Rated, g.Charged = in.uvarint(), in.uvarint(), in.uvarint(), money.Amount(in.uvarint())
-	g.Opened = instant.Instant(in.uvarint())
-	g.RecordUsed, g.RecordBilled, g.RecordRated = in.uvarint(), in.uvarint(), in.uvarint()
-	g.RecordCharged, g.RecordExcess, g.Granted = money.Amount(in.uvarint()), money.Amount(in.uvarint()), in.uvarint()
-	g.RatingGroup, g.ServiceID = uint32(in.uvarint()), uint32(in.uvarint())
-	g.Plan, g.Rate, g.Service, g.Zone = uint32(in.uvarint()), uint32(in.uvarint()), uint32(in.uvarint()), uint32(in.uvarint())
-	g.ServiceName, g.Offer = ident.Name(in.uvarint()), ident.Name(in.uvarint())
-	g.Requests, g.Unit = uint32(in.uvarint()), balance.Denomination(in.uvarint())
+	g.Used, g.Billed, g.Rated, g.Charged = in.Uvarint(), in.Uvarint(), in.Uvarint(), money.Amount(in.Uvarint())
+	g.Opened = instant.Instant(in.Uvarint())
+	g.RecordUsed, g.RecordBilled, g.RecordRated = in.Uvarint(), in.Uvarint(), in.Uvarint()
+	g.RecordCharged, g.RecordExcess, g.Granted = money.Amount(in.Uvarint()), money.Amount(in.Uvarint()), in.Uvarint()
+	g.RatingGroup, g.ServiceID = uint32(in.Uvarint()), uint32(in.Uvarint())
+	g.Plan, g.Rate, g.Service, g.Zone = uint32(in.Uvarint()), uint32(in.Uvarint()), uint32(in.Uvarint()), uint32(in.Uvarint())
+	g.ServiceName, g.Offer = ident.Name(in.Uvarint()), ident.Name(in.Uvarint())
+	g.Requests, g.Unit = uint32(in.Uvarint()), balance.Denomination(in.Uvarint())
 	for which, parts := range [...]*balance.Parts{&g.Reserved, &g.Moved} {
-		for id := in.uvarint(); id != 0 && !in.failed; id = in.uvarint() {
+		for id := in.Uvarint(); id != 0 && !in.Failed(); id = in.Uvarint() {
 			bucket, known := l.buckets[id]
-			amount := int64(in.uvarint())
+			amount := int64(in.Uvarint())
 			if !known || !parts.Add(bucket, amount) {
 				return g, ErrEncoding
 			}
@@ -312,7 +313,7 @@ func (l *loader) readGroup(in *reader) (g session.Group, err error) {
 			}
 		}
 	}
-	if in.failed || int(g.Plan) > len(l.catalogs.publications) {
+	if in.Failed() || int(g.Plan) > len(l.catalogs.publications) {
 		return g, ErrEncoding
 	}
 	return g, nil

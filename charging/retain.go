@@ -5,6 +5,7 @@ import (
 
 	"gyro/charging/session"
 	"gyro/internal/instant"
+	"gyro/internal/wire"
 )
 
 // blobs puts retained answers into the store: they never change, so they are
@@ -32,8 +33,8 @@ func (s *State) keep(q session.Queue, key []byte, r session.Retained, outcome []
 	for _, v := range [...]uint64{r.Digest, uint64(r.Until), r.Hash, r.Alias, r.Sub, uint64(r.Number)} {
 		b.open = binary.LittleEndian.AppendUint64(b.open, v)
 	}
-	b.open = appendBytes(b.open, key)
-	b.open = appendBytes(b.open, outcome)
+	b.open = wire.AppendBytes(b.open, key)
+	b.open = wire.AppendBytes(b.open, outcome)
 	if len(b.open) >= retainedBlobSize {
 		b.seal()
 	}
@@ -71,17 +72,17 @@ func (b *blobs) write(now instant.Instant, w Writer) {
 
 // read puts the answers of a run back into memory.
 func (s *State) readRetained(number uint64, value []byte) error {
-	in := reader{b: value}
-	until := instant.Instant(in.uint64())
+	in := readerOf(value)
+	until := instant.Instant(in.Uint64())
 	s.retained.stored = append(s.retained.stored, blob{number: number, until: until})
-	for len(in.b) > 0 && !in.failed {
-		q := session.Queue(in.octet())
+	for len(in.Rest()) > 0 && !in.Failed() {
+		q := session.Queue(in.Octet())
 		r := session.Retained{
-			Digest: in.uint64(), Until: instant.Instant(in.uint64()), Hash: in.uint64(),
-			Alias: in.uint64(), Sub: in.uint64(), Number: uint32(in.uint64()),
+			Digest: in.Uint64(), Until: instant.Instant(in.Uint64()), Hash: in.Uint64(),
+			Alias: in.Uint64(), Sub: in.Uint64(), Number: uint32(in.Uint64()),
 		}
-		key, outcome := in.bytes(), in.bytes()
-		if in.failed || q > session.OfCommands {
+		key, outcome := in.Bytes(), in.Bytes()
+		if in.Failed() || q > session.OfCommands {
 			return ErrEncoding
 		}
 		if r.Until > s.now {

@@ -8,6 +8,7 @@ import (
 	"gyro/internal/ident"
 	"gyro/internal/instant"
 	"gyro/internal/money"
+	"gyro/internal/wire"
 )
 
 // ErrRecord is returned for octets that are no record.
@@ -30,8 +31,7 @@ func (r *Record) Append(dst []byte) []byte {
 	dst = binary.AppendVarint(dst, int64(r.Charged))
 	dst = binary.AppendVarint(dst, int64(r.Excess))
 	for _, b := range [...][]byte{r.SessionID, r.Account, r.Subscriber, r.Called, r.Reason} {
-		dst = binary.AppendUvarint(dst, uint64(len(b)))
-		dst = append(dst, b...)
+		dst = wire.AppendBytes(dst, b)
 	}
 	dst = append(dst, byte(len(r.Postings)))
 	for i := range r.Postings {
@@ -53,89 +53,42 @@ func appendLedgerAccount(dst []byte, a balance.LedgerAccount) []byte {
 	return binary.AppendUvarint(dst, a.Bucket)
 }
 
-// reader reads varints and notes the first failure.
-type reader struct {
-	b      []byte
-	failed bool
-}
-
-func (r *reader) octet() byte {
-	if len(r.b) == 0 {
-		r.failed = true
-		return 0
-	}
-	v := r.b[0]
-	r.b = r.b[1:]
-	return v
-}
-
-func (r *reader) uvarint() uint64 {
-	v, n := binary.Uvarint(r.b)
-	if n <= 0 {
-		r.failed = true
-		return 0
-	}
-	r.b = r.b[n:]
-	return v
-}
-
-func (r *reader) varint() int64 {
-	v, n := binary.Varint(r.b)
-	if n <= 0 {
-		r.failed = true
-		return 0
-	}
-	r.b = r.b[n:]
-	return v
-}
-
-func (r *reader) bytes() []byte {
-	n := r.uvarint()
-	if n > uint64(len(r.b)) {
-		r.failed = true
-		return nil
-	}
-	v := r.b[:n:n]
-	r.b = r.b[n:]
-	return v
-}
-
-func (r *reader) ledgerAccount() balance.LedgerAccount {
+func ledgerAccount(r *wire.Reader) balance.LedgerAccount {
 	return balance.LedgerAccount{
-		Class: balance.Class(r.octet()), Name: ident.Name(r.uvarint()), Bucket: r.uvarint(),
+		Class: balance.Class(r.Octet()), Name: ident.Name(r.Uvarint()), Bucket: r.Uvarint(),
 	}
 }
 
 // Decode reads what Append wrote into r, reusing its postings. The slices of
 // r then point into src.
 func (r *Record) Decode(src []byte) error {
-	in := reader{b: src}
-	if in.octet() != version {
+	in := wire.NewReader(src)
+	if in.Octet() != version {
 		return ErrRecord
 	}
-	*r = Record{Postings: r.Postings[:0], Kind: Kind(in.octet()), Cause: Cause(in.octet()), Flags: Flags(in.octet())}
-	r.Sequence, r.Previous = in.uvarint(), in.uvarint()
-	r.Opened = instant.Instant(in.uvarint())
-	r.Closed = r.Opened + instant.Instant(in.uvarint())
-	r.SubSession = in.uvarint()
-	r.Used, r.Billed, r.Rated = in.uvarint(), in.uvarint(), in.uvarint()
-	r.RatingGroup, r.ServiceID, r.Context = uint32(in.uvarint()), uint32(in.uvarint()), uint32(in.uvarint())
-	r.Requests, r.Plan, r.Rate = uint32(in.uvarint()), uint32(in.uvarint()), uint32(in.uvarint())
-	r.Service, r.Offer = ident.Name(in.uvarint()), ident.Name(in.uvarint())
-	r.Unit, r.Currency = balance.Denomination(in.uvarint()), money.Currency(in.uvarint())
-	r.Charged, r.Excess = money.Amount(in.varint()), money.Amount(in.varint())
-	r.SessionID, r.Account, r.Subscriber = in.bytes(), in.bytes(), in.bytes()
-	r.Called, r.Reason = in.bytes(), in.bytes()
-	for range in.octet() {
+	*r = Record{Postings: r.Postings[:0], Kind: Kind(in.Octet()), Cause: Cause(in.Octet()), Flags: Flags(in.Octet())}
+	r.Sequence, r.Previous = in.Uvarint(), in.Uvarint()
+	r.Opened = instant.Instant(in.Uvarint())
+	r.Closed = r.Opened + instant.Instant(in.Uvarint())
+	r.SubSession = in.Uvarint()
+	r.Used, r.Billed, r.Rated = in.Uvarint(), in.Uvarint(), in.Uvarint()
+	r.RatingGroup, r.ServiceID, r.Context = uint32(in.Uvarint()), uint32(in.Uvarint()), uint32(in.Uvarint())
+	r.Requests, r.Plan, r.Rate = uint32(in.Uvarint()), uint32(in.Uvarint()), uint32(in.Uvarint())
+	r.Service, r.Offer = ident.Name(in.Uvarint()), ident.Name(in.Uvarint())
+	r.Unit, r.Currency = balance.Denomination(in.Uvarint()), money.Currency(in.Uvarint())
+	r.Charged, r.Excess = money.Amount(in.Varint()), money.Amount(in.Varint())
+	r.SessionID, r.Account, r.Subscriber = in.Bytes(), in.Bytes(), in.Bytes()
+	r.Called, r.Reason = in.Bytes(), in.Bytes()
+	for range in.Octet() {
 		r.Postings = append(r.Postings, balance.Posting{
-			From: in.ledgerAccount(), To: in.ledgerAccount(),
-			Amount: int64(in.uvarint()), Denomination: balance.Denomination(in.uvarint()),
+			From: ledgerAccount(&in), To: ledgerAccount(&in),
+			Amount: int64(in.Uvarint()), Denomination: balance.Denomination(in.Uvarint()),
 		})
-		if in.failed {
+		if in.Failed() {
 			return ErrRecord
 		}
 	}
-	if in.failed || len(in.b) != 0 {
+	if !in.Whole() {
 		return ErrRecord
 	}
 	return nil

@@ -17,12 +17,12 @@ type layer struct {
 }
 
 // ground is what everything may stand on: values without behaviour of their own.
-var ground = []string{"internal/ident", "internal/instant", "internal/money", "internal/slab", "internal/invariant"}
+var ground = []string{"internal/ident", "internal/instant", "internal/money", "internal/slab", "internal/wire"}
 
 // domain is the charging domain as its edges see it. The edges are no part of it.
 var domain = []string{
 	"balance", "charging", "charging/session", "charging/usage", "rating",
-	"internal/ident", "internal/instant", "internal/money", "internal/slab",
+	"internal/ident", "internal/instant", "internal/money", "internal/slab", "internal/wire",
 }
 
 // layers is the architecture, the longest folder that fits deciding. A package without a layer is a finding, so that
@@ -32,7 +32,7 @@ var layers = []layer{
 	{folder: "internal/instant", why: "the ground stands on nothing"},
 	{folder: "internal/money", why: "the ground stands on nothing"},
 	{folder: "internal/slab", why: "the ground stands on nothing"},
-	{folder: "internal/invariant", why: "the ground stands on nothing"},
+	{folder: "internal/wire", why: "the ground stands on nothing"},
 
 	{folder: "balance", may: ground, why: "buckets and postings know neither sessions nor prices, so that they can be proved alone"},
 	{folder: "rating", may: ground, why: "a price depends on the catalogue and the request, never on a balance or a session"},
