@@ -179,7 +179,7 @@ func TestTwoAtOnce(t *testing.T) {
 	}
 }
 
-// TestDiskFull starts on a disk with too little room, and on one that fills up meanwhile.
+// TestDiskFull starts on a disk with too little room.
 func TestDiskFull(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
