@@ -17,7 +17,7 @@ import (
 // at every replay. They are listed one by one, for charging/diameter is none of them.
 var pureFolders = []string{
 	"balance", "charging", "charging/session", "charging/usage", "rating",
-	"internal/ident", "internal/instant", "internal/money", "internal/slab",
+	"internal/ident", "internal/instant", "internal/money", "internal/slab", "internal/wire",
 }
 
 // pureImports are the packages from outside the module that pure packages may import. maps is not among them: its

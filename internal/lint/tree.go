@@ -14,7 +14,7 @@ import (
 
 // maxLines is the most lines of a Go file that people wrote. A reader keeps about this much in mind; what is longer has
 // more than one subject.
-const maxLines = 900
+const maxLines = 500
 
 // fixture is the module that breaks the rules; the rules of the tree do not look into it.
 const fixture = "internal/lint/testdata"
