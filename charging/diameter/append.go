@@ -50,10 +50,6 @@ func FlagsOf(c Code) uint8 {
 	return flags
 }
 
-// ClearMandatory clears the M bit of the AVP whose header starts at dst[start], for peers that discard a whole
-// message over an AVP that they do not know.
-func ClearMandatory(dst []byte, start int) { dst[start+4] &^= FlagMandatory }
-
 // appendAVPHeader appends the header of an AVP with that many octets of data.
 func appendAVPHeader(dst []byte, c Code, size int) []byte {
 	if size > maxLength-avpVendorHeader {

@@ -16,7 +16,7 @@ func TestProfileOfPeer(t *testing.T) {
 	c := connect(t, address)
 	c.send(request(CmdCreditControl, AppCreditControl, func(dst []byte) []byte {
 		dst = AppendUint32(dst, AVPCCRequestType, 1)
-		ClearMandatory(dst, len(dst)-12)
+		dst[len(dst)-12+4] &^= FlagMandatory // the M bit of the AVP just appended
 		return dst
 	}))
 	if a := c.receive(); resultOf(a) != ResultSuccess {

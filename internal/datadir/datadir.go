@@ -102,9 +102,6 @@ func Open(path string, o Options) (_ *Dir, err error) {
 	return d, nil
 }
 
-// Path is the absolute path of the directory.
-func (d *Dir) Path() string { return d.path }
-
 // Journal is the directory of the journal.
 func (d *Dir) Journal() string { return filepath.Join(d.path, "journal") }
 

@@ -72,16 +72,6 @@ func (r Rounding) String() string {
 	return "unknown"
 }
 
-// ParseRounding is the inverse of Rounding.String.
-func ParseRounding(s string) (Rounding, error) {
-	for _, r := range [...]Rounding{Up, Down, HalfUp, HalfEven} {
-		if r.String() == s {
-			return r, nil
-		}
-	}
-	return 0, fmt.Errorf("unknown rounding %q: use up, down, half-up or half-even", s)
-}
-
 // MulDiv returns a*n/d under the given rounding, computed with a 128-bit
 // intermediate. ok is false when d is zero or the result does not fit.
 func MulDiv(a Amount, n, d uint64, mode Rounding) (result Amount, ok bool) {
