@@ -24,20 +24,24 @@ type Charging struct {
 	Accounts    int           // accounts, each with one open session
 	Rounds      int           // slices of each server
 	Slice       time.Duration // length of one
-	Warmup      int           // slices that are not counted
 	Catalog     []byte        // the catalogue to rate by
-	CatalogName string
-	Offer       string
-	Realm       string
-	Dir         string // for the data directory; a temporary one by default
+	CatalogName string        // as the catalogue calls itself
+	Offer       string        // of every account
+	Realm       string        // of the engine
+	Dir         string        // for the data directory; a temporary one by default
 }
 
-// EnsureDefaults fills in what was left zero: the shape of performance targets.
+// warmup is how many slices of each server are not counted: its caches, its
+// heap and the sessions' first updates are not what is measured.
+const warmup = 5
+
+// EnsureDefaults fills in what was left zero with the shape that bench/README.md
+// states targets for.
 func (c *Charging) EnsureDefaults() {
 	for _, d := range []struct {
 		field *int
 		value int
-	}{{&c.Connections, 4}, {&c.InFlight, 256}, {&c.Accounts, 10_000}, {&c.Rounds, 40}, {&c.Warmup, 5}} {
+	}{{&c.Connections, 4}, {&c.InFlight, 256}, {&c.Accounts, 10_000}, {&c.Rounds, 40}} {
 		if *d.field == 0 {
 			*d.field = d.value
 		}
@@ -50,8 +54,8 @@ func (c *Charging) EnsureDefaults() {
 // Validate reports what cannot be measured.
 func (c *Charging) Validate() error {
 	switch {
-	case c.Connections < 1 || c.InFlight < 1 || c.Rounds < 1 || c.Warmup < 0 || c.Slice < time.Millisecond:
-		return errors.New("connections, in-flight, rounds and slice must be positive")
+	case c.Connections < 1 || c.InFlight < 1 || c.Rounds < 1 || c.Slice < time.Millisecond:
+		return errors.New("connections, in-flight and rounds must be at least 1, a slice at least 1ms")
 	case c.Accounts < c.Connections*c.InFlight:
 		return fmt.Errorf("%d accounts are too few for %d x %d requests in flight: one session has one request in flight", c.Accounts, c.Connections, c.InFlight)
 	}
@@ -125,7 +129,7 @@ func (c Charging) Run(ctx context.Context, progress io.Writer) (*Result, error) 
 
 func (c *Charging) measure(ctx context.Context, r *Result, charging, echoing *target, api string, progress io.Writer) error {
 	var before, after counters
-	for round := -c.Warmup; round < c.Rounds; round++ {
+	for round := -warmup; round < c.Rounds; round++ {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
@@ -257,44 +261,61 @@ func call(ctx context.Context, client *http.Client, method, address, contentType
 func (c *Charging) openSessions(gyro *process) (*target, error) {
 	t := &target{name: "gyro", pid: gyro.cmd.Process.Pid}
 	for n := range c.Connections {
-		socket, err := net.Dial("tcp", gyro.ready.Diameter)
+		connection, err := c.connect(gyro.ready.Diameter, n)
 		if err != nil {
-			return nil, err
-		}
-		var sessions []session
-		first := appendCER(nil)
-		opening := [][]byte{first}
-		for index := n; index < c.Accounts; index += c.Connections {
-			sessions = append(sessions, newSession(index, c.Realm))
-			initial, _ := appendCCR(nil, index, 1, 0, c.Realm, func(dst []byte) []byte { return appendService(dst, false) })
-			opening = append(opening, initial)
-		}
-		connection := newConnection(socket, c.InFlight, nil, false)
-		if err := connection.open(opening); err != nil {
 			return nil, fmt.Errorf("opening sessions: %w", err)
 		}
-		at, endToEnd := 0, uint32(n)<<28
-		connection.next = func(dst []byte) []byte {
-			endToEnd++
-			at = (at + 1) % len(sessions)
-			return sessions[at].appendNext(dst, endToEnd)
-		}
-		connection.check, connection.expected = true, 0
 		t.connections = append(t.connections, connection)
 	}
-	// One request alone tells how long a good answer is.
 	for _, connection := range t.connections {
-		window := connection.window
-		connection.window = 1
-		if err := connection.run(time.Now()); err != nil {
+		if err := connection.measureAnswer(); err != nil {
 			return nil, err
-		}
-		connection.window = window
-		if connection.failures > 0 {
-			return nil, errors.New("the first CCR-Update was not granted")
 		}
 	}
 	return t, nil
+}
+
+// connect opens the sessions of the n-th connection, which then sends their
+// updates in turn.
+func (c *Charging) connect(address string, n int) (*connection, error) {
+	socket, err := net.Dial("tcp", address)
+	if err != nil {
+		return nil, err
+	}
+	var sessions []session
+	opening := [][]byte{appendCER(nil)}
+	for index := n; index < c.Accounts; index += c.Connections {
+		sessions = append(sessions, newSession(index, c.Realm))
+		initial, _ := appendCCR(nil, index, ccrInitial, c.Realm)
+		opening = append(opening, initial)
+	}
+	connection := newConnection(socket, c.InFlight)
+	if err := connection.open(opening); err != nil {
+		return nil, err
+	}
+	at, endToEnd := 0, uint32(n)<<28
+	connection.next = func(dst []byte) []byte {
+		endToEnd++
+		at = (at + 1) % len(sessions)
+		return sessions[at].appendNext(dst, endToEnd)
+	}
+	return connection, nil
+}
+
+// measureAnswer sends one request alone, which tells how long a good answer is,
+// and has the answers to all that follow checked.
+func (c *connection) measureAnswer() error {
+	c.check, c.expected = true, 0
+	window := c.window
+	c.window = 1
+	defer func() { c.window = window }()
+	if err := c.run(time.Now()); err != nil {
+		return err
+	}
+	if c.failures > 0 {
+		return errors.New("the first CCR-Update was not granted")
+	}
+	return nil
 }
 
 // open sends messages one after the other, a window at a time.
@@ -331,7 +352,8 @@ func (c *Charging) echoTarget(server *process, request, answer int) (*target, er
 		if err != nil {
 			return nil, err
 		}
-		connection := newConnection(socket, c.InFlight, func(dst []byte) []byte { return append(dst, message...) }, false)
+		connection := newConnection(socket, c.InFlight)
+		connection.next = func(dst []byte) []byte { return append(dst, message...) }
 		connection.expected = answer
 		t.connections = append(t.connections, connection)
 	}

@@ -21,8 +21,8 @@ type connection struct {
 	filled   int // octets of in that are not read yet
 	answers  int
 	failures int
-	expected int // length of a good answer; 0 takes the first one's
-	check    bool
+	expected int  // length of a good answer; 0 takes the first one's
+	check    bool // a good answer is a grant, not just whole
 	sent     []write
 	latency  []int64 // nanoseconds, of the oldest answer in each read
 }
@@ -33,8 +33,8 @@ type write struct {
 	at       time.Time
 }
 
-func newConnection(c net.Conn, window int, next func([]byte) []byte, check bool) *connection {
-	return &connection{Conn: c, window: window, next: next, check: check, in: make([]byte, 256<<10)}
+func newConnection(c net.Conn, window int) *connection {
+	return &connection{Conn: c, window: window, in: make([]byte, 256<<10)}
 }
 
 // run keeps the window full until the deadline, then waits for what is left.
@@ -186,8 +186,8 @@ func (t *target) failures() (n int) {
 	return n
 }
 
-// best is the least CPU a message over all slices, in nanoseconds; median the
-// middle one.
+// cost is server CPU a message in nanoseconds: the slice with the least, and
+// the median.
 func (t *target) cost() (best, median float64) {
 	costs := make([]float64, 0, len(t.slices))
 	for _, s := range t.slices {

@@ -91,6 +91,7 @@ func start(args ...string) (*process, error) {
 		return nil, err
 	}
 	p := &process{cmd: exec.Command(self, args...)}
+	// Two processors, whatever the machine has: as wide as the figures in README.md.
 	p.cmd.Env = append(os.Environ(), "GOMAXPROCS=2")
 	if p.stderr, err = p.cmd.StderrPipe(); err != nil {
 		return nil, err

@@ -43,8 +43,16 @@ func appendOrigin(dst []byte) []byte {
 	return diameter.AppendString(dst, diameter.AVPOriginRealm, gatewayRealm)
 }
 
-// appendCCR appends a request as a PGW sends it, with PS-Information.
-func appendCCR(dst []byte, index int, kind, number uint32, realm string, service func([]byte) []byte) (_ []byte, numberAt int) {
+// CC-Request-Type of the requests that the benchmark sends.
+const (
+	ccrInitial uint32 = 1
+	ccrUpdate  uint32 = 2
+)
+
+// appendCCR appends a request as a PGW sends it, with PS-Information and a
+// CC-Request-Number of 0, whose place it returns. All but the first of a
+// session report usage.
+func appendCCR(dst []byte, index int, kind uint32, realm string) (_ []byte, numberAt int) {
 	start := len(dst)
 	dst = diameter.AppendHeader(dst, diameter.FlagRequest|diameter.FlagProxiable, diameter.CmdCreditControl,
 		diameter.AppCreditControl, uint32(index), uint32(index))
@@ -54,7 +62,7 @@ func appendCCR(dst []byte, index int, kind, number uint32, realm string, service
 	dst = diameter.AppendUint32(dst, diameter.AVPAuthApplicationID, diameter.AppCreditControl)
 	dst = diameter.AppendString(dst, diameter.AVPServiceContextID, "32251@3gpp.org")
 	dst = diameter.AppendUint32(dst, diameter.AVPCCRequestType, kind)
-	dst = diameter.AppendUint32(dst, diameter.AVPCCRequestNumber, number)
+	dst = diameter.AppendUint32(dst, diameter.AVPCCRequestNumber, 0)
 	numberAt = len(dst) - 4 - start
 	dst = diameter.AppendUint32(dst, diameter.AVPOriginStateID, 1795420800)
 	dst = diameter.AppendTime(dst, diameter.AVPEventTimestamp, 1795420800)
@@ -63,7 +71,7 @@ func appendCCR(dst []byte, index int, kind, number uint32, realm string, service
 	dst = diameter.AppendString(dst, diameter.AVPUserName, imsi(index)+"@nai.epc.mnc001.mcc001.3gppnetwork.org")
 	dst = diameter.AppendString(dst, diameter.AVPRouteRecord, "dra1.bench.example")
 	dst = diameter.AppendUint32(dst, diameter.AVPMultipleServicesIndicator, 1)
-	dst = service(dst)
+	dst = appendService(dst, kind != ccrInitial)
 	dst, equipment := diameter.BeginGroup(dst, diameter.AVPUserEquipmentInfo)
 	dst = diameter.AppendUint32(dst, diameter.AVPUserEquipmentInfoType, 0)
 	dst = diameter.AppendString(dst, diameter.AVPUserEquipmentInfoValue, "3534900698733190")
@@ -149,7 +157,7 @@ func appendPSInformation(dst []byte) []byte {
 }
 
 func newSession(index int, realm string) session {
-	update, at := appendCCR(nil, index, 2, 0, realm, func(dst []byte) []byte { return appendService(dst, true) })
+	update, at := appendCCR(nil, index, ccrUpdate, realm)
 	return session{update: update, at: at}
 }
 
