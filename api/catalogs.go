@@ -8,11 +8,10 @@ import (
 	"math"
 	"strconv"
 	"strings"
-	"time"
-	_ "time/tzdata" // a time zone means the same on a machine without a database
 
 	"gyro/charging"
 	"gyro/internal/instant"
+	"gyro/internal/zone"
 	"gyro/rating"
 
 	"github.com/valyala/fasthttp"
@@ -167,8 +166,8 @@ func (s *Server) publish(r *request) error {
 // source is copied: the server uses the memory of a body again.
 func compile(name string, body []byte) (*charging.Publish, error) {
 	command := &charging.Publish{Name: name, Source: bytes.Clone(body)}
-	plan, err := rating.Compile(command.Source, func(zone string) (instant.Zone, bool) {
-		table, ok := tabulate(zone)
+	plan, err := rating.Compile(command.Source, func(named string) (instant.Zone, bool) {
+		table, ok := zone.Load(named)
 		command.Zones = table.Append(nil)
 		return table, ok
 	})
@@ -179,19 +178,6 @@ func compile(name string, body []byte) (*charging.Publish, error) {
 		return nil, err
 	}
 	return command, runTests(plan)
-}
-
-// tabulate reads a zone from the time-zone database. The machine's own zone
-// has no name that another machine would understand, so it is refused.
-func tabulate(name string) (instant.Zone, bool) {
-	if name == "" || name == "Local" {
-		return instant.Zone{}, false
-	}
-	location, err := time.LoadLocation(name)
-	if err != nil {
-		return instant.Zone{}, false
-	}
-	return instant.Tabulate(location), true
 }
 
 // maxFailures bounds the failed tests that an answer lists.

@@ -5,12 +5,10 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"time"
-	_ "time/tzdata" // a time zone means the same on a machine without a database
 
 	"github.com/spf13/cobra"
 
-	"gyro/internal/instant"
+	"gyro/internal/zone"
 	"gyro/rating"
 )
 
@@ -70,7 +68,7 @@ func readCatalog(stdin io.Reader, name string) ([]byte, error) {
 
 // checkCatalog prints what a catalogue is and whether it does what its tests say.
 func checkCatalog(out io.Writer, name string, text []byte, quiet bool) error {
-	plan, err := rating.Compile(text, tabulatedZone)
+	plan, err := rating.Compile(text, zone.Load)
 	if err != nil {
 		var list rating.SourceErrors
 		if !errors.As(err, &list) {
@@ -102,19 +100,6 @@ func checkCatalog(out io.Writer, name string, text []byte, quiet bool) error {
 		return fmt.Errorf("%s: %s failed", name, counted(failed, "test"))
 	}
 	return nil
-}
-
-// tabulatedZone reads a zone from the time-zone database. The machine's own
-// zone has no name that another machine would understand, so it is refused.
-func tabulatedZone(name string) (instant.Zone, bool) {
-	if name == "" || name == "Local" {
-		return instant.Zone{}, false
-	}
-	loc, err := time.LoadLocation(name)
-	if err != nil {
-		return instant.Zone{}, false
-	}
-	return instant.Tabulate(loc), true
 }
 
 // counted is a number and a noun in English.

@@ -17,7 +17,7 @@ import (
 	"gyro/charging"
 	"gyro/internal/config"
 	"gyro/internal/demo"
-	"gyro/internal/instant"
+	"gyro/internal/zone"
 	"gyro/rating"
 	demodata "gyro/testdata/demo"
 )
@@ -100,17 +100,16 @@ func runDemo(cmd *cobra.Command, cfg *config.Config, d *demoFlags) (err error) {
 // openOperator publishes the catalogue and opens the accounts.
 func openOperator(ctx context.Context, n *node, operator *demo.Operator) error {
 	begun := time.Now()
-	zoneName, err := rating.TimeZone(demodata.Catalog)
+	name, err := rating.TimeZone(demodata.Catalog)
 	if err != nil {
 		return err
 	}
-	location, err := time.LoadLocation(zoneName)
-	if err != nil {
-		return err
+	table, ok := zone.Load(name)
+	if !ok {
+		return fmt.Errorf("the demo catalogue's time zone %q is unknown", name)
 	}
-	zone := instant.Tabulate(location)
 	reply, err := n.core.engine.Do(ctx, charging.KindPublish, charging.Publish{
-		Name: "demo", Source: demodata.Catalog, Zones: zone.Append(nil),
+		Name: "demo", Source: demodata.Catalog, Zones: table.Append(nil),
 	})
 	if err != nil {
 		return err

@@ -7,10 +7,6 @@ import (
 	"os"
 
 	"github.com/spf13/cobra"
-
-	// The time-zone database goes into the binary: a machine without one
-	// publishes the same catalogues.
-	_ "time/tzdata"
 )
 
 func main() {

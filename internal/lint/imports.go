@@ -57,7 +57,7 @@ var layers = []layer{
 	{folder: "network", may: ground, why: "the network says what is down and since when; who pays for it is joined elsewhere. The simulated elements are worth most when they share no code with the server"},
 
 	{
-		folder: "api", may: join(domain, "charging/engine"),
+		folder: "api", may: join(domain, "charging/engine", "internal/zone"),
 		why: "edges know the domain, never each other; commands go in through the engine",
 	},
 
@@ -66,6 +66,7 @@ var layers = []layer{
 		why: "the demo drives a running engine with simulated elements over the network; commands start the engine",
 	},
 	{folder: "testdata", why: "files that go into the binary"},
+	{folder: "internal/zone", may: []string{"internal/instant"}, why: "the time-zone database enters here and nowhere else"},
 	{folder: "internal/config", may: ground, why: "configuration is read before anything exists that it could know"},
 	{folder: "internal/lint", why: "the rules of the house look at the code from outside"},
 	{folder: "bench", may: []string{"charging/diameter"}, why: "the benchmark starts the real program and measures it from outside; only the codec is shared"},
