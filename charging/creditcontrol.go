@@ -116,9 +116,24 @@ func (s *State) inSession(i slab.Index, r *session.Session, c *CreditControl, o 
 		}, s.scratch.encoded)
 		return
 	}
-	s.sessions.Supervise(i, s.now.Add(max(s.settings.Supervision, 2*x.validity)), s.now)
+	s.sessions.Supervise(i, s.now.Add(s.supervision(r)), s.now)
 	s.scratch.encoded = appendOutcome(s.scratch.encoded[:0], o)
 	s.sessions.Store(r, c.Number, c.Digest, s.scratch.encoded)
+}
+
+// supervision is Tcc: at least twice the longest Validity-Time (RFC 8506
+// section 13) of any quota that is out. The request at hand may be about one
+// rating group while the gateway need not report another for a day.
+func (s *State) supervision(r *session.Session) instant.Span {
+	tcc := s.settings.Supervision
+	for i := r.Groups; i != 0; {
+		g := s.sessions.Groups.At(i)
+		if g.Granted > 0 {
+			tcc = max(tcc, 2*g.Validity)
+		}
+		i = g.Next
+	}
+	return tcc
 }
 
 // refusedWhole reports whether an initial request that asked at the level of

@@ -17,7 +17,6 @@ type exchange struct {
 	session  *session.Session
 	account  *account
 	owner    index
-	validity instant.Span // the longest Validity-Time granted
 }
 
 // filter tells which allowances pay for a group's usage.
@@ -219,7 +218,8 @@ func (x *exchange) grant(group *session.Group, sv *Service, o *ServiceOutcome) {
 	}
 	o.Result, o.Granted, o.Unit = Success, granted, GrantUnit(m.Unit)
 	o.Flags |= Grants
-	o.Validity = x.validityOf(quota, m)
+	group.Validity = x.validityOf(quota, m)
+	o.Validity = uint32((group.Validity + instant.Second - 1) / instant.Second)
 	o.Holding = uint32(quota.Holding / instant.Second)
 	o.Threshold = thresholdOf(granted, quota.ThresholdPermille)
 	group.Granted = granted
@@ -243,7 +243,7 @@ func thresholdOf(granted uint64, permille uint32) uint32 {
 
 // validityOf is the quota's Validity-Time, cut at the moment the tariff
 // changes: the gateway reports then, and what follows has the new price.
-func (x *exchange) validityOf(quota *rating.Quota, m *rating.Match) uint32 {
+func (x *exchange) validityOf(quota *rating.Quota, m *rating.Match) instant.Span {
 	validity := quota.Validity
 	if m.Until > x.now {
 		left := max(m.Until.Sub(x.now), instant.Second)
@@ -251,8 +251,7 @@ func (x *exchange) validityOf(quota *rating.Quota, m *rating.Match) uint32 {
 			validity = left
 		}
 	}
-	x.validity = max(x.validity, validity)
-	return uint32((validity + instant.Second - 1) / instant.Second)
+	return validity
 }
 
 // reserve sets aside allowances and money for up to want units more. It

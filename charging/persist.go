@@ -223,7 +223,7 @@ func (s *State) appendGroup(dst []byte, g *session.Group) []byte {
 		g.Used, g.Billed, g.Rated, uint64(g.Charged), uint64(g.Opened), g.RecordUsed, g.RecordBilled,
 		g.RecordRated, uint64(g.RecordCharged), uint64(g.RecordExcess), g.Granted, uint64(g.RatingGroup),
 		uint64(g.ServiceID), uint64(g.Plan), uint64(g.Rate), uint64(g.Service), uint64(g.Zone),
-		uint64(g.ServiceName), uint64(g.Offer), uint64(g.Requests), uint64(g.Unit),
+		uint64(g.ServiceName), uint64(g.Offer), uint64(g.Requests), uint64(g.Unit), uint64(g.Validity),
 	} {
 		dst = binary.AppendUvarint(dst, v)
 	}
@@ -300,7 +300,7 @@ func (l *loader) readGroup(in *reader) (g session.Group, err error) {
 	g.RatingGroup, g.ServiceID = uint32(in.Uvarint()), uint32(in.Uvarint())
 	g.Plan, g.Rate, g.Service, g.Zone = uint32(in.Uvarint()), uint32(in.Uvarint()), uint32(in.Uvarint()), uint32(in.Uvarint())
 	g.ServiceName, g.Offer = ident.Name(in.Uvarint()), ident.Name(in.Uvarint())
-	g.Requests, g.Unit = uint32(in.Uvarint()), balance.Denomination(in.Uvarint())
+	g.Requests, g.Unit, g.Validity = uint32(in.Uvarint()), balance.Denomination(in.Uvarint()), instant.Span(in.Uvarint())
 	for which, parts := range [...]*balance.Parts{&g.Reserved, &g.Moved} {
 		for id := in.Uvarint(); id != 0 && !in.Failed(); id = in.Uvarint() {
 			bucket, known := l.buckets[id]

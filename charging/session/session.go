@@ -77,6 +77,7 @@ type Group struct {
 	RecordRated                     uint64
 	RecordCharged, RecordExcess     money.Amount
 	Granted                         uint64
+	Validity                        instant.Span // Validity-Time of what is granted
 	Next                            slab.Index
 	RatingGroup, ServiceID          uint32
 	Plan, Rate, Service, Zone       uint32
