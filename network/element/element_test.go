@@ -1,6 +1,7 @@
 package element
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -159,6 +160,34 @@ func TestMismatch(t *testing.T) {
 		}
 		if report.Retransmissions < 100 || report.AnswerMismatches != report.Retransmissions {
 			t.Errorf("mismatches %d, want all %d retransmissions", report.AnswerMismatches, report.Retransmissions)
+		}
+	})
+}
+
+// TestCopyTooBusy has the server turn every retransmission away: the copy that was processed counts.
+func TestCopyTooBusy(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		server := newOCS(t)
+		server.decide = func(c *ccr) reply {
+			if !c.repeated {
+				return reply{}
+			}
+			return reply{raw: func(answer []byte) []byte {
+				answer[4] |= diam.ErrorFlag
+				success := binary.BigEndian.AppendUint32(nil, diam.Success)
+				binary.BigEndian.PutUint32(answer[bytes.Index(answer, success):], diam.TooBusy)
+				return answer
+			}}
+		}
+		opts := server.options(SMSC)
+		opts.RetransmitPermille, opts.For = 500, 2*time.Second
+		report, lines, err := run(t.Context(), t, opts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		server.checkUsage(lines)
+		if report.Retransmissions < 100 || report.AnswersByResult[diam.TooBusy] != report.Retransmissions || report.AnswerMismatches != 0 {
+			t.Errorf("%d retransmissions, %d too busy, %d mismatches", report.Retransmissions, report.AnswersByResult[diam.TooBusy], report.AnswerMismatches)
 		}
 	})
 }

@@ -139,17 +139,26 @@ func (e *Element) receiveAnswer(h header, frame []byte, at time.Time) {
 	if a.result == resultSuccess {
 		e.report.Answers2001++
 	}
-	if x.first == nil {
+	switch {
+	case x.first == nil:
 		x.first, x.answer = frame, a
 		if x.duplicate {
 			e.enqueue(x)
 		}
-	} else if !sameAnswer(x.first, frame) {
+	case a.notDelivered():
+		// The other copy has its answer; this one never reached the application.
+	case x.answer.notDelivered():
+		x.first, x.answer = frame, a
+	case !sameAnswer(x.first, frame):
 		e.report.AnswerMismatches++
 		e.complain("retransmission answered differently", x, nil)
 	}
 	e.settleIfDone(x, at)
 }
+
+// notDelivered reports whether the answer is a protocol error (RFC 6733 s. 7.1.3), for example too busy, of a copy that was
+// not processed: it says nothing of what became of the request, and may differ from copy to copy.
+func (a *answer) notDelivered() bool { return a.result >= 3000 && a.result < 4000 }
 
 // checkAnswer decodes an answer and holds it against its request. With an error the answer is empty but for what could be
 // read, which the session takes as a refusal.
