@@ -91,6 +91,7 @@ func start(args ...string) (*process, error) {
 		return nil, err
 	}
 	p := &process{cmd: exec.Command(self, args...)}
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM} // no server outlives the benchmark
 	// Two processors, whatever the machine has: as wide as the figures in README.md.
 	p.cmd.Env = append(os.Environ(), "GOMAXPROCS=2")
 	if p.stderr, err = p.cmd.StderrPipe(); err != nil {

@@ -4,9 +4,6 @@ import (
 	"encoding/json"
 	"log/slog"
 	"net"
-	"os"
-	"os/signal"
-	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -29,8 +26,8 @@ func newBenchChargingCommand() *cobra.Command {
 The figure to compare is the ratio of server CPU per message in the best slices; absolute figures say little about another
 machine. Nothing else should run meanwhile.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			ctx, restore := signal.NotifyContext(cmd.Context(), syscall.SIGTERM, os.Interrupt)
-			defer restore()
+			ctx, stop := untilSignal(cmd.Context())
+			defer stop()
 			result, err := c.Run(ctx, cmd.ErrOrStderr())
 			if err != nil {
 				return err

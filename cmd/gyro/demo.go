@@ -6,9 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"os/signal"
 	"path/filepath"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -55,8 +53,8 @@ func (d *demoFlags) validate(cmd *cobra.Command) error {
 // runDemo runs the demo: on a directory of its own that is removed at the end,
 // unless --data says where.
 func runDemo(cmd *cobra.Command, cfg *config.Config, d *demoFlags) (err error) {
-	ctx, restore := signal.NotifyContext(cmd.Context(), syscall.SIGTERM, os.Interrupt)
-	defer restore()
+	ctx, stop := untilSignal(cmd.Context())
+	defer stop()
 	work, err := os.MkdirTemp("", "gyro-demo-")
 	if err != nil {
 		return err
@@ -90,7 +88,8 @@ func runDemo(cmd *cobra.Command, cfg *config.Config, d *demoFlags) (err error) {
 	_, _ = fmt.Fprintf(out, "the demo operator has %d subscribers; try: curl http://%s/charging/v1/accounts/demo-00000\n", operator.Subscribers, n.http.addr())
 	terminal := term.IsTerminal(int(os.Stdout.Fd()))
 	err = demo.Run(ctx, demo.Options{
-		Engine: n.core.engine, Operator: operator, Server: n.gateway.Addr().String(), Dir: work, For: d.span,
+		Engine: n.core.engine, Operator: operator, Server: n.gateway.Addr().String(),
+		Realm: cfg.Origin.Realm, Dir: work, For: d.span,
 		Rate: d.rate, Seed: d.seed, Summary: d.summary, Out: out, Terminal: terminal,
 		Close: func() (*demo.Books, error) { return closeDemoBooks(n.core) },
 	})

@@ -3,9 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
-	"os/signal"
-	"syscall"
 
 	"github.com/spf13/cobra"
 )
@@ -31,13 +28,13 @@ A second signal ends the process at once; nothing that was answered is lost.`,
 			}
 			// Before anything is opened, so that a signal in the middle of the start
 			// is kept until there is something to stop cleanly.
-			ctx, restore := signal.NotifyContext(cmd.Context(), syscall.SIGTERM, os.Interrupt)
-			defer restore()
+			ctx, stop := untilSignal(cmd.Context())
+			defer stop()
 			n, err := startNode(cfg, newLogger(cmd.ErrOrStderr(), cfg.Log))
 			if err != nil {
 				return err
 			}
-			return n.run(ctx, restore)
+			return n.run(ctx)
 		},
 	}
 	addSettingFlags(cmd)
@@ -46,11 +43,9 @@ A second signal ends the process at once; nothing that was answered is lost.`,
 }
 
 // run serves until a signal ends ctx or the journal ends, and stops cleanly.
-// restore gives signals back their usual effect.
-func (n *node) run(ctx context.Context, restore func()) error {
+func (n *node) run(ctx context.Context) error {
 	select {
 	case <-ctx.Done():
-		restore() // from here on a second signal kills
 		n.logger.Info("stopping: answering what was taken")
 		return n.stop()
 	case err := <-n.served:

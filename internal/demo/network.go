@@ -22,14 +22,14 @@ type elementSpec struct {
 }
 
 // elements are the demo's network: each is a process of its own.
-func (o *Operator) elements(server, dir string, rate int, seed uint64) []elementSpec {
+func (o *Options) elements() []elementSpec {
 	common := func(host string, share int) []string {
 		return []string{
-			"--connect", server, "--rate", fmt.Sprint(max(rate*share/100, 1)), "--origin-host", host + ".demo.example",
-			"--origin-realm", "demo.example", "--destination-realm", "gyro.localdomain",
-			"--subscribers", fmt.Sprint(o.Subscribers), "--imsi-base", o.IMSIBase, "--msisdn-base", o.MSISDNBase,
-			"--report", "json", "--retransmit", "10", "--seed", fmt.Sprint(seed),
-			"--usage-log", filepath.Join(dir, host+".usage"),
+			"--connect", o.Server, "--rate", fmt.Sprint(max(o.Rate*share/100, 1)), "--origin-host", host + ".demo.example",
+			"--origin-realm", "demo.example", "--destination-realm", o.Realm,
+			"--subscribers", fmt.Sprint(o.Operator.Subscribers), "--imsi-base", o.Operator.IMSIBase, "--msisdn-base", o.Operator.MSISDNBase,
+			"--report", "json", "--retransmit", "10", "--seed", fmt.Sprint(o.Seed),
+			"--usage-log", o.usageLog(host),
 		}
 	}
 	return []elementSpec{
@@ -39,6 +39,9 @@ func (o *Operator) elements(server, dir string, rate int, seed uint64) []element
 		{"smsc", append([]string{"simulate", "smsc", "--sessions", "50"}, common("smsc", 10)...)},
 	}
 }
+
+// usageLog is the file in which an element says what its sessions used.
+func (o *Options) usageLog(name string) string { return filepath.Join(o.Dir, name+".usage") }
 
 // networkElement is a running element and its latest report.
 type networkElement struct {

@@ -26,6 +26,7 @@ type Operator struct {
 	MSISDNBase  string        `yaml:"msisdn_base"`
 	Currency    string        `yaml:"currency"`
 	Accounts    []AccountKind `yaml:"accounts"`
+	currency    money.Currency
 }
 
 // AccountKind is one kind of customer and how many of a round are of it.
@@ -45,6 +46,10 @@ func ReadOperator(text []byte) (*Operator, error) {
 	}
 	if o.Subscribers < 1 || o.round() < 1 {
 		return nil, errors.New("demo operator: subscribers and shares must be positive")
+	}
+	var err error
+	if o.currency, err = money.ParseCurrency(o.Currency); err != nil {
+		return nil, fmt.Errorf("demo operator: %w", err)
 	}
 	return o, nil
 }
@@ -79,10 +84,6 @@ const openers = 256
 // Open opens every account and tops it up; on a data directory that has them
 // already it changes nothing. progress is told how many are open.
 func (o *Operator) Open(ctx context.Context, core Core, progress func(done int)) error {
-	currency, err := money.ParseCurrency(o.Currency)
-	if err != nil {
-		return err
-	}
 	next := make(chan int)
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -90,7 +91,7 @@ func (o *Operator) Open(ctx context.Context, core Core, progress func(done int))
 	for range openers {
 		all.Go(func() {
 			for index := range next {
-				if err := o.openAccount(ctx, core, currency, index); err != nil {
+				if err := o.openAccount(ctx, core, index); err != nil {
 					cancel(err)
 				}
 			}
@@ -108,19 +109,19 @@ func (o *Operator) Open(ctx context.Context, core Core, progress func(done int))
 	return context.Cause(ctx)
 }
 
-func (o *Operator) openAccount(ctx context.Context, core Core, currency money.Currency, index int) error {
+func (o *Operator) openAccount(ctx context.Context, core Core, index int) error {
 	spec := o.kindOf(index)
 	kind, ok := balance.ParseKind(spec.Kind)
 	if !ok {
 		return fmt.Errorf("demo operator: kind %q is unknown", spec.Kind)
 	}
-	limit, err := parseAmount(spec.CreditLimit, currency)
+	limit, err := o.amount(spec.CreditLimit)
 	if err != nil {
 		return err
 	}
 	account := fmt.Sprintf("demo-%05d", index)
 	err = done(core.Do(ctx, charging.KindPutAccount, charging.PutAccount{
-		Account: account, Currency: currency, Kind: uint8(kind), CreditLimit: limit, Offers: spec.Offers,
+		Account: account, Currency: o.currency, Kind: uint8(kind), CreditLimit: limit, Offers: spec.Offers,
 		Subscribers: []charging.SubscriberSpec{{Identities: []charging.IdentitySpec{
 			{Kind: ident.IMSI, Value: plus(o.IMSIBase, index)}, {Kind: ident.E164, Value: plus(o.MSISDNBase, index)},
 		}}},
@@ -128,20 +129,21 @@ func (o *Operator) openAccount(ctx context.Context, core Core, currency money.Cu
 	if err != nil {
 		return err
 	}
-	amount, err := parseAmount(spec.TopUp, currency)
+	amount, err := o.amount(spec.TopUp)
 	if err != nil || amount == 0 {
 		return err
 	}
 	return done(core.Do(ctx, charging.KindTopUp, charging.MoveMoney{
-		Account: account, Amount: amount, Currency: currency, Reason: "voucher", Key: "opening", Digest: uint64(amount),
+		Account: account, Amount: amount, Currency: o.currency, Reason: "voucher", Key: "opening", Digest: uint64(amount),
 	}))
 }
 
-func parseAmount(text string, currency money.Currency) (money.Amount, error) {
+// amount reads an amount of the operator's currency; none is zero.
+func (o *Operator) amount(text string) (money.Amount, error) {
 	if text == "" {
 		return 0, nil
 	}
-	return money.Parse(text, currency.Exponent())
+	return money.Parse(text, o.currency.Exponent())
 }
 
 // done makes a refusal an error.

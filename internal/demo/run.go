@@ -7,12 +7,10 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"time"
 
 	"gyro/charging"
 	"gyro/charging/engine"
-	"gyro/internal/ident"
 )
 
 // Engine is the charging engine that the demo runs on.
@@ -37,6 +35,7 @@ type Options struct {
 	Engine   Engine
 	Operator *Operator
 	Server   string        // where the elements connect to
+	Realm    string        // the server's Origin-Realm
 	Dir      string        // for the elements' logs
 	For      time.Duration // zero until the context ends
 	Rate     int           // CCRs a second of all elements together
@@ -91,14 +90,12 @@ func Run(ctx context.Context, o Options) (err error) {
 	var began charging.Stats
 	o.Engine.View(func(s *charging.State) { after, began = s.LastRecord(), s.Stats() })
 	var elements []*networkElement
-	var logs []string
-	for _, spec := range o.Operator.elements(o.Server, o.Dir, o.Rate, o.Seed) {
+	for _, spec := range o.elements() {
 		e, err := startElement(spec, o.Dir)
 		if err != nil {
 			return errors.Join(err, stopAll(elements))
 		}
 		elements = append(elements, e)
-		logs = append(logs, filepath.Join(o.Dir, spec.name+".usage"))
 	}
 	started := time.Now()
 	if o.For > 0 {
@@ -110,7 +107,7 @@ func Run(ctx context.Context, o Options) (err error) {
 	failed := o.watch(ctx, v, elements, started)
 	_, _ = fmt.Fprintln(o.Out, "draining: the elements end their sessions")
 	stopped := errors.Join(failed, stopAll(elements))
-	summary, err := o.summarise(elements, logs, after, &began)
+	summary, err := o.summarise(elements, after, &began)
 	if err != nil {
 		return errors.Join(stopped, err)
 	}
@@ -132,15 +129,10 @@ func (o *Options) watch(ctx context.Context, v *view, elements []*networkElement
 			return nil
 		case <-tick.C:
 		}
-		f := &figures{elapsed: time.Since(started), network: merged(elements), elements: elements}
-		labels := map[ident.Name]string{}
-		o.Engine.View(func(s *charging.State) {
-			f.stats = s.Stats()
-			for _, t := range f.stats.Totals {
-				labels[t.Name] = s.Label(t.Name)
-			}
-		})
-		f.label = func(n ident.Name) string { return labels[n] }
+		f := &figures{
+			elapsed: time.Since(started), network: merged(elements), elements: elements, currency: o.Operator.currency,
+		}
+		f.look(o.Engine)
 		v.draw(f)
 		for _, e := range elements {
 			select {
@@ -166,8 +158,12 @@ func stopAll(elements []*networkElement) error {
 	return errors.Join(all...)
 }
 
-func (o *Options) summarise(elements []*networkElement, logs []string, after uint64, began *charging.Stats) (*Summary, error) {
+func (o *Options) summarise(elements []*networkElement, after uint64, began *charging.Stats) (*Summary, error) {
 	network := merged(elements)
+	var logs []string
+	for _, e := range elements {
+		logs = append(logs, o.usageLog(e.name))
+	}
 	comparison, err := Compare(o.Engine, after, logs)
 	if err != nil {
 		return nil, err
@@ -177,14 +173,7 @@ func (o *Options) summarise(elements []*networkElement, logs []string, after uin
 		return nil, err
 	}
 	f := figures{}
-	labels := map[ident.Name]string{}
-	o.Engine.View(func(s *charging.State) {
-		f.stats = s.Stats()
-		for _, t := range f.stats.Totals {
-			labels[t.Name] = s.Label(t.Name)
-		}
-	})
-	f.label = func(n ident.Name) string { return labels[n] }
+	f.look(o.Engine)
 	return &Summary{
 		CCRTotal: network.CCRTotal, Answers2001: network.Answers2001, AnswersByResult: network.AnswersByResult,
 		RefusalsByCause: network.RefusalsByCause,

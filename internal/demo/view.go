@@ -28,8 +28,20 @@ type figures struct {
 	elapsed  time.Duration
 	network  element.Report
 	elements []*networkElement
+	currency money.Currency // the operator's
 	stats    charging.Stats
-	label    func(ident.Name) string
+	labels   map[ident.Name]string // of the services in stats
+}
+
+// look takes the core's figures.
+func (f *figures) look(core Engine) {
+	f.labels = map[ident.Name]string{}
+	core.View(func(s *charging.State) {
+		f.stats = s.Stats()
+		for _, t := range f.stats.Totals {
+			f.labels[t.Name] = s.Label(t.Name)
+		}
+	})
 }
 
 func (v *view) draw(f *figures) {
@@ -39,7 +51,7 @@ func (v *view) draw(f *figures) {
 		_, _ = fmt.Fprintf(v.out, "%4.0fs  %6d CCR/s  %4d sessions  p50 %5d us  p99 %6d us  2001 %d  refused %d  revenue %s\n",
 			f.elapsed.Seconds(), perSecond, f.stats.OpenSessions,
 			f.network.Latency.QuantileUS(500), f.network.Latency.QuantileUS(990),
-			f.network.Answers2001, total(f.network.RefusalsByCause), revenueTotal(f.stats))
+			f.network.Answers2001, total(f.network.RefusalsByCause), f.revenueTotal())
 		return
 	}
 	var b strings.Builder
@@ -81,8 +93,9 @@ func (f *figures) block(perSecond uint64) string {
 // revenue is a bar for each service, to be compared at a glance.
 func (f *figures) revenue() (lines []string) {
 	type row struct {
-		service string
-		amount  money.Amount
+		service  string
+		amount   money.Amount
+		currency money.Currency
 	}
 	var rows []row
 	most := money.Amount(1)
@@ -91,26 +104,27 @@ func (f *figures) revenue() (lines []string) {
 			continue
 		}
 		sum, _ := t.Sum.Int64()
-		rows = append(rows, row{f.label(t.Name), money.Amount(sum)})
+		rows = append(rows, row{f.labels[t.Name], money.Amount(sum), money.Currency(t.Denomination)})
 		most = max(most, money.Amount(sum))
 	}
 	slices.SortFunc(rows, func(a, b row) int { return strings.Compare(a.service, b.service) })
 	for _, r := range rows {
 		width := int(r.amount * 40 / most)
-		lines = append(lines, fmt.Sprintf("%-16s %12s EUR  %s", r.service, r.amount.Format(2), strings.Repeat("#", max(width, 0))))
+		lines = append(lines, fmt.Sprintf("%-16s %12s %s  %s", r.service, r.amount.Format(r.currency.Exponent()), r.currency, strings.Repeat("#", max(width, 0))))
 	}
 	return lines
 }
 
-func revenueTotal(stats charging.Stats) string {
+// revenueTotal is what was earned in the operator's currency.
+func (f *figures) revenueTotal() string {
 	var sum money.Amount
-	for _, t := range stats.Totals {
-		if t.Class == balance.Revenue && t.Denomination.IsMoney() {
+	for _, t := range f.stats.Totals {
+		if t.Class == balance.Revenue && t.Denomination == balance.Denomination(f.currency) {
 			v, _ := t.Sum.Int64()
 			sum += money.Amount(v)
 		}
 	}
-	return sum.Format(2)
+	return sum.Format(f.currency.Exponent())
 }
 
 // causes are the names of Result-Codes that the demo meets.
