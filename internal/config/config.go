@@ -247,7 +247,7 @@ func (c *Config) Validate() error {
 	}
 	for key, address := range map[string]string{"diameter.listen": c.Diameter.Listen, "http.listen": c.HTTP.Listen} {
 		if _, _, err := net.SplitHostPort(address); err != nil {
-			bad(key, "%q is not host:port; for example 127.0.0.1:3868", address)
+			bad(key, "%q is not host:port; for example %s", address, Defaults()[key])
 		}
 	}
 	c.validateDiameter(bad)
@@ -267,7 +267,8 @@ func (c *Config) Validate() error {
 	if !oneOf(c.Log.Format, "text", "json") {
 		bad("log.format", "%q is not one of text, json", c.Log.Format)
 	}
-	sortErrors(errs)
+	// By key: the tables above are walked in no order.
+	slices.SortFunc(errs, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
 	return errors.Join(errs...)
 }
 
@@ -339,14 +340,6 @@ func Loopback(address string) bool {
 }
 
 func oneOf(s string, words ...string) bool { return slices.Contains(words, s) }
-
-func sortErrors(errs []error) {
-	for i := range errs {
-		for j := i; j > 0 && errs[j].Error() < errs[j-1].Error(); j-- {
-			errs[j], errs[j-1] = errs[j-1], errs[j]
-		}
-	}
-}
 
 // Show writes the effective configuration as YAML that Load reads back. The
 // hashes of keys are shown; they are of no use to who does not have the key.
