@@ -71,9 +71,17 @@ http:
 `
 
 func newConfigCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "config", Short: "Show and prepare the configuration"}
+	cmd := &cobra.Command{
+		Use: "config", Short: "Show and prepare the configuration",
+		Long: `Settings come from the defaults, then a YAML file (--config), then environment variables, then flags, each over the one
+before. The variable of a setting is its key in capitals behind GYRO_, with _ for dots: GYRO_HTTP_LISTEN sets http.listen.
+Any other variable that begins with GYRO_ is an error. Lists can be set in the file only. What each key means is described
+in docs/operations/configuration.md.`,
+	}
 	show := &cobra.Command{
 		Use: "show", Short: "Print the effective configuration as YAML", Args: cobra.NoArgs,
+		Long: `Print the configuration that gyro up would run with, given the same file, environment and flags, as YAML that
+--config reads back. Errors name the key.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := loadConfig(cmd)
 			if err != nil {
@@ -90,6 +98,8 @@ func newConfigCommand() *cobra.Command {
 	addSettingFlags(show)
 	key := &cobra.Command{
 		Use: "api-key", Short: "Make an API key: the key for the client, its hash for the configuration", Args: cobra.NoArgs,
+		Long: `Make an API key. The first line of the output is for the client and holds the key itself: keep it out of the
+configuration. The rest is what the configuration needs: the hash, with a name for the audit log and a scope (read or write).`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			secret, hash := api.NewKey()
 			_, err := fmt.Fprintf(cmd.OutOrStdout(), keyText, secret, hash)
