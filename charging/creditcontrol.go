@@ -81,14 +81,11 @@ func (s *State) withoutSession(c *CreditControl, hash uint64, o *Outcome) {
 	s.expireBuckets(owner)
 	i, r := s.sessions.Open(c.SessionID, c.SubSession, 0)
 	s.counters.Sessions++
-	a := s.accounts.At(owner)
-	r.Account, r.Subscriber, r.Host = owner, who, s.hosts.number(c.OriginHost)
+	r.Account, r.Subscriber, r.Host = owner, who, s.hosts.enter(c.OriginHost)
 	r.Opened, r.Context, r.Role = s.now, c.Context, c.Role
 	s.scratch.key = appendIdentity(s.scratch.key[:0], named)
 	r.Identity = s.sessions.Octets.Put(s.scratch.key)
-	r.Next, a.Sessions = a.Sessions, i
-	a.OpenSessions++
-	s.subscribers.At(who).OpenSessions++
+	s.link(i, r)
 	s.touchSession(i)
 	r.Deadline = s.now.Add(s.settings.Supervision)
 	s.sessions.Schedule(i, s.now)
@@ -175,26 +172,44 @@ func (s *State) closeSession(i slab.Index, cause usage.Cause) {
 	r := s.sessions.Sessions.At(i)
 	s.touchSession(i)
 	s.touchAccount(r.Account)
-	a := s.accounts.At(r.Account)
 	for g := r.Groups; g != 0; {
 		group := s.sessions.Groups.At(g)
 		s.book.Release(&group.Reserved)
 		s.closeRecord(r, group, cause)
 		g = group.Next
 	}
-	for link := &a.Sessions; *link != 0; link = &s.sessions.Sessions.At(*link).Next {
-		if *link == i {
-			*link = r.Next
-			break
-		}
-	}
-	a.OpenSessions--
-	s.subscribers.At(r.Subscriber).OpenSessions--
+	s.unlink(r)
+	s.hosts.leave(r.Host)
 	s.dirty.sessionClosed(r)
 	if cause != usage.Ended {
 		s.bury(r)
 	}
 	s.sessions.Close(i)
+}
+
+// link puts a session under its account and subscriber; unlink takes it away.
+func (s *State) link(i slab.Index, r *session.Session) {
+	a := s.accounts.At(r.Account)
+	if a.Sessions != 0 {
+		s.sessions.Sessions.At(a.Sessions).Previous = i
+	}
+	r.Next, r.Previous, a.Sessions = a.Sessions, 0, i
+	a.OpenSessions++
+	s.subscribers.At(r.Subscriber).OpenSessions++
+}
+
+func (s *State) unlink(r *session.Session) {
+	a := s.accounts.At(r.Account)
+	if r.Next != 0 {
+		s.sessions.Sessions.At(r.Next).Previous = r.Previous
+	}
+	if r.Previous != 0 {
+		s.sessions.Sessions.At(r.Previous).Next = r.Next
+	} else {
+		a.Sessions = r.Next
+	}
+	a.OpenSessions--
+	s.subscribers.At(r.Subscriber).OpenSessions--
 }
 
 // bury keeps the last answer of a session that no termination ended, so that
@@ -235,7 +250,7 @@ func (s *State) peerRestart(host []byte, before instant.Instant) (released int) 
 		return 0
 	}
 	due := s.scratch.due[:0]
-	for i := slab.Index(1); i < s.sessions.Sessions.Bound(); i++ {
+	for i := slab.Index(1); len(due) < s.hosts.open[number] && i < s.sessions.Sessions.Bound(); i++ {
 		r := s.sessions.Sessions.At(i)
 		if r.Number != 0 && r.Host == number && r.Opened < before {
 			due = append(due, i)

@@ -12,11 +12,11 @@ import (
 // exchange is one request at work on its session.
 type exchange struct {
 	*State
-	request  *CreditControl
-	outcome  *Outcome
-	session  *session.Session
-	account  *account
-	owner    index
+	request *CreditControl
+	outcome *Outcome
+	session *session.Session
+	account *account
+	owner   index
 }
 
 // filter tells which allowances pay for a group's usage.

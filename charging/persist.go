@@ -255,7 +255,7 @@ func (l *loader) readSession(number uint64, value []byte) error {
 	octets := &l.sessions.Octets
 	r.APN, r.Called, r.Identity = octets.Put(in.Bytes()), octets.Put(in.Bytes()), octets.Put(in.Bytes())
 	r.Role, r.Opened, r.Deadline = role, instant.Instant(opened), instant.Instant(deadline)
-	r.Highest, r.Context, r.Host, r.Written = uint32(highest), uint32(context), l.hosts.number(host), l.dirty.epoch
+	r.Highest, r.Context, r.Host, r.Written = uint32(highest), uint32(context), l.hosts.enter(host), l.dirty.epoch
 	for k := range r.Answers {
 		a := &r.Answers[k]
 		a.Digest, a.Number = in.Uint64(), uint32(in.Uvarint())
@@ -281,10 +281,8 @@ func (l *loader) readSession(number uint64, value []byte) error {
 
 // attach puts a restored session under its account and into the wheel.
 func (l *loader) attach(i slab.Index, r *session.Session, account slab.Index) {
-	a := l.accounts.At(account)
-	r.Account, r.Next, a.Sessions = account, a.Sessions, i
-	a.OpenSessions++
-	l.subscribers.At(r.Subscriber).OpenSessions++
+	r.Account = account
+	l.link(i, r)
 	l.sessions.Schedule(i, l.now)
 }
 

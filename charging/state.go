@@ -181,22 +181,61 @@ func (s *State) findAccount(id []byte) slab.Index {
 	return 0
 }
 
-// hosts numbers the gateways that sessions came from.
+// hosts numbers the gateways that sessions came from. The names are those of
+// requests, so a peer may make up any number of them.
 type hosts struct {
 	names []string
+	open  []int // sessions
 	index map[string]uint32
+	free  []uint32
+	sweep int // how many names there are when those without sessions are forgotten
 }
 
-func newHosts() hosts { return hosts{index: map[string]uint32{}} }
+// rememberedHosts is how many gateways are remembered whether or not they have
+// sessions: more than an operator has, so that one without sessions for a
+// moment costs nothing.
+const rememberedHosts = 4096
 
-func (h *hosts) number(name []byte) uint32 {
-	if n, ok := h.index[string(name)]; ok {
-		return n
+func newHosts() hosts { return hosts{index: map[string]uint32{}, sweep: rememberedHosts} }
+
+// enter counts a session of a gateway and returns the gateway's number; leave
+// takes it off.
+func (h *hosts) enter(name []byte) uint32 {
+	n, ok := h.index[string(name)]
+	if !ok {
+		n = h.add(string(name))
 	}
-	n := uint32(len(h.names))
-	h.names = append(h.names, string(name))
-	h.index[string(name)] = n
+	h.open[n]++
 	return n
+}
+
+func (h *hosts) leave(n uint32) { h.open[n]-- }
+
+func (h *hosts) add(name string) (n uint32) {
+	if len(h.index) >= h.sweep {
+		h.forget()
+	}
+	if last := len(h.free) - 1; last >= 0 {
+		n, h.free = h.free[last], h.free[:last]
+		h.names[n] = name
+	} else {
+		n = uint32(len(h.names))
+		h.names, h.open = append(h.names, name), append(h.open, 0)
+	}
+	h.index[name] = n
+	return n
+}
+
+// forget drops the gateways without sessions.
+func (h *hosts) forget() {
+	for n, name := range h.names {
+		if number, ok := h.index[name]; ok && number == uint32(n) && h.open[n] == 0 {
+			delete(h.index, name)
+			h.names[n] = ""
+			h.free = append(h.free, uint32(n))
+		}
+	}
+	h.sweep = max(rememberedHosts, 2*len(h.index))
 }
 
 // Index is the journal index of the last batch applied.

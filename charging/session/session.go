@@ -38,6 +38,7 @@ type Session struct {
 	Subscriber slab.Index
 	Groups     slab.Index // first rating group
 	Next       slab.Index // the account's next open session
+	Previous   slab.Index // and the one before, so that one of thousands is closed at once
 	Host       uint32     // the gateway, as the state numbers hosts
 	Highest    uint32     // highest CC-Request-Number seen
 	Context    uint32
