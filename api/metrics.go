@@ -210,7 +210,7 @@ func latency(d *prometheus.Desc, m *engine.Metrics) prometheus.Metric {
 
 func batchSizes(d *prometheus.Desc, m *engine.Metrics) prometheus.Metric {
 	buckets, count := cumulate(m.BatchSizes[:], 1)
-	return prometheus.MustNewConstHistogram(d, count, float64(m.BatchedCommand), buckets)
+	return prometheus.MustNewConstHistogram(d, count, float64(m.BatchedCommands), buckets)
 }
 
 // cumulate turns counts per power of two into counts up to each.

@@ -11,19 +11,26 @@ import (
 	"gyro/internal/slab"
 )
 
-// Key prefixes of the state store; docs/formats/store.md lists the records.
+// stateFormat is the version of the state store's records, which
+// docs/formats/store.md lists.
+const stateFormat = 1
+
+// Key prefixes of the state store. All keys but meta's go on with a number of
+// eight octets.
 const (
-	prefixAccount     = 'a'
-	prefixCatalog     = 'c'
-	prefixMeta        = 'm'
-	prefixRetained    = 'r'
-	prefixSession     = 's'
-	prefixUsage       = 'u'
-	stateFormat       = 1
-	checkpointSlice   = 1024
-	retainedBlobSize  = 64 << 10
-	numberedKeyLength = 9
+	prefixAccount  = 'a'
+	prefixCatalog  = 'c'
+	prefixMeta     = 'm'
+	prefixRetained = 'r'
+	prefixSession  = 's'
+	prefixUsage    = 'u'
+
+	numberedKeyLength = 1 + 8
 )
+
+// checkpointSlice is how many accounts, sessions and blocks one Step writes:
+// requests wait for as long as that takes.
+const checkpointSlice = 1024
 
 // Writer takes what a checkpoint writes.
 type Writer interface {

@@ -24,6 +24,10 @@ type blob struct {
 	until  instant.Instant
 }
 
+// retainedBlobSize is when a run is complete: some hundreds of answers, so that
+// the store takes one key for all of them.
+const retainedBlobSize = 64 << 10
+
 // keep remembers an answer and has it written at the next checkpoint.
 func (s *State) keep(q session.Queue, key []byte, r session.Retained, outcome []byte) {
 	s.memory.Keep(q, key, r, outcome)
@@ -70,7 +74,7 @@ func (b *blobs) write(now instant.Instant, w Writer) {
 	b.stored = kept
 }
 
-// read puts the answers of a run back into memory.
+// readRetained puts the answers of a run back into memory.
 func (s *State) readRetained(number uint64, value []byte) error {
 	in := readerOf(value)
 	until := instant.Instant(in.Uint64())

@@ -328,7 +328,7 @@ func TestRecords(t *testing.T) {
 		t.Errorf("a record that does not exist: %v", err)
 	}
 	m := r.Metrics()
-	if m.Batches == 0 || m.BatchedCommand == 0 || m.Replayed != 0 {
+	if m.Batches == 0 || m.BatchedCommands == 0 || m.Replayed != 0 {
 		t.Errorf("metrics: %+v", m)
 	}
 	if err := r.Stop(); err != nil {

@@ -24,12 +24,12 @@ type Metrics struct {
 	Replayed uint64
 	// Latency counts requests by the time from their arrival to their answer
 	// being appended for sending; bucket k is below 2^k microseconds.
-	Latency        [LatencyBuckets]uint64
-	LatencySum     uint64 // microseconds
-	Batches        uint64
-	BatchSizes     [BatchBuckets]uint64 // bucket k: at most 2^k commands
-	BatchBytes     uint64
-	BatchedCommand uint64
+	Latency         [LatencyBuckets]uint64
+	LatencySum      uint64 // microseconds
+	Batches         uint64
+	BatchSizes      [BatchBuckets]uint64 // bucket k: at most 2^k commands
+	BatchBytes      uint64
+	BatchedCommands uint64
 }
 
 // EachAnswer calls fn for every count of answers that is not zero.
@@ -55,7 +55,7 @@ func (r *receiver) observe(now int64, size int) {
 	m := &r.e.state.metrics
 	m.Batches++
 	m.BatchBytes += uint64(size)
-	m.BatchedCommand += uint64(r.count)
+	m.BatchedCommands += uint64(r.count)
 	m.BatchSizes[min(bits.Len(uint(max(r.count-1, 0))), BatchBuckets-1)]++
 	if r.b == nil {
 		return
