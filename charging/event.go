@@ -7,6 +7,7 @@ import (
 	"gyro/charging/session"
 	"gyro/charging/usage"
 	"gyro/internal/ident"
+	"gyro/internal/instant"
 	"gyro/internal/slab"
 	"gyro/rating"
 
@@ -19,6 +20,12 @@ const (
 	aliasSpace   = 0x414c4941
 	commandSpace = 0x434f4d44
 )
+
+// aliasRetention is how long an End-to-End Identifier tells one event from the
+// next: a client keeps it unique for 4 minutes, even across its restarts, and
+// no longer (RFC 6733 section 3). The same message to the same recipient under
+// the same identifier an hour later is another message.
+const aliasRetention = 4 * instant.Minute
 
 // event decides a one-time event (RFC 8506 section 6). It is recognised as a
 // duplicate by (Session-Id, CC-Request-Number), and by (Origin-Host,
@@ -41,6 +48,7 @@ func (s *State) event(c *CreditControl, o *Outcome) {
 	if kept := s.memory.FindAlias(alias, c.Digest, s.now); kept != nil {
 		s.replay(o, s.memory.Outcome(kept))
 		o.Number = c.Number
+		s.keepEvent(c, key, hash, 0, o) // for another try under the new Session-Id, whenever it comes
 		return
 	}
 	if len(c.Identities) == 0 {
@@ -53,10 +61,14 @@ func (s *State) event(c *CreditControl, o *Outcome) {
 		return
 	}
 	s.oneTime(c, who, named, o)
+	s.keepEvent(c, key, hash, alias, o)
+}
+
+func (s *State) keepEvent(c *CreditControl, key []byte, hash, alias uint64, o *Outcome) {
 	s.scratch.encoded = appendOutcome(s.scratch.encoded[:0], o)
 	s.keep(session.OfEvents, key, session.Retained{
 		Digest: c.Digest, Until: s.now.Add(s.settings.EventRetention),
-		Hash: hash, Alias: alias, Sub: c.SubSession, Number: c.Number,
+		Hash: hash, Alias: alias, AliasUntil: s.now.Add(aliasRetention), Sub: c.SubSession, Number: c.Number,
 	}, s.scratch.encoded)
 }
 

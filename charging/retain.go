@@ -34,7 +34,7 @@ func (s *State) keep(q session.Queue, key []byte, r session.Retained, outcome []
 	b := &s.retained
 	b.until = max(b.until, r.Until)
 	b.open = append(b.open, byte(q))
-	for _, v := range [...]uint64{r.Digest, uint64(r.Until), r.Hash, r.Alias, r.Sub, uint64(r.Number)} {
+	for _, v := range [...]uint64{r.Digest, uint64(r.Until), r.Hash, r.Alias, uint64(r.AliasUntil), r.Sub, uint64(r.Number)} {
 		b.open = binary.LittleEndian.AppendUint64(b.open, v)
 	}
 	b.open = wire.AppendBytes(b.open, key)
@@ -83,7 +83,7 @@ func (s *State) readRetained(number uint64, value []byte) error {
 		q := session.Queue(in.Octet())
 		r := session.Retained{
 			Digest: in.Uint64(), Until: instant.Instant(in.Uint64()), Hash: in.Uint64(),
-			Alias: in.Uint64(), Sub: in.Uint64(), Number: uint32(in.Uint64()),
+			Alias: in.Uint64(), AliasUntil: instant.Instant(in.Uint64()), Sub: in.Uint64(), Number: uint32(in.Uint64()),
 		}
 		key, outcome := in.Bytes(), in.Bytes()
 		if in.Failed() || q > session.OfCommands {

@@ -11,15 +11,18 @@ import (
 // one: a termination, an event, or a balance command of the API. It stays long
 // enough for any retransmission of it to be recognised.
 type Retained struct {
-	Digest  uint64 // of the request's body
-	Until   instant.Instant
-	Hash    uint64 // of the key
-	Alias   uint64 // hash of a second key, or zero
-	Sub     uint64 // CC-Sub-Session-Id
-	Key     slab.Ref
-	Outcome slab.Ref
-	Number  uint32
-	Next    slab.Index // the next one to be forgotten in its queue
+	Digest uint64 // of the request's body
+	Until  instant.Instant
+	Hash   uint64 // of the key
+	Alias  uint64 // hash of a second key, or zero
+	// AliasUntil is how long the second key holds; it may be used again sooner
+	// than the first.
+	AliasUntil instant.Instant
+	Sub        uint64 // CC-Sub-Session-Id
+	Key        slab.Ref
+	Outcome    slab.Ref
+	Number     uint32
+	Next       slab.Index // the next one to be forgotten in its queue
 }
 
 // Queue is a retention class: what entered first is forgotten first, for all
@@ -75,7 +78,7 @@ func (m *Memory) Find(hash uint64, key []byte, sub uint64, now instant.Instant) 
 // FindAlias returns a retained answer by its second key and digest, or nil.
 func (m *Memory) FindAlias(alias, digest uint64, now instant.Instant) *Retained {
 	for p := m.table.Find(alias); p.Next(); {
-		if r := m.records.At(p.Index()); r.Alias == alias && r.Digest == digest && now < r.Until {
+		if r := m.records.At(p.Index()); r.Alias == alias && r.Digest == digest && now < r.AliasUntil && now < r.Until {
 			return r
 		}
 	}

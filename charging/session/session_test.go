@@ -91,12 +91,12 @@ func TestGroupsAgainstList(t *testing.T) {
 
 // remembered is a retained answer of the slow model.
 type remembered struct {
-	queue      Queue
-	key        string
-	sub, alias uint64
-	digest     uint64
-	until      instant.Instant
-	outcome    string
+	queue             Queue
+	key               string
+	sub, alias        uint64
+	digest            uint64
+	until, aliasUntil instant.Instant
+	outcome           string
 }
 
 // TestMemoryAgainstList holds retained answers against a list.
@@ -120,9 +120,9 @@ func TestMemoryAgainstList(t *testing.T) {
 				list = forget(list, now, limit)
 			case !slices.ContainsFunc(alive, func(r remembered) bool { return r.key == key && r.sub == sub }):
 				q := Queue(rapid.IntRange(0, int(queues)-1).Draw(t, "queue"))
-				r := remembered{q, key, sub, alias, digest, now.Add(retention[q]), fmt.Sprint(step)}
+				r := remembered{q, key, sub, alias, digest, now.Add(retention[q]), now.Add(4 * instant.Second), fmt.Sprint(step)}
 				m.Keep(q, []byte(key), Retained{
-					Digest: digest, Until: r.until, Hash: Hash([]byte(key), sub), Alias: alias, Sub: sub,
+					Digest: digest, Until: r.until, Hash: Hash([]byte(key), sub), Alias: alias, AliasUntil: r.aliasUntil, Sub: sub,
 				}, []byte(r.outcome))
 				list = append(list, r)
 			}
@@ -157,7 +157,9 @@ func compareMemory(t *rapid.T, m *Memory, alive []remembered, key string, sub, a
 	if alias == 0 {
 		return
 	}
-	matches := slices.DeleteFunc(slices.Clone(alive), func(r remembered) bool { return r.alias != alias || r.digest != digest })
+	matches := slices.DeleteFunc(slices.Clone(alive), func(r remembered) bool {
+		return r.alias != alias || r.digest != digest || r.aliasUntil <= now
+	})
 	other := m.FindAlias(alias, digest, now)
 	if (len(matches) > 0) != (other != nil) {
 		t.Fatalf("alias %x: found %+v, the list has %d", alias, other, len(matches))
