@@ -75,7 +75,8 @@ func (h *httpSide) start(n *node) error {
 	}
 	var err error
 	h.server, err = api.New(api.Options{
-		Engine: n.core.engine, Peers: peersOf{n.server}, Syncs: h.syncs, Logger: h.logger, Keys: keys, TLS: h.tls,
+		Engine: n.core.engine, Peers: peersOf{n.server}, Syncs: h.syncs, Collectors: n.collectors(),
+		Logger: h.logger, Keys: keys, TLS: h.tls,
 	})
 	if err != nil {
 		return err

@@ -21,14 +21,15 @@ import (
 // node is one running gyro: the core, and its listeners for gateways and the
 // API.
 type node struct {
-	cfg     *config.Config
-	logger  *slog.Logger
-	core    *core
-	server  *diameter.Server
-	http    *httpSide
-	served  chan error
-	gateway net.Listener
-	started time.Time
+	cfg      *config.Config
+	logger   *slog.Logger
+	core     *core
+	listener net.Listener // for gateways
+	server   *diameter.Server
+	requests *gy.Gateway
+	http     *httpSide
+	served   chan error
+	started  time.Time
 }
 
 // startNode binds the listeners, opens the data directory and serves. When it
@@ -40,7 +41,7 @@ func startNode(cfg *config.Config, logger *slog.Logger) (_ *node, err error) {
 			n.abandon()
 		}
 	}()
-	if n.gateway, err = listen("diameter.listen", cfg.Diameter.Listen); err != nil {
+	if n.listener, err = listen("diameter.listen", cfg.Diameter.Listen); err != nil {
 		return nil, err
 	}
 	if n.http, err = newHTTPSide(cfg, logger); err != nil {
@@ -63,7 +64,7 @@ func startNode(cfg *config.Config, logger *slog.Logger) (_ *node, err error) {
 	if err = n.http.start(n); err != nil {
 		return nil, err
 	}
-	logger.Info(bench.ReadyMessage, "diameter", n.gateway.Addr().String(), "http", n.http.addr().String(), "data", cfg.Data)
+	logger.Info(bench.ReadyMessage, "diameter", n.listener.Addr().String(), "http", n.http.addr().String(), "data", cfg.Data)
 	return n, nil
 }
 
@@ -120,7 +121,7 @@ func (n *node) openGateways(monotonic func() int64) error {
 	if err != nil {
 		return err
 	}
-	gateway, err := gy.New(gy.Options{
+	n.requests, err = gy.New(gy.Options{
 		Core: n.core.engine, Identity: identity, Default: fallback, Profiles: profiles,
 		PeerRestarted: n.peerRestarted, Now: monotonic,
 	})
@@ -130,11 +131,11 @@ func (n *node) openGateways(monotonic func() int64) error {
 	n.server, err = diameter.NewServer(diameter.Options{
 		Identity: identity, KnownPeers: known, AllowUnknownPeers: n.cfg.AllowUnknownPeers(),
 		WatchdogInterval: n.cfg.Diameter.Watchdog, Logger: n.logger,
-	}, gateway)
+	}, n.requests)
 	if err != nil {
 		return err
 	}
-	go func() { n.served <- n.server.Serve(n.gateway) }()
+	go func() { n.served <- n.server.Serve(n.listener) }()
 	return nil
 }
 
@@ -171,8 +172,8 @@ func (n *node) abandon() {
 	if n.server != nil {
 		n.server.Close()
 	}
-	if n.gateway != nil {
-		_ = n.gateway.Close()
+	if n.listener != nil {
+		_ = n.listener.Close()
 	}
 	if n.http != nil {
 		n.http.abandon()
