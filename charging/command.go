@@ -29,6 +29,9 @@ const (
 	Update      RequestType = 2
 	Termination RequestType = 3
 	Event       RequestType = 4
+
+	// RequestTypes is the size of a table by request type.
+	RequestTypes = 5
 )
 
 // String is the type's name in metrics and records.

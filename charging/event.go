@@ -8,6 +8,7 @@ import (
 	"gyro/charging/usage"
 	"gyro/internal/ident"
 	"gyro/internal/instant"
+	"gyro/internal/money"
 	"gyro/internal/slab"
 	"gyro/rating"
 
@@ -160,7 +161,7 @@ func (x *exchange) freeEvent(group *session.Group, units uint64, o *Outcome, so 
 	case DirectDebiting:
 		so.Result = NotApplicable
 		group.Opened, group.Requests, group.RecordUsed = x.now, 1, units
-		x.closeRecord(x.session, group, causeEnded)
+		x.closeRecord(x.session, group, usage.Ended)
 	case CheckBalance:
 		o.CheckBalance = max(o.CheckBalance, enoughCredit)
 	case PriceEnquiry, RefundAccount:
@@ -199,7 +200,7 @@ func (x *exchange) debitEvent(group *session.Group, price *rating.Price, units u
 		so.Granted, so.Unit = units, GrantUnit(m.Unit)
 		so.Flags |= Grants
 	}
-	x.closeRecord(x.session, group, causeEnded)
+	x.closeRecord(x.session, group, usage.Ended)
 }
 
 // refund returns what an event cost (REFUND_ACCOUNT). Units go back to an
@@ -258,7 +259,7 @@ func (x *exchange) post(kind usage.Kind, group *session.Group, units uint64, p b
 	octets := &x.sessions.Octets
 	record := &x.scratch.record
 	*record = usage.Record{
-		Kind: kind, Cause: causeEnded, Opened: x.now, Closed: x.now,
+		Kind: kind, Cause: usage.Ended, Opened: x.now, Closed: x.now,
 		SessionID: octets.Get(x.session.ID), SubSession: x.session.Sub, Subscriber: octets.Get(x.session.Identity),
 		Called: octets.Get(x.session.Called), Context: x.session.Context,
 		RatingGroup: group.RatingGroup, ServiceID: group.ServiceID, Used: units, Requests: 1,
@@ -267,7 +268,7 @@ func (x *exchange) post(kind usage.Kind, group *session.Group, units uint64, p b
 		Postings: append(x.scratch.postings[:0], p),
 	}
 	if p.Denomination.IsMoney() {
-		record.Charged = -amount(p.Amount)
+		record.Charged = -money.Amount(p.Amount)
 	}
 	x.emit(x.account, record)
 }

@@ -3,9 +3,11 @@ package charging
 import (
 	"gyro/balance"
 	"gyro/charging/session"
+	"gyro/charging/usage"
 	"gyro/internal/ident"
 	"gyro/internal/instant"
 	"gyro/internal/money"
+	"gyro/internal/slab"
 	"gyro/rating"
 )
 
@@ -16,7 +18,7 @@ type exchange struct {
 	outcome *Outcome
 	session *session.Session
 	account *account
-	owner   index
+	owner   slab.Index
 }
 
 // filter tells which allowances pay for a group's usage.
@@ -68,7 +70,7 @@ func (x *exchange) service(sv *Service, o *ServiceOutcome) {
 		group.Granted = 0
 	case sv.final() && sv.Flags&Requests == 0:
 		x.book.Release(&group.Reserved)
-		x.closeRecord(x.session, group, causeEnded)
+		x.closeRecord(x.session, group, usage.Ended)
 		x.sessions.RemoveGroup(x.session, at)
 	case sv.Flags&Requests != 0:
 		x.book.Release(&group.Reserved)
@@ -142,7 +144,7 @@ func (x *exchange) match(group *session.Group) (*rating.Plan, rating.Refusal) {
 	if m.Treatment == rating.Denied {
 		return plan, refusal // the group keeps the price of what it was granted
 	}
-	x.closeRecord(x.session, group, causePartial)
+	x.closeRecord(x.session, group, usage.Partial)
 	group.Unrated = false
 	group.Matched, group.Free = true, m.Treatment == rating.Free
 	group.Plan, group.Rate, group.Service, group.Zone = number, m.Rate, m.Service, m.Zone
@@ -351,7 +353,7 @@ func (x *exchange) costOf(group *session.Group, price *rating.Price, rated uint6
 
 // affordable is how many billable units more an amount of money pays for.
 func (x *exchange) affordable(group *session.Group, price *rating.Price, available int64) uint64 {
-	budget, ok := group.Charged.Add(amount(available))
+	budget, ok := group.Charged.Add(money.Amount(available))
 	if !ok {
 		budget = money.Max
 	}

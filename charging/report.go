@@ -5,19 +5,7 @@ import (
 	"gyro/charging/session"
 	"gyro/charging/usage"
 	"gyro/internal/money"
-	"gyro/internal/slab"
 	"gyro/rating"
-)
-
-// Short names within the core.
-type (
-	index  = slab.Index
-	amount = money.Amount
-)
-
-const (
-	causeEnded   = usage.Ended
-	causePartial = usage.Partial
 )
 
 // in returns the set's count in a denomination: octets are the total where it
@@ -123,7 +111,7 @@ func (x *exchange) charge(group *session.Group, price *rating.Price, used uint64
 	rated := uint64(need - taken)
 	cost, _ := x.costOf(group, price, rated)
 	paid := x.debit(group, x.account.Denomination(), cost)
-	x.owe(group, amount(cost-paid))
+	x.owe(group, money.Amount(cost-paid))
 
 	group.Requests++
 	group.Used += used
@@ -152,13 +140,13 @@ func (x *exchange) debit(group *session.Group, d balance.Denomination, want int6
 			})
 		}
 		if d.IsMoney() {
-			group.RecordCharged += amount(got)
+			group.RecordCharged += money.Amount(got)
 		}
 		taken += got
 		if taken == want || group.Moved.Bucket[balance.MaxParts-1] == 0 {
 			return taken // all of it, or nothing is left to take
 		}
-		x.closeRecord(x.session, group, causePartial)
+		x.closeRecord(x.session, group, usage.Partial)
 		group.Opened = x.now
 	}
 	return taken
@@ -173,7 +161,7 @@ func destination(group *session.Group, d balance.Denomination) balance.LedgerAcc
 }
 
 // owe books what no bucket could pay.
-func (x *exchange) owe(group *session.Group, excess amount) {
+func (x *exchange) owe(group *session.Group, excess money.Amount) {
 	if excess <= 0 {
 		return
 	}

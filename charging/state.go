@@ -86,7 +86,7 @@ func NewState() *State {
 // Counters are totals since the shard began that no ledger account shows.
 type Counters struct {
 	Accounts, Sessions uint64 // opened ever
-	Requests           [5]uint64
+	Requests           [RequestTypes]uint64
 	Duplicates         uint64
 	SupervisionExpired uint64
 	Excess             uint64 // reports beyond what any bucket could pay

@@ -51,7 +51,7 @@ type receiver struct {
 	next  int // waiter
 	count int
 	// answered counts by request type and result.
-	answered [requestTypes][results]uint32
+	answered [charging.RequestTypes][results]uint32
 	replayed uint32
 }
 
@@ -63,7 +63,7 @@ func (r *receiver) CreditControl(n int, request *charging.CreditControl, outcome
 	if r.b == nil {
 		return
 	}
-	r.answered[request.Type%requestTypes][outcome.Result%results]++
+	r.answered[request.Type%charging.RequestTypes][outcome.Result%results]++
 	if outcome.Replayed {
 		r.replayed++
 	}

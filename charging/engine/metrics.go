@@ -7,8 +7,8 @@ import (
 )
 
 const (
-	requestTypes = 5
-	results      = 32
+	// results is the size of a table by result, with room for new ones.
+	results = 32
 	// LatencyBuckets are powers of two of a microsecond, up to 34 seconds.
 	LatencyBuckets = 26
 	// BatchBuckets are powers of two of a command count.
@@ -19,7 +19,7 @@ const (
 // state and cost one addition a request.
 type Metrics struct {
 	// Answers counts answers by request type and result.
-	Answers [requestTypes][results]uint64
+	Answers [charging.RequestTypes][results]uint64
 	// Replayed counts answers to duplicates.
 	Replayed uint64
 	// Latency counts requests by the time from their arrival to their answer
@@ -66,7 +66,7 @@ func (r *receiver) observe(now int64, size int) {
 		}
 	}
 	m.Replayed += uint64(r.replayed)
-	r.answered, r.replayed = [requestTypes][results]uint32{}, 0
+	r.answered, r.replayed = [charging.RequestTypes][results]uint32{}, 0
 	for k := range r.b.tickets {
 		if t := &r.b.tickets[k]; t.To != nil {
 			us := uint64(max(now-t.Arrived, 0)) / 1000
