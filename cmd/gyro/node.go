@@ -144,14 +144,27 @@ func (n *node) openGateways(monotonic func() int64) error {
 func (n *node) peerRestarted(originHost string) {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
+	var journal instant.Instant
+	n.core.engine.View(func(s *charging.State) { journal = s.Now() })
 	reply, err := n.core.engine.Do(ctx, charging.KindPeerRestart, charging.RestartPeer{
-		OriginHost: originHost, Before: instant.Of(time.Now()),
+		OriginHost: originHost, Before: restartedAt(instant.Of(time.Now()), journal),
 	})
 	if err != nil {
 		n.logger.Warn("sessions of a restarted gateway could not be released; supervision will", "origin_host", originHost, "error", err)
 		return
 	}
 	n.logger.Info("gateway restarted", "origin_host", originHost, "sessions_released", reply.Record)
+}
+
+// restartedAt is the moment before which a restarted gateway's sessions were
+// opened. The journal's time never goes back: while a wall clock that was set
+// back has not caught up with it, sessions carry times that the wall clock has
+// yet to show.
+func restartedAt(wall, journal instant.Instant) instant.Instant {
+	if wall < journal {
+		return journal + 1
+	}
+	return wall
 }
 
 // drainTimeout bounds each part of a clean stop.
