@@ -108,26 +108,22 @@ type Filter interface {
 // Available is how much of a denomination the account can reserve for the
 // usage that filter stands for, within the room that parts has.
 func (k *Book) Available(a *Account, d Denomination, now instant.Instant, filter Filter, parts *Parts) int64 {
-	var sum int64
 	room := *parts
-	for i := a.Buckets; i != 0; {
-		b := k.Buckets.At(i)
-		if free := k.free(a, b); free > 0 && pays(b, d, now, filter) && room.Add(i, 0) {
-			if sum += free; sum < 0 {
-				return int64(money.Max)
-			}
-		}
-		i = b.Next
-	}
-	return sum
+	return k.sum(a, d, now, filter, &room)
 }
 
 // Free is Available without the bound of parts.
 func (k *Book) Free(a *Account, d Denomination, now instant.Instant, filter Filter) int64 {
+	return k.sum(a, d, now, filter, nil)
+}
+
+// sum adds up what is free in the buckets that room, unless it is nil, has
+// place for. It stops at the highest amount there is.
+func (k *Book) sum(a *Account, d Denomination, now instant.Instant, filter Filter, room *Parts) int64 {
 	var sum int64
 	for i := a.Buckets; i != 0; {
 		b := k.Buckets.At(i)
-		if free := k.free(a, b); free > 0 && pays(b, d, now, filter) {
+		if free := k.free(a, b); free > 0 && pays(b, d, now, filter) && (room == nil || room.Add(i, 0)) {
 			if sum += free; sum < 0 {
 				return int64(money.Max)
 			}
