@@ -95,18 +95,21 @@ const (
 	HasOutput
 	HasEvents
 	HasMoney
+	HasCurrency // beside HasMoney: the gateway says in which currency
 )
 
 // Units is a Requested-, Granted- or Used-Service-Unit: each count at most
 // MaxUnits.
 type Units struct {
-	Seconds uint64  // CC-Time
-	Total   uint64  // CC-Total-Octets
-	Input   uint64  // CC-Input-Octets
-	Output  uint64  // CC-Output-Octets
-	Events  uint64  // CC-Service-Specific-Units
-	Money   int64   // CC-Money in millionths of the account's currency, refunds only
-	Has     UnitSet // the members that are present
+	Seconds uint64 // CC-Time
+	Total   uint64 // CC-Total-Octets
+	Input   uint64 // CC-Input-Octets
+	Output  uint64 // CC-Output-Octets
+	Events  uint64 // CC-Service-Specific-Units
+	Money   int64  // CC-Money in millionths, refunds only
+	// Currency is the Currency-Code of Money; without one it is the account's.
+	Currency uint16
+	Has      UnitSet // the members that are present
 }
 
 // Report is one Used-Service-Unit.

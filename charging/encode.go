@@ -85,6 +85,9 @@ func appendUnits(dst []byte, u *Units) []byte {
 	if u.Has&HasMoney != 0 {
 		dst = binary.AppendVarint(dst, u.Money)
 	}
+	if u.Has&HasCurrency != 0 {
+		dst = binary.AppendUvarint(dst, uint64(u.Currency))
+	}
 	return dst
 }
 
@@ -165,6 +168,9 @@ func (r *reader) units(u *Units) {
 	}
 	if u.Has&HasMoney != 0 {
 		u.Money = r.Varint()
+	}
+	if u.Has&HasCurrency != 0 {
+		u.Currency = uint16(r.Uvarint())
 	}
 }
 

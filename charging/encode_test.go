@@ -10,7 +10,7 @@ import (
 )
 
 func drawUnits(t *rapid.T, name string) (u Units) {
-	u.Has = UnitSet(rapid.Uint8Range(0, 63).Draw(t, name))
+	u.Has = UnitSet(rapid.Uint8Range(0, 127).Draw(t, name))
 	draw := func(has UnitSet, n *uint64) {
 		if u.Has&has != 0 {
 			*n = rapid.Uint64().Draw(t, name)
@@ -23,6 +23,9 @@ func drawUnits(t *rapid.T, name string) (u Units) {
 	draw(HasEvents, &u.Events)
 	if u.Has&HasMoney != 0 {
 		u.Money = rapid.Int64().Draw(t, name)
+	}
+	if u.Has&HasCurrency != 0 {
+		u.Currency = rapid.Uint16().Draw(t, name)
 	}
 	return u
 }

@@ -122,6 +122,8 @@ func (x *exchange) oneTimeService(sv *Service, o *Outcome, so *ServiceOutcome) {
 	switch {
 	case m.Treatment == rating.Denied:
 		so.Result = ServiceDenied
+	case !x.payable(sv, group.Unit):
+		so.Result = InvalidValue
 	case m.Treatment == rating.Free && sv.Requested.Has&HasMoney == 0:
 		x.freeEvent(group, units, o, so)
 	case x.request.Action == RefundAccount:
@@ -135,6 +137,22 @@ func (x *exchange) oneTimeService(sv *Service, o *Outcome, so *ServiceOutcome) {
 	default:
 		x.debitEvent(group, plan.Price(m.Rate), units, m, o, so)
 	}
+}
+
+// payable reports whether an event's amount of money, if it names one, can be
+// taken as it is. Only a refund is for an amount: what a service costs is the
+// tariff's to say, and to debit its price where the gateway named another would
+// be an answer to a question that nobody asked. An amount of another currency
+// is never taken for the account's.
+func (x *exchange) payable(sv *Service, d balance.Denomination) bool {
+	has := sv.Requested.Has
+	switch {
+	case has&HasMoney == 0:
+		return true
+	case has&HasCurrency != 0 && money.Currency(sv.Requested.Currency) != x.account.Currency:
+		return false
+	}
+	return x.request.Action == RefundAccount || sv.Requested.in(d) > 0
 }
 
 // billableOf is MaxUnits and more, which no price accepts, where rounding up

@@ -8,6 +8,7 @@ import (
 
 	"gyro/charging"
 	"gyro/internal/ident"
+	"gyro/internal/money"
 )
 
 // defaultHost is the gateway of a request that names none.
@@ -157,6 +158,7 @@ var suffixes = []struct {
 	{"m", 60, charging.HasSeconds},
 	{"s", 1, charging.HasSeconds},
 	{"EUR", 1e6, charging.HasMoney},
+	{"JPY", 1e6, charging.HasMoney},
 	{"", 1, charging.HasEvents},
 }
 
@@ -187,6 +189,8 @@ func (s *script) units(texts []string) (u charging.Units) {
 				u.Events = n
 			case charging.HasMoney:
 				u.Money = int64(n)
+				currency, _ := money.ParseCurrency(f.suffix)
+				u.Currency, u.Has = uint16(currency), u.Has|charging.HasCurrency
 			}
 			break
 		}

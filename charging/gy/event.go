@@ -67,6 +67,6 @@ func (r *reader) readRefund(i int, u *charging.Units) refusal {
 	if amount > charging.MaxUnits || r.profile.Currency != 0 && currency != r.profile.Currency {
 		return invalid(i)
 	}
-	u.Money, u.Has = int64(amount), charging.HasMoney
+	u.Money, u.Currency, u.Has = int64(amount), currency, charging.HasMoney|charging.HasCurrency
 	return accepted
 }

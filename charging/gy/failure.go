@@ -88,16 +88,19 @@ func appendUnits(dst []byte, c diameter.Code, u *charging.Units) []byte {
 		}
 	}
 	if u.Has&charging.HasMoney != 0 {
-		dst = appendMoney(dst, u.Money)
+		dst = appendMoney(dst, u)
 	}
 	diameter.EndGroup(dst, group)
 	return dst
 }
 
-// appendMoney appends CC-Money for an amount in millionths.
-func appendMoney(dst []byte, millionths int64) []byte {
+// appendMoney appends CC-Money as the request had it.
+func appendMoney(dst []byte, u *charging.Units) []byte {
 	dst, group := diameter.BeginGroup(dst, diameter.AVPCCMoney)
-	dst = appendValue(dst, millionths)
+	dst = appendValue(dst, u.Money)
+	if u.Has&charging.HasCurrency != 0 {
+		dst = diameter.AppendUint32(dst, diameter.AVPCurrencyCode, uint32(u.Currency))
+	}
 	diameter.EndGroup(dst, group)
 	return dst
 }

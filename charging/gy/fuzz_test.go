@@ -160,6 +160,7 @@ func checkUnits(t *testing.T, u *charging.Units) {
 		{charging.HasOutput, u.Output},
 		{charging.HasEvents, u.Events},
 		{charging.HasMoney, uint64(u.Money)},
+		{charging.HasCurrency, uint64(u.Currency)},
 	} {
 		if v.count > charging.MaxUnits || v.count != 0 && u.Has&v.member == 0 {
 			t.Fatalf("units %+v", u)

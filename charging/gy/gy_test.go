@@ -299,6 +299,7 @@ func showUnits(u *charging.Units) string {
 		{charging.HasOutput, "output", u.Output},
 		{charging.HasEvents, "events", u.Events},
 		{charging.HasMoney, "money", u.Money},
+		{charging.HasCurrency, "currency", u.Currency},
 	} {
 		if u.Has&c.member != 0 {
 			shown = append(shown, fmt.Sprintf("%s=%d", c.name, c.value))

@@ -143,7 +143,7 @@ func (p *Profile) Validate() error {
 		return fmt.Errorf("profile %q: no Direct-Debiting-Failure-Handling %d", p.Name, p.DirectDebiting-1)
 	case p.Flags > diameter.FlagsStrict:
 		return fmt.Errorf("profile %q: no flag check %d", p.Name, p.Flags)
-	case p.Currency > 999:
+	case p.Currency > maxCurrency:
 		return fmt.Errorf("profile %q: no ISO 4217 currency %d", p.Name, p.Currency)
 	}
 	return nil

@@ -103,13 +103,25 @@ func (r *reader) readMoney(group int, u *charging.Units) refusal {
 	if !ok || amount < 0 || amount > charging.MaxUnits {
 		return invalid(blame)
 	}
-	if at := r.m.FindIn(group, diameter.AVPCurrencyCode); at != diameter.Root && r.profile.Currency != 0 &&
-		r.uint32(at) != uint32(r.profile.Currency) {
+	u.Money = int64(amount)
+	return r.readCurrency(r.m.FindIn(group, diameter.AVPCurrencyCode), u)
+}
+
+// readCurrency reads the currency of an amount, which the core holds against the account's.
+func (r *reader) readCurrency(at int, u *charging.Units) refusal {
+	if at == diameter.Root {
+		return accepted
+	}
+	code := r.uint32(at)
+	if code > maxCurrency || r.profile.Currency != 0 && code != uint32(r.profile.Currency) {
 		return invalid(at)
 	}
-	u.Money = int64(amount)
+	u.Currency, u.Has = uint16(code), u.Has|charging.HasCurrency
 	return accepted
 }
+
+// maxCurrency is the greatest number that ISO 4217 can give a currency.
+const maxCurrency = 999
 
 // millionths returns mantissa times ten to the exponent in millionths. It is false if that is not a whole number of
 // them or beyond the range of an amount: money is never rounded on its way in.
