@@ -191,6 +191,7 @@ func (s *script) units(texts []string) (u charging.Units) {
 				u.Money = int64(n)
 				currency, _ := money.ParseCurrency(f.suffix)
 				u.Currency, u.Has = uint16(currency), u.Has|charging.HasCurrency
+			case charging.HasCurrency: // comes with the money
 			}
 			break
 		}

@@ -4,7 +4,7 @@ package zone
 
 import (
 	"time"
-	_ "time/tzdata"
+	_ "time/tzdata" // the database itself
 
 	"gyro/internal/instant"
 )

@@ -174,9 +174,8 @@ func TestCopyTooBusy(t *testing.T) {
 			}
 			return reply{raw: func(answer []byte) []byte {
 				answer[4] |= diam.ErrorFlag
-				success := binary.BigEndian.AppendUint32(nil, diam.Success)
-				binary.BigEndian.PutUint32(answer[bytes.Index(answer, success):], diam.TooBusy)
-				return answer
+				success, busy := binary.BigEndian.AppendUint32(nil, diam.Success), binary.BigEndian.AppendUint32(nil, diam.TooBusy)
+				return bytes.Replace(answer, success, busy, 1)
 			}}
 		}
 		opts := server.options(SMSC)
