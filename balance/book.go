@@ -38,6 +38,8 @@ type Book struct {
 	Ledger  Ledger
 	// LastBucket is the highest bucket id given.
 	LastBucket uint64
+
+	holders map[ident.Name]int // buckets by the allowance that filled them
 }
 
 // Open gives an account a bucket and puts it in its place in the order of use.
@@ -54,8 +56,17 @@ func (k *Book) Open(a *Account, b Bucket) slab.Index {
 		link = &k.Buckets.At(*link).Next
 	}
 	record.Next, *link = *link, i
+	if b.Allowance != 0 {
+		if k.holders == nil {
+			k.holders = map[ident.Name]int{}
+		}
+		k.holders[b.Allowance]++
+	}
 	return i
 }
+
+// Holders is how many buckets an allowance has filled that are still there.
+func (k *Book) Holders(allowance ident.Name) int { return k.holders[allowance] }
 
 // Close takes an account's bucket away. It must hold and reserve nothing.
 func (k *Book) Close(a *Account, i slab.Index) {
@@ -65,6 +76,9 @@ func (k *Book) Close(a *Account, i slab.Index) {
 	for link := &a.Buckets; *link != 0; link = &k.Buckets.At(*link).Next {
 		if *link == i {
 			*link = k.Buckets.At(i).Next
+			if allowance := k.Buckets.At(i).Allowance; allowance != 0 {
+				k.holders[allowance]--
+			}
 			k.Buckets.Free(i)
 			return
 		}

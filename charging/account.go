@@ -240,6 +240,8 @@ func (s *State) removeSubscriber(who slab.Index) {
 // its allowances.
 func (s *State) setOffers(a *account, catalog ident.Name, offers []ident.Name) {
 	had := a.Offers
+	s.catalogs.hold(a, -1)
+	defer s.catalogs.hold(a, 1)
 	a.Catalog, a.Offers = catalog, [MaxOffers]ident.Name{}
 	plan, _ := s.catalogs.current(catalog)
 	for n, offer := range offers {
@@ -360,6 +362,7 @@ func (s *State) deleteAccount(c *DeleteAccount, o *Outcome) {
 	}
 	s.setSubscribers(i, nil)
 	s.byAccount.Remove(accountHash(a.id()), i)
+	s.catalogs.hold(a, -1)
 	s.dirty.accountDeleted(a)
 	s.accounts.Free(i)
 }

@@ -29,6 +29,21 @@ const MaxCatalogs = 64
 type catalogs struct {
 	publications []*Publication
 	currents     []uint32 // the newest publication of each name
+	// holders counts the accounts that have an offer.
+	holders map[holding]int
+}
+
+// holding is an offer of a catalogue.
+type holding struct{ catalog, offer ident.Name }
+
+// hold adds an account to the holders of its offers, or takes it away.
+func (c *catalogs) hold(a *account, change int) {
+	if c.holders == nil {
+		c.holders = map[holding]int{}
+	}
+	for _, offer := range a.offers() {
+		c.holders[holding{a.Catalog, offer}] += change
+	}
 }
 
 func (c *catalogs) plan(number uint32) *rating.Plan { return c.publications[number-1].plan }
@@ -78,6 +93,27 @@ func (p *Publication) compile() error {
 	return nil
 }
 
+// keepsHeld refuses a version without an offer or an allowance that customers
+// have: their next request would find no tariff.
+func (s *State) keepsHeld(current, next *rating.Plan, o *Outcome) bool {
+	catalog := ident.NameOf(current.Name())
+	for _, offer := range current.Offers() {
+		_, kept := next.Offer(offer.ID)
+		if n := s.catalogs.holders[holding{catalog, offer.ID}]; !kept && n > 0 {
+			o.refuse(CatalogInvalid, "offer %q is missing, and %d accounts have it; keep it, or move them to another offer first", offer.Name, n)
+			return false
+		}
+	}
+	for _, allowance := range current.Allowances() {
+		_, kept := next.Allowance(allowance.ID)
+		if n := s.book.Holders(allowance.ID); !kept && n > 0 {
+			o.refuse(CatalogInvalid, "allowance %q is missing, and %d buckets of customers come from it; keep it until they are used up or expired", allowance.Name, n)
+			return false
+		}
+	}
+	return true
+}
+
 // publish makes a source the current version of its catalogue. The same source
 // again changes nothing.
 func (s *State) publish(c *Publish, o *Outcome) {
@@ -102,6 +138,9 @@ func (s *State) publish(c *Publish, o *Outcome) {
 		}
 		if current.plan.Currency() != p.plan.Currency() {
 			o.refuse(CurrencyMismatch, "catalogue %q prices in %s and cannot change to %s; publish another catalogue", c.Name, current.plan.Currency(), p.plan.Currency())
+			return
+		}
+		if !s.keepsHeld(current.plan, p.plan, o) {
 			return
 		}
 		at, p.Version = n, current.Version+1

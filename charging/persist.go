@@ -168,6 +168,7 @@ func (l *loader) readAccount(number uint64, value []byte) error {
 		link = &l.subscribers.At(*link).Next
 	}
 	l.byAccount.Insert(accountHash(a.id()), i)
+	l.catalogs.hold(a, 1)
 	l.owners[number] = i
 	return in.err()
 }
