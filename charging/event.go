@@ -195,10 +195,8 @@ const (
 // debitEvent takes the price of an event, all of it or nothing; for
 // CHECK_BALANCE it only finds out whether it could.
 func (x *exchange) debitEvent(group *session.Group, price *rating.Price, units uint64, m *rating.Match, o *Outcome, so *ServiceOutcome) {
-	granted, _ := x.reserve(group, price, units)
-	enough := granted == units
+	enough := x.affords(group, price, units)
 	if x.request.Action == CheckBalance {
-		x.book.Release(&group.Reserved)
 		o.CheckBalance = max(o.CheckBalance, enoughCredit)
 		if !enough {
 			o.CheckBalance = noCredit
@@ -206,19 +204,31 @@ func (x *exchange) debitEvent(group *session.Group, price *rating.Price, units u
 		return
 	}
 	if !enough {
-		x.book.Release(&group.Reserved)
 		so.Result = CreditLimitReached
 		return
 	}
 	group.Opened = x.now
 	so.Result = x.charge(group, x.pin(group), units)
-	x.book.Release(&group.Reserved)
-	o.Amount += int64(group.RecordCharged)
+	o.Amount += int64(group.Charged)
+	if group.SetupTaken {
+		o.Amount += int64(price.Setup())
+	}
 	if so.Result == Success {
 		so.Granted, so.Unit = units, GrantUnit(m.Unit)
 		so.Flags |= Grants
 	}
 	x.closeRecord(x.session, group, usage.Ended)
+}
+
+// affords reports whether the account can pay for an event, with however many
+// buckets: it is debited in the same step, so nothing need be reserved.
+func (x *exchange) affords(group *session.Group, price *rating.Price, units uint64) bool {
+	billable, ok := price.Billable(units)
+	if !ok {
+		return false
+	}
+	cost, ok := x.costOf(group, price, billable-min(billable, uint64(x.free(group.Unit))))
+	return ok && cost <= x.free(x.account.Denomination())
 }
 
 // refund returns what an event cost (REFUND_ACCOUNT). Units go back to an

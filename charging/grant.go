@@ -264,14 +264,22 @@ func (x *exchange) reserve(group *session.Group, price *rating.Price, want uint6
 	if granted == 0 && !last {
 		// Remnants of allowances fill the reservation and do not pay for one
 		// increment together: money alone, of which the charge takes less.
-		return x.reserveMoneyAlone(group, price, want)
+		granted, last = x.reserveMoneyAlone(group, price, want, x.book.Reserve)
+	}
+	if granted == 0 && !last {
+		// So do remnants of money: the buckets that hold most.
+		granted, last = x.reserveMoneyAlone(group, price, want, x.book.ReserveFullest)
 	}
 	return granted, last
 }
 
-func (x *exchange) reserveMoneyAlone(group *session.Group, price *rating.Price, want uint64) (granted uint64, last bool) {
+// reserveBy is one of the ways in which the book takes a reservation.
+type reserveBy func(a *balance.Account, d balance.Denomination, want int64, now instant.Instant, f balance.Filter, parts *balance.Parts) int64
+
+func (x *exchange) reserveMoneyAlone(group *session.Group, price *rating.Price, want uint64, by reserveBy) (granted uint64, last bool) {
 	d := x.account.Denomination()
-	available := x.book.Available(&x.account.Account, d, x.now, &x.scratch.filter, &group.Reserved)
+	available := by(&x.account.Account, d, int64(money.Max), x.now, &x.scratch.filter, &group.Reserved)
+	x.book.Release(&group.Reserved)
 	within := price.Within(group.Billed + x.affordable(group, price, available))
 	if within <= group.Used {
 		return 0, x.free(d) <= available
@@ -282,7 +290,9 @@ func (x *exchange) reserveMoneyAlone(group *session.Group, price *rating.Price, 
 	if !ok || !fits {
 		return 0, false
 	}
-	x.reserveMoney(group, cost)
+	if by(&x.account.Account, d, cost, x.now, &x.scratch.filter, &group.Reserved) != cost {
+		panic("charging: money that was there could not be reserved")
+	}
 	return granted, granted < want && x.free(d) <= available-cost
 }
 

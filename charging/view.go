@@ -23,7 +23,7 @@ type AccountView struct {
 	Excess       money.Amount // owed for usage beyond grants
 	Remaining    money.Amount // money over all buckets
 	Reserved     money.Amount
-	Available    money.Amount // what a new session could reserve, with the credit limit
+	Available    money.Amount // neither used nor reserved, with the credit limit
 	Created      instant.Instant
 	Offers       []string
 	Subscribers  [][]ident.Identity
@@ -73,8 +73,7 @@ func (s *State) Account(id string) (v AccountView, ok bool) {
 			v.Reserved += money.Amount(b.Reserved)
 		}
 	}
-	var room balance.Parts
-	v.Available = money.Amount(s.book.Available(&a.Account, a.Denomination(), s.now, anyAllowance{}, &room))
+	v.Available = money.Amount(s.book.Free(&a.Account, a.Denomination(), s.now, anyAllowance{}))
 	for k := a.Sessions; k != 0; k = s.sessions.Sessions.At(k).Next {
 		v.OpenSessions = append(v.OpenSessions, string(s.sessions.Octets.Get(s.sessions.Sessions.At(k).ID)))
 	}
