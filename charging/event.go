@@ -130,10 +130,12 @@ func (x *exchange) oneTimeService(sv *Service, o *Outcome, so *ServiceOutcome) {
 		so.Result = x.refund(group, plan.Price(m.Rate), sv, units, o)
 	case x.request.Action == PriceEnquiry:
 		cost, ok := x.costOf(group, plan.Price(m.Rate), billableOf(plan.Price(m.Rate), units))
-		if !ok {
+		sum, fits := money.Amount(o.Amount).Add(money.Amount(cost))
+		if !ok || !fits {
 			so.Result = InvalidValue
+			return
 		}
-		o.Amount += cost
+		o.Amount = int64(sum)
 	default:
 		x.debitEvent(group, plan.Price(m.Rate), units, m, o, so)
 	}
