@@ -4,7 +4,6 @@ import (
 	"gyro/balance"
 	"gyro/charging"
 	"gyro/internal/ident"
-	"gyro/internal/money"
 
 	"github.com/cespare/xxhash/v2"
 	"github.com/valyala/fasthttp"
@@ -194,9 +193,12 @@ func (s *Server) putAccount(r *request) error {
 }
 
 func (b *accountBody) command(account string) (*charging.PutAccount, error) {
-	currency, err := money.ParseCurrency(b.Currency)
+	currency, err := parseCurrency(b.Currency, "use an ISO 4217 code such as EUR")
 	if err != nil {
-		return nil, invalid("currency", "unknown currency "+quoted(b.Currency), "use an ISO 4217 code such as EUR")
+		return nil, err
+	}
+	if b.Kind == "" {
+		return nil, missing("kind", "use prepaid, postpaid or hybrid")
 	}
 	kind, ok := balance.ParseKind(b.Kind)
 	if !ok {
@@ -205,7 +207,7 @@ func (b *accountBody) command(account string) (*charging.PutAccount, error) {
 	if b.CreditLimit == "" {
 		b.CreditLimit = "0"
 	}
-	limit, err := parseAmount("credit_limit", b.CreditLimit, currency)
+	limit, err := parseAmount("credit_limit", b.CreditLimit, currency, paidDecimals)
 	if err != nil {
 		return nil, err
 	}
@@ -283,6 +285,9 @@ func (s *Server) deleteAccount(r *request) error {
 	reply, err := s.o.Engine.Do(r.ctx, charging.KindDeleteAccount, &charging.DeleteAccount{Account: account})
 	if err != nil {
 		return err
+	}
+	if reply.Result == charging.AccountUnknown {
+		return goneAccount(reply.Detail)
 	}
 	if err := refusal(&reply); err != nil {
 		return err

@@ -32,6 +32,9 @@ func (r *request) decode(v any) error {
 	if err := w.value("", 0); err != nil {
 		return w.problem(err)
 	}
+	if bytes.Equal(bytes.TrimSpace(body), []byte("null")) { // which encoding/json takes for an empty object
+		return w.at(0, "", "null is not expected here", "write an object")
+	}
 	decoder := json.NewDecoder(bytes.NewReader(body))
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(v); err != nil {
@@ -143,6 +146,15 @@ func (w *walker) at(offset int64, key, reason, remedy string) *problem {
 	return p
 }
 
+// withArticle is a kind of JSON value (array, bool, number, object, string) in
+// English.
+func withArticle(kind string) string {
+	if strings.IndexAny(kind, "aeiou") == 0 {
+		return "an " + kind
+	}
+	return "a " + kind
+}
+
 // problem turns an error of encoding/json into words with a position.
 func (w *walker) problem(err error) error {
 	var (
@@ -163,7 +175,7 @@ func (w *walker) problem(err error) error {
 		case reflect.Struct:
 			remedy = "write an object"
 		}
-		return w.at(mismatch.Offset, mismatch.Field, "a "+mismatch.Value+" is not expected here", remedy)
+		return w.at(mismatch.Offset, mismatch.Field, withArticle(mismatch.Value)+" is not expected here", remedy)
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return w.at(int64(len(w.body)), "", "the body ends too early", "the body must be one JSON object")
 	case errors.Is(err, errDepth):

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"gyro/balance"
 	"gyro/charging"
@@ -68,7 +69,11 @@ func (s *Server) move(r *request, kind charging.Kind, shown usage.Kind) error {
 	if err := r.decode(&body); err != nil {
 		return err
 	}
-	command, err := body.command(account, key)
+	decimals := paidDecimals
+	if kind == charging.KindAdjust {
+		decimals = keptDecimals
+	}
+	command, err := body.command(account, key, decimals)
 	if err != nil {
 		return err
 	}
@@ -110,17 +115,23 @@ func (r *request) idempotencyKey() (string, error) {
 	return key, nil
 }
 
-func (b *movementBody) command(account, key string) (*charging.MoveMoney, error) {
-	currency, err := money.ParseCurrency(b.Currency)
+func (b *movementBody) command(account, key string, decimals precision) (*charging.MoveMoney, error) {
+	currency, err := parseCurrency(b.Currency, "use the account's, an ISO 4217 code such as EUR")
 	if err != nil {
-		return nil, invalid("currency", "unknown currency "+quoted(b.Currency), "use the account's, an ISO 4217 code such as EUR")
+		return nil, err
 	}
-	amount, err := parseAmount("amount", b.Amount, currency)
+	if b.Amount == "" {
+		return nil, missing("amount", `write a decimal in quotes, such as "10.00"`)
+	}
+	amount, err := parseAmount("amount", b.Amount, currency, decimals)
 	if err != nil {
 		return nil, err
 	}
 	if amount > balance.MaxAmount || amount < -balance.MaxAmount {
 		return nil, invalid("amount", quoted(b.Amount)+" is out of range", "use at most "+decimal(balance.MaxAmount, currency))
+	}
+	if b.Reason == "" {
+		return nil, missing("reason", "use a code such as voucher")
 	}
 	if !isName(b.Reason, maxReason, "-_.") {
 		return nil, invalid("reason", quoted(b.Reason)+" is not a reason code", "use 1 to "+strconv.Itoa(maxReason)+" letters, digits, -, _ and ., such as voucher")
@@ -137,13 +148,32 @@ func digestOf(c *charging.MoveMoney) uint64 {
 	return binary.BigEndian.Uint64(sum[:])
 }
 
-// parseAmount reads a decimal with at most the decimals in which the currency
-// is paid.
-func parseAmount(key, text string, currency money.Currency) (money.Amount, error) {
-	amount, err := money.Parse(text, currency.Exponent())
+// precision is how fine an amount may be.
+type precision uint8
+
+const (
+	// paidDecimals are those of the currency: what people pay and agree on.
+	paidDecimals precision = iota
+	// keptDecimals are the six in which balances are kept. Only an adjustment
+	// has them: prices leave parts of a cent in an account, and nothing else
+	// could book them out.
+	keptDecimals
+)
+
+// parseAmount reads a decimal of at most the given precision.
+func parseAmount(key, text string, currency money.Currency, decimals precision) (money.Amount, error) {
+	most := currency.Exponent()
+	if decimals == keptDecimals {
+		most = money.Decimals
+	}
+	amount, err := money.Parse(text, most)
 	switch {
+	case errors.Is(err, money.ErrPrecision) && decimals == keptDecimals:
+		return 0, invalid(key, fmt.Sprintf("%s has more than the %d decimals in which balances are kept", quoted(text), money.Decimals), "round it")
 	case errors.Is(err, money.ErrPrecision):
 		return 0, invalid(key, fmt.Sprintf("%s has more decimals than %s, which is paid in %d", quoted(text), currency, currency.Exponent()), "round it")
+	case err == nil && leadsWithZero(text):
+		return 0, invalid(key, quoted(text)+" begins with a zero too many", "leave it out")
 	case errors.Is(err, money.ErrRange):
 		return 0, invalid(key, quoted(text)+" is out of range", "use at most "+decimal(balance.MaxAmount, currency))
 	case err != nil:
@@ -151,6 +181,27 @@ func parseAmount(key, text string, currency money.Currency) (money.Amount, error
 	}
 	return amount, nil
 }
+
+// leadsWithZero reports whether a decimal has a zero before its first digit, as
+// a slip of the keys leaves it: "0100.00" may be meant for 100.00 or for 10100.00.
+func leadsWithZero(text string) bool {
+	digits := strings.TrimPrefix(text, "-")
+	return len(digits) > 1 && digits[0] == '0' && digits[1] != '.'
+}
+
+func parseCurrency(text, remedy string) (money.Currency, error) {
+	if text == "" {
+		return 0, missing("currency", remedy)
+	}
+	currency, err := money.ParseCurrency(text)
+	if err != nil {
+		return 0, invalid("currency", "unknown currency "+quoted(text), remedy)
+	}
+	return currency, nil
+}
+
+// missing refuses a body without a field that is needed.
+func missing(key, remedy string) *problem { return invalid(key, "the field is missing or empty", remedy) }
 
 // quoted shows what a client sent, shortened to what a message can bear.
 func quoted(s string) string {

@@ -124,8 +124,10 @@ func FuzzBodies(f *testing.F) {
 				t.Errorf("%q: %v", body, err)
 			}
 		}
-		if c, err := movement.command("1", "k"); err == nil && (c.Amount > balance.MaxAmount || !c.Currency.Valid() || c.Reason == "") {
-			t.Errorf("%q became %+v", body, c)
+		for _, decimals := range []precision{paidDecimals, keptDecimals} {
+			if c, err := movement.command("1", "k", decimals); err == nil && (c.Amount > balance.MaxAmount || !c.Currency.Valid() || c.Reason == "") {
+				t.Errorf("%q became %+v", body, c)
+			}
 		}
 		if c, err := account.command("1"); err == nil && (c.CreditLimit < 0 || c.Kind == 0 || !c.Currency.Valid()) {
 			t.Errorf("%q became %+v", body, c)

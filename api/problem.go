@@ -112,6 +112,12 @@ func unknownAccount(what string) *problem {
 	return refuse(fasthttp.StatusNotFound, "account_unknown", "%s; create it with PUT /charging/v1/accounts/{account}", what)
 }
 
+// goneAccount answers who wants to delete an account that is not there, which
+// is also what the second of two such requests finds.
+func goneAccount(what string) *problem {
+	return refuse(fasthttp.StatusNotFound, "account_unknown", "%s; there is nothing to delete", what)
+}
+
 // retryAfter is how many seconds a client should wait that found the engine
 // busy: a batch takes milliseconds, so the least that the header can say.
 const retryAfter = "1"

@@ -62,7 +62,7 @@ func (s *Server) usage(r *request) error {
 	s.o.Engine.View(func(state *charging.State) { view.Last = state.LastRecord() })
 	if page.at > view.Last {
 		return refuse(fasthttp.StatusConflict, "cursor_ahead",
-			"after=%d lies behind the newest record, %d; the cursor is of other data, or the data was restored from a backup", page.at, view.Last)
+			"after=%d lies beyond the newest record, %d; the cursor is of other data, or the data was restored from a backup", page.at, view.Last)
 	}
 	var found []recordCopy
 	scanned := 0
