@@ -28,5 +28,10 @@ func newRootCommand() *cobra.Command {
 		newUpCommand(), newConfigCommand(), newSimulateCommand(), newDecodeCommand(),
 		newCatalogCommand(), newLedgerCommand(), newBenchCommand(),
 	)
+	for _, cmd := range root.Commands() {
+		if cmd.HasSubCommands() {
+			rejectUnknown(cmd)
+		}
+	}
 	return root
 }

@@ -23,12 +23,12 @@ func newSimulateCommand() *cobra.Command {
 granted and checks the answers. It works against any server of that interface.
 
 Voice and data are consumed as fast as --rate demands, not in real time. SIGINT or SIGTERM terminates all sessions
-(CCR-T), disconnects (DPR) and prints the final report; a second signal exits at once.`,
+(CCR-T), disconnects (DPR) and prints the final report; another one, a second or more later, exits at once.`,
 	}
 	cmd.AddCommand(
-		newSimulateElement(element.PGW, "Packet gateway: data sessions, 32251@3gpp.org", pgwFlags),
-		newSimulateElement(element.IMS, "Call server: voice calls, 32260@3gpp.org", imsFlags),
-		newSimulateElement(element.SMSC, "Short message centre: messages, 32274@3gpp.org", smscFlags),
+		newSimulateElement(element.PGW, "Packet gateway: data sessions, 32251@3gpp.org", pgwFlags, "smf", "ggsn", "pcef"),
+		newSimulateElement(element.IMS, "Call server: voice calls, 32260@3gpp.org", imsFlags, "cscf", "s-cscf", "tas"),
+		newSimulateElement(element.SMSC, "Short message centre: messages, 32274@3gpp.org", smscFlags, "sms"),
 	)
 	return cmd
 }
@@ -41,10 +41,12 @@ type simulation struct {
 	ratingGroups []uint
 }
 
-func newSimulateElement(kind element.Kind, short string, own func(*cobra.Command, *simulation)) *cobra.Command {
+// newSimulateElement builds the command of one kind of element; suggestFor are the names of network functions that do the
+// same.
+func newSimulateElement(kind element.Kind, short string, own func(*cobra.Command, *simulation), suggestFor ...string) *cobra.Command {
 	s := &simulation{options: element.Options{Kind: kind}}
 	cmd := &cobra.Command{
-		Use: string(kind), Short: short, Args: cobra.NoArgs, SilenceUsage: true,
+		Use: string(kind), Short: short, SuggestFor: suggestFor, Args: cobra.NoArgs, SilenceUsage: true,
 		RunE: func(cmd *cobra.Command, _ []string) error { return s.run(cmd.Context(), cmd.OutOrStdout()) },
 	}
 	s.commonFlags(cmd)

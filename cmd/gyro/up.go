@@ -14,7 +14,7 @@ func newUpCommand() *cobra.Command {
 		Long: `Run the charging engine: gateways connect over Diameter, programs and people over HTTP.
 
 SIGTERM and SIGINT drain: no request is left unanswered, a checkpoint is written, gateways are told to go (DPR).
-A second signal ends the process at once; nothing that was answered is lost.`,
+Another signal, a second or more after the first, ends the process at once; nothing that was answered is lost.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := d.validate(cmd); err != nil {
 				return err
