@@ -49,6 +49,9 @@ type Options struct {
 	// MaxBatchCommands and MaxBatchBytes bound a batch, and with it what waits:
 	// a request that finds the collecting batch full is refused as too busy.
 	MaxBatchCommands, MaxBatchBytes int
+	// Idle keeps time from bringing anything about: sessions whose supervision
+	// has run out stay open. It is for those who look at a state and leave it.
+	Idle bool
 	// Pipeline is how many batches may be on their way to the disk or into the
 	// state while the next is collected.
 	Pipeline int
@@ -146,7 +149,9 @@ func New(o Options) *Engine {
 func (e *Engine) Start(j Journal) {
 	e.journal = j
 	go e.collect()
-	go e.ticker()
+	if !e.o.Idle {
+		go e.ticker()
+	}
 }
 
 // Submit takes a credit-control request into the next batch. The request is

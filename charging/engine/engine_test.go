@@ -280,6 +280,27 @@ func TestSupervisionRuns(t *testing.T) {
 	})
 }
 
+// TestIdle: an engine that only looks closes nothing, however late it is.
+func TestIdle(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := start(t, engine.Options{Idle: true})
+		r.open(t, 1)
+		p := newPeer()
+		r.Submit(request(t, charging.Initial, 0, 0, 0), charging.Ticket{To: p, EndToEnd: 1})
+		<-p.arrived
+		<-time.After(30 * 24 * time.Hour)
+		synctest.Wait()
+		r.View(func(s *charging.State) {
+			if open := s.Stats().OpenSessions; open != 1 {
+				t.Errorf("%d sessions are open", open)
+			}
+		})
+		if err := r.Stop(); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
 // TestRecords: every record is found, in memory, in the store and across both,
 // forwards and along an account's chain.
 func TestRecords(t *testing.T) {

@@ -27,6 +27,7 @@ type core struct {
 type coreOptions struct {
 	Dir                string
 	MustExist          bool // do not create the directory
+	Idle               bool // look at it, and leave what time would bring about
 	Logger             *slog.Logger
 	Monotonic          func() int64
 	CheckpointInterval time.Duration
@@ -67,7 +68,7 @@ func openCore(o coreOptions) (_ *core, err error) {
 		return nil, err
 	}
 	c.engine = engine.New(engine.Options{
-		State: state, Store: c.store, Logger: o.Logger, Monotonic: o.Monotonic,
+		State: state, Store: c.store, Logger: o.Logger, Monotonic: o.Monotonic, Idle: o.Idle,
 		Origin: uint64(time.Now().UnixNano()), Fatal: fatal(o.Logger),
 	})
 	c.journal, err = journal.Open(journal.Options{

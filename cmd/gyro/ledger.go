@@ -30,7 +30,7 @@ add up to the ledger. Exits with 1 when anything is wrong.`,
 }
 
 func verifyLedger(out io.Writer, logger *slog.Logger, dir string) error {
-	c, err := openCore(coreOptions{Dir: dir, MustExist: true, Logger: logger})
+	c, err := openCore(coreOptions{Dir: dir, MustExist: true, Idle: true, Logger: logger})
 	if err != nil {
 		return err
 	}
