@@ -18,7 +18,7 @@ func newBenchCommand() *cobra.Command {
 }
 
 func newBenchChargingCommand() *cobra.Command {
-	c := bench.Charging{Catalog: demodata.Catalog, CatalogName: "demo", Offer: "payg", Realm: "gyro.localdomain"}
+	c := bench.Charging{Catalog: demodata.Catalog, CatalogName: "demo", Offer: "payg", Realm: "gyro.example"}
 	asJSON := false
 	cmd := &cobra.Command{
 		Use: "charging", Short: "CCR-Updates, fully durable, beside a bare TCP echo of the same octets", Args: cobra.NoArgs,

@@ -20,9 +20,9 @@ func newDecodeCommand() *cobra.Command {
 		Use:   "decode [hex | file | -]",
 		Short: "Show Diameter messages with the names of their AVPs",
 		Long: `Show Diameter messages as indented trees: names, flags, lengths and values. The messages are given in hexadecimal (white
-space and colons are ignored) as an argument, in a file or on standard input, or as bytes with --binary. Several messages
-may follow each other. A malformed message is shown as far as it can be decoded, with the byte offset of each fault, and
-makes the command fail.`,
+space, colons, and # to the end of the line are ignored) as an argument, in a file or on standard input, or as bytes with
+--binary. Several messages may follow each other. A malformed message is shown as far as it can be decoded, with the byte
+offset of each fault, and makes the command fail.`,
 		Example: `  gyro decode 01000014:80000118:00000000:00000001:00000001
   gyro decode --binary capture.bin
   xclip -o | gyro decode`,

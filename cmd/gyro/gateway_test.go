@@ -105,7 +105,7 @@ func (g *gateway) ccr(r ccr) []byte {
 		mandatory(avp.SessionID, datatype.UTF8String(r.session)),
 		mandatory(avp.OriginHost, datatype.DiameterIdentity(g.host)),
 		mandatory(avp.OriginRealm, datatype.DiameterIdentity(gatewayRealm)),
-		mandatory(avp.DestinationRealm, datatype.DiameterIdentity("gyro.localdomain")),
+		mandatory(avp.DestinationRealm, datatype.DiameterIdentity("gyro.example")),
 		mandatory(avp.AuthApplicationID, datatype.Unsigned32(4)),
 		mandatory(avp.ServiceContextID, datatype.UTF8String(context)),
 		mandatory(avp.CCRequestType, datatype.Enumerated(r.kind)),

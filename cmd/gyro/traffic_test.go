@@ -71,7 +71,7 @@ func (tr *traffic) start(name string, o element.Options) {
 		tr.t.Fatal(err)
 	}
 	o.Connect, o.Seed, o.UsageLog = tr.address, tr.seed, file
-	o.OriginHost, o.OriginRealm, o.DestinationRealm = name+".test.example", "test.example", "gyro.localdomain"
+	o.OriginHost, o.OriginRealm, o.DestinationRealm = name+".test.example", "test.example", "gyro.example"
 	o.Subscribers, o.IMSIBase, o.MSISDNBase = crashSubscribers, fmt.Sprintf("%015d", firstIMSI), fmt.Sprint(firstMSISDN)
 	o.RetransmitPermille, o.Tx = 20, patience
 	o.ReportEvery, o.Logger = reportEvery, slog.New(slog.DiscardHandler)

@@ -103,8 +103,8 @@ type Log struct {
 func Defaults() map[string]any {
 	return map[string]any{
 		"data":                        "data",
-		"origin.host":                 "ocs.gyro.localdomain",
-		"origin.realm":                "gyro.localdomain",
+		"origin.host":                 "ocs.gyro.example",
+		"origin.realm":                "gyro.example",
 		"diameter.listen":             "127.0.0.1:3868",
 		"diameter.allow_unknown":      "auto",
 		"diameter.profile":            "lenient",

@@ -20,7 +20,8 @@ func ReadBinary(r io.Reader) ([]byte, error) {
 	return data, nil
 }
 
-// ReadHex reads messages in hexadecimal. White space, colons and a 0x before a byte are ignored, case does not matter.
+// ReadHex reads messages in hexadecimal. White space, colons, a 0x before a byte and comments, from # to the end of the
+// line, are ignored, case does not matter.
 func ReadHex(r io.Reader) ([]byte, error) {
 	digits, err := ReadBinary(r)
 	if err != nil {
@@ -36,6 +37,11 @@ func ReadHex(r io.Reader) ([]byte, error) {
 			line, column = line+1, 0
 			continue
 		case c == ' ' || c == '\t' || c == '\r' || c == ':':
+			continue
+		case c == '#':
+			for i+1 < len(digits) && digits[i+1] != '\n' {
+				i++
+			}
 			continue
 		case c == '0' && high < 0 && i+1 < len(digits) && digits[i+1]|0x20 == 'x':
 			i++

@@ -156,11 +156,11 @@ func TestDecodeFaults(t *testing.T) {
 }
 
 func TestReadHex(t *testing.T) {
-	data, err := ReadHex(strings.NewReader("0x01:02 0A\n\tfF 0x10"))
+	data, err := ReadHex(strings.NewReader("# zz\n0x01:02 0A# 0b\n\tfF # 0c # 0d\n 0x10 #"))
 	if err != nil || hex.EncodeToString(data) != "01020aff10" {
 		t.Errorf("%x, %v", data, err)
 	}
-	for input, want := range map[string]string{"01\n0g": `line 2 column 2: 'g'`, "012": "odd number", "": "empty", "\t:": "no hexadecimal", "0x": "no hexadecimal"} {
+	for input, want := range map[string]string{"01\n0g": `line 2 column 2: 'g'`, "012": "odd number", "": "empty", "\t:": "no hexadecimal", "# 01": "no hexadecimal", "01 # x\n0g": `line 2 column 2`, "0x": "no hexadecimal"} {
 		if _, err := ReadHex(strings.NewReader(input)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: error %v, want %q", input, err, want)
 		}

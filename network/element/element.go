@@ -22,6 +22,9 @@ const (
 // ErrDied is returned by [Element.Run] when Options.DieAfter has passed: sessions were left open on purpose.
 var ErrDied = errors.New("element died as asked, sessions left open")
 
+// ErrNeverConnected is returned by [Element.Run], with the last attempt's failure, when no attempt to connect succeeded.
+var ErrNeverConnected = errors.New("never connected")
+
 type phase int
 
 const (
@@ -91,7 +94,7 @@ func New(o Options) (*Element, error) {
 
 // Run simulates until the context ends or Options.For has passed, then terminates all sessions, disconnects and returns the
 // final report. It reconnects as often as needed. The error is ErrDied, a *RefusedError when the server refused the very first
-// capabilities exchange, or a failure to write the usage log.
+// capabilities exchange, ErrNeverConnected, or a failure to write the usage log.
 func (e *Element) Run(ctx context.Context) (Report, error) {
 	now := time.Now()
 	e.started, e.nextReport, e.pace = now, now.Add(e.o.ReportEvery), newPacer(e.o.Rate, now)
@@ -127,7 +130,17 @@ func (e *Element) conclude() (Report, error) {
 	if e.o.OnReport != nil {
 		e.o.OnReport(report)
 	}
+	if e.runErr == nil && !e.everUp {
+		e.runErr = e.neverConnected()
+	}
 	return report, errors.Join(e.runErr, e.usage.flush())
+}
+
+func (e *Element) neverConnected() error {
+	if e.lastFailure == "" {
+		return fmt.Errorf("%w to %s: the first attempt was still under way", ErrNeverConnected, e.o.Connect)
+	}
+	return fmt.Errorf("%w to %s: %s", ErrNeverConnected, e.o.Connect, e.lastFailure)
 }
 
 func (e *Element) loop(ctx context.Context) {

@@ -60,7 +60,7 @@ type Options struct {
 	DieAfter time.Duration // end without CCR-T and DPR; 0: never
 
 	OriginHost       string // default <kind>.gyro.example
-	OriginRealm      string // default gyro.example
+	OriginRealm      string // default gyro.example, where gyro up serves
 	DestinationRealm string // default OriginRealm
 	DestinationHost  string // default none; the open5gs style learns it from the first answer
 	OriginStateID    uint32 // default: the time of the start in Unix seconds

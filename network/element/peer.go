@@ -28,7 +28,11 @@ func (e *Element) handleEvent(event linkEvent) {
 	case linkDown:
 		if event.link == e.link {
 			e.link = nil
-			e.o.Logger.Info("connection lost", "error", event.err)
+			if e.phase == disconnecting || !e.leavingAt.IsZero() {
+				e.o.Logger.Info("disconnected") // one of the two said so by DPR; who closed first does not matter
+			} else {
+				e.o.Logger.Info("connection lost", "error", event.err)
+			}
 			e.interrupt()
 		}
 	case linkFailed:

@@ -1,9 +1,12 @@
 package element
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"log/slog"
 	"net"
+	"strings"
 	"testing"
 	"time"
 
@@ -124,6 +127,45 @@ func TestRefusedCapabilities(t *testing.T) {
 			t.Errorf("report %s", report.String())
 		}
 	})
+}
+
+// TestNeverConnected runs an element whose server cannot be reached.
+func TestNeverConnected(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		server := newOCS(t)
+		opts := server.options(PGW)
+		opts.Connect, opts.For, opts.DrainTimeout = "ocs.example:3868", 3*time.Second, time.Second
+		opts.Dial = func(context.Context) (net.Conn, error) { return nil, errors.New("no route") }
+		report, _, err := run(t.Context(), t, opts)
+		if !errors.Is(err, ErrNeverConnected) || !strings.Contains(err.Error(), "ocs.example:3868: connect: no route") {
+			t.Errorf("error %v", err)
+		}
+		if !report.Final || report.ConnectFailures == 0 || report.CCRTotal != 0 {
+			t.Errorf("report %s", report.String())
+		}
+	})
+}
+
+// TestCleanEndIsNoLoss: the log of an element that disconnects by DPR, or whose server does, speaks of no loss; that of one
+// whose connection breaks does.
+func TestCleanEndIsNoLoss(t *testing.T) {
+	for name, breaks := range map[string]bool{"clean": false, "broken": true} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				server := newOCS(t)
+				server.decide = func(c *ccr) reply { return reply{disconnect: breaks && c.nth == 10} }
+				opts := server.options(PGW)
+				var log bytes.Buffer
+				opts.For, opts.Logger = 3*time.Second, slog.New(slog.NewTextHandler(&log, nil))
+				if _, _, err := run(t.Context(), t, opts); err != nil {
+					t.Fatal(err)
+				}
+				if text := log.String(); strings.Contains(text, "connection lost") != breaks || !strings.Contains(text, "msg=disconnected") {
+					t.Errorf("it logged\n%s", text)
+				}
+			})
+		})
+	}
 }
 
 // TestDrainWithoutServer stops an element whose server has gone: it must end within its drain time and own up to what it left.

@@ -2,6 +2,9 @@ package element
 
 import (
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -165,12 +168,27 @@ func (r *Report) String() string {
 	case r.Connected:
 		state = "up"
 	}
-	return fmt.Sprintf("%s %s %ds ccr %d (I %d U %d T %d E %d) %d/s answers %d (2001 %d) refused mscc %d latency_us p50 %d p99 %d max %d"+
+	return fmt.Sprintf("%s %s %ds ccr %d (I %d U %d T %d E %d) %d/s answers %d%s refused mscc %d%s latency_us p50 %d p99 %d max %d"+
 		" open %d closed %d retransmitted %d mismatches %d timeouts %d reconnects %d",
 		r.Element, state, r.ElapsedMS/1000, r.CCRTotal, r.CCRInitial, r.CCRUpdate, r.CCRTerminate, r.CCREvent, r.CCRPerSecond,
-		r.AnswersTotal, r.Answers2001, sumCounts(r.RefusalsByCause),
+		r.AnswersTotal, byCode(r.AnswersByResult), sumCounts(r.RefusalsByCause), byCode(r.RefusalsByCause),
 		r.Latency.QuantileUS(500), r.Latency.QuantileUS(990), r.Latency.MaxUS(),
 		r.SessionsOpen, r.SessionsClosed, r.Retransmissions, r.AnswerMismatches, r.Timeouts, r.Reconnects)
+}
+
+// byCode lists counts by Result-Code in brackets, with a blank before it; nothing if there are none.
+func byCode(counts map[uint32]uint64) string {
+	if len(counts) == 0 {
+		return ""
+	}
+	var b strings.Builder
+	separator := " ("
+	for _, code := range slices.Sorted(maps.Keys(counts)) {
+		fmt.Fprintf(&b, "%s%d %d", separator, code, counts[code])
+		separator = ", "
+	}
+	b.WriteByte(')')
+	return b.String()
 }
 
 func sumCounts(counts map[uint32]uint64) uint64 {

@@ -79,6 +79,19 @@ func TestReportMerge(t *testing.T) {
 	}
 }
 
+// TestReportString shows every answer under its Result-Code.
+func TestReportString(t *testing.T) {
+	r := newReport(PGW, "pgw.example")
+	if line := r.String(); !strings.Contains(line, " answers 0 refused mscc 0 latency_us ") {
+		t.Errorf("without answers: %s", line)
+	}
+	r.AnswersTotal, r.AnswersByResult = 12, map[uint32]uint64{5030: 3, 2001: 8, 4012: 1}
+	r.RefusalsByCause = map[uint32]uint64{4010: 2}
+	if line := r.String(); !strings.Contains(line, " answers 12 (2001 8, 4012 1, 5030 3) refused mscc 2 (4010 2) latency_us ") {
+		t.Errorf("with answers: %s", line)
+	}
+}
+
 func roundTrip(t *testing.T, r Report) Report {
 	t.Helper()
 	data, err := json.Marshal(r)
