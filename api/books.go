@@ -17,7 +17,7 @@ type booksView struct {
 	Balanced bool   `json:"balanced"` // no problem was found
 	// Totals is what each ledger account gained less what it lost. Customers'
 	// buckets are one account per denomination.
-	Totals []totalView `json:"totals"`
+	Totals []LedgerTotal `json:"totals"`
 	// Difference is the sum of the totals per denomination: zero.
 	Difference       map[string]string `json:"difference"`
 	Problems         []string          `json:"problems"`
@@ -33,10 +33,17 @@ type reservedView struct {
 	Amount       string `json:"amount"`
 }
 
-type totalView struct {
+// LedgerTotal is what one ledger account gained less what it lost, in words: class:name, and a decimal of a currency or an
+// integer of a unit.
+type LedgerTotal struct {
 	Account      string `json:"account"`
 	Denomination string `json:"denomination"`
 	Amount       string `json:"amount"`
+}
+
+// LedgerTotals is the shard's trial balance as GET /charging/v1/books shows it, ordered by account and denomination.
+func LedgerTotals(state *charging.State) []LedgerTotal {
+	return totals(state.Stats().Totals, reasonLabels(state, usualReasons()...))
 }
 
 func (s *Server) books(r *request) error {
@@ -46,11 +53,10 @@ func (s *Server) books(r *request) error {
 	view := booksView{Difference: map[string]string{}}
 	s.o.Engine.View(func(state *charging.State) {
 		verified, stats := state.Verify(), state.Stats()
-		label := reasonLabels(state, usualReasons()...)
 		view.Index, view.At = state.Index(), moment(state.Now())
 		view.Balanced, view.Problems = len(verified.Problems) == 0, append([]string{}, verified.Problems...)
 		view.OpenSessions, view.OpenReservations = verified.OpenSessions, verified.OpenReservations
-		view.Totals, view.Reserved = totals(stats.Totals, label), reservations(stats.Reserved, state.Label)
+		view.Totals, view.Reserved = LedgerTotals(state), reservations(stats.Reserved, state.Label)
 		for denomination, difference := range verified.Difference {
 			view.Difference[denomination.String()] = denominatedSum(difference, denomination)
 		}
@@ -59,15 +65,15 @@ func (s *Server) books(r *request) error {
 }
 
 // totals are ledger accounts by name and denomination.
-func totals(list []balance.Total, label labels) []totalView {
-	views := make([]totalView, 0, len(list))
+func totals(list []balance.Total, label labels) []LedgerTotal {
+	views := make([]LedgerTotal, 0, len(list))
 	for _, t := range list {
-		views = append(views, totalView{
+		views = append(views, LedgerTotal{
 			Account: classAccount(t.Class, t.Name, label), Denomination: t.Denomination.String(),
 			Amount: denominatedSum(t.Sum, t.Denomination),
 		})
 	}
-	slices.SortFunc(views, func(a, b totalView) int {
+	slices.SortFunc(views, func(a, b LedgerTotal) int {
 		return cmp.Or(cmp.Compare(a.Account, b.Account), cmp.Compare(a.Denomination, b.Denomination))
 	})
 	return views

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"gyro/api"
 	"gyro/charging"
 	"gyro/charging/usage"
 )
@@ -17,9 +18,13 @@ func newLedgerCommand() *cobra.Command {
 	var dir string
 	verify := &cobra.Command{
 		Use: "verify", Short: "Prove the invariants of a stopped data directory", Args: cobra.NoArgs,
-		Long: `Reads a stopped data directory as a start would (checkpoint, then journal) and proves that postings sum to zero,
+		Long: `Opens a stopped data directory as a start would (checkpoint, then journal) and proves that postings sum to zero,
 reservations equal those of open sessions, balances keep their limits, and that the usage records, from the first on,
-add up to the ledger. Exits with 1 when anything is wrong.`,
+add up to the ledger. Prints the balance of every ledger account: money as a decimal of its currency, the rest in its unit.
+Exits with 1 when anything is wrong.
+
+Like a start and a clean stop, it locks the directory, applies the journal and writes a checkpoint behind it; it changes no
+account, session or record, and closes no session whose time has run out. To keep the files as they are, verify a copy.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return verifyLedger(cmd.OutOrStdout(), newLogger(cmd.ErrOrStderr(), quiet), dir)
 		},
@@ -52,6 +57,7 @@ func verifyLedger(out io.Writer, logger *slog.Logger, dir string) error {
 type closedBooks struct {
 	charging.Stats
 	*charging.Books
+	ledger  []api.LedgerTotal
 	records uint64
 	index   uint64
 	digest  uint64
@@ -71,6 +77,7 @@ func closeBooks(c *core) (*closedBooks, error) {
 	}
 	c.engine.View(func(s *charging.State) {
 		b.Books, b.Stats, b.index, b.digest = s.Verify(), s.Stats(), s.Index(), s.Digest()
+		b.ledger = api.LedgerTotals(s)
 		b.Problems = append(b.Problems, s.VerifyRecords(tally).Problems...)
 	})
 	return b, nil
@@ -79,9 +86,8 @@ func closeBooks(c *core) (*closedBooks, error) {
 func (b *closedBooks) print(out io.Writer) {
 	_, _ = fmt.Fprintf(out, "index %d, digest %016x: %d accounts, %d open sessions, %d open reservations, %d records\n",
 		b.index, b.digest, b.OpenAccounts, b.Books.OpenSessions, b.OpenReservations, b.records)
-	for _, total := range b.Totals {
-		sum, _ := total.Sum.Int64()
-		_, _ = fmt.Fprintf(out, "  %-12s %-10s %20d\n", total.Class, total.Denomination, sum)
+	for _, total := range b.ledger {
+		_, _ = fmt.Fprintf(out, "  %-32s %20s %s\n", total.Account, total.Amount, total.Denomination)
 	}
 	for _, problem := range b.Problems {
 		_, _ = fmt.Fprintln(out, "WRONG:", problem)
