@@ -201,7 +201,9 @@ func parseCurrency(text, remedy string) (money.Currency, error) {
 }
 
 // missing refuses a body without a field that is needed.
-func missing(key, remedy string) *problem { return invalid(key, "the field is missing or empty", remedy) }
+func missing(key, remedy string) *problem {
+	return invalid(key, "the field is missing or empty", remedy)
+}
 
 // quoted shows what a client sent, shortened to what a message can bear.
 func quoted(s string) string {

@@ -34,7 +34,7 @@ func TimeZone(text []byte) (string, error) {
 // Compile makes a plan of a catalogue in YAML or JSON. An error is
 // SourceErrors, with the position, reason and remedy of each.
 func Compile(text []byte, zones Zones) (*Plan, error) {
-	c := &compiler{plan: &Plan{}, byID: map[ident.Name]string{}}
+	c := &compiler{plan: &Plan{}, byID: map[ident.Name]string{}, apnNumbers: map[string]uint32{}}
 	if root, ok := c.parse(text); ok {
 		c.catalogue(root, zones)
 	}
@@ -59,6 +59,7 @@ type compiler struct {
 	by         []recognisedBy // beside Plan.services
 	allowances names
 	offers     names
+	apnNumbers map[string]uint32 // of those that rules ask for
 	prefixes   int
 	holidays   days
 	dates      int

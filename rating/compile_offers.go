@@ -40,7 +40,7 @@ func (c *compiler) allowance(f field) (uint32, bool) {
 		c.paidServices(f, &a)
 	}
 	if f, ok := m.optional("zones"); ok {
-		a.zones = c.zoneSet(f)
+		a.zones, _ = c.zoneSet(f)
 	}
 	k := uint32(len(c.plan.allowances))
 	if k == MaxAllowances {
@@ -121,105 +121,6 @@ func (c *compiler) granted(f field) (uint32, bool) {
 		return c.reference(f, &c.allowances, "allowance")
 	}
 	return c.allowance(f)
-}
-
-// rate reads the rules of one service into the offer's row of the table.
-func (c *compiler) rate(f field, row []uint32) {
-	m, ok := c.mapping(f, "service", "rules")
-	if !ok {
-		return
-	}
-	at, ok := c.required(&m, "service", "service: internet")
-	if !ok {
-		return
-	}
-	service, ok := c.reference(at, &c.services, "service")
-	if !ok {
-		return
-	}
-	if row[service] != 0 {
-		c.fail(at, "the offer already has a rate for this service", "put all rules of the service into one rate")
-		return
-	}
-	f, ok = c.required(&m, "rules", "rules: [{price: {amount: 0.01, per: 1MB}}]")
-	if !ok {
-		return
-	}
-	r := rate{rules: span{from: uint32(len(c.plan.rules))}}
-	var always field // the rule that applies whatever the request says
-	elements := c.list(f, MaxServiceRules, false)
-	if elements != nil && len(elements) == 0 {
-		c.fail(f, "the rate has no rules", "leave the service out: without a rate there is no tariff")
-	}
-	for _, element := range elements {
-		rule, ok := c.rule(element, c.plan.services[service].Unit)
-		if !ok {
-			continue
-		}
-		if always.node != nil {
-			c.fail(element, fmt.Sprintf("the rule is never reached: the rule in line %d has no condition", always.node.Line),
-				"move the rule without a condition to the end")
-			break
-		}
-		if rule.zones == noSet && rule.calendars == 0 && rule.apns.from == rule.apns.to {
-			always = element
-		}
-		if len(c.plan.rules) == MaxRules {
-			c.fail(element, "too many rules", fmt.Sprintf("a catalogue may have %d", MaxRules))
-			return
-		}
-		r.calendars |= rule.calendars
-		c.plan.rules = append(c.plan.rules, rule)
-	}
-	r.rules.to = uint32(len(c.plan.rules))
-	row[service] = uint32(len(c.plan.rates))
-	c.plan.rates = append(c.plan.rates, r)
-}
-
-// rule reads one rule for a service counted in unit.
-func (c *compiler) rule(f field, unit Unit) (Rule, bool) {
-	rule := Rule{Line: f.node.Line, zones: noSet}
-	m, ok := c.mapping(f, "name", "zone", "calendar", "apn", "price", "treatment")
-	if !ok {
-		return rule, false
-	}
-	before := len(c.errors)
-	if f, ok := m.optional("name"); ok {
-		rule.Name, _ = c.validName(f)
-	}
-	if f, ok := m.optional("zone"); ok {
-		rule.zones = c.zoneSet(f)
-	}
-	if f, ok := m.optional("calendar"); ok {
-		found, _ := c.references(f, &c.calendars, "calendar", MaxCalendars)
-		for _, k := range found {
-			rule.calendars |= 1 << k
-		}
-	}
-	if f, ok := m.optional("apn"); ok {
-		rule.apns = c.apnList(f)
-	}
-	c.treatment(&m, unit, &rule)
-	return rule, len(c.errors) == before
-}
-
-// treatment reads price or treatment; a rule has one of them.
-func (c *compiler) treatment(m *mapping, unit Unit, rule *Rule) {
-	price, hasPrice := m.optional("price")
-	treatment, hasTreatment := m.optional("treatment")
-	switch {
-	case hasPrice && hasTreatment:
-		c.fail(treatment, "the rule has both price and treatment", "keep one of them")
-	case hasPrice:
-		rule.Treatment = Charged
-		rule.Rate, _ = c.price(price, unit)
-	case hasTreatment:
-		k, _ := c.oneOf(treatment, Free.String(), Denied.String())
-		rule.Treatment = [...]Treatment{Free, Denied}[max(k, 0)]
-	default:
-		c.fail(m.field, "the rule says neither price nor treatment",
-			"write price: {amount: 0.01, per: 1MB}, treatment: free or treatment: deny")
-	}
 }
 
 // idOf returns the short names of offers, for tests.

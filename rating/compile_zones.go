@@ -75,12 +75,12 @@ func isDigits(s string) bool {
 
 // zoneSet reads one zone or a list of them into a bit set, with the zones that
 // lie within them.
-func (c *compiler) zoneSet(f field) uint32 {
+func (c *compiler) zoneSet(f field) (set uint32, ok bool) {
 	found, ok := c.references(f, &c.zones, "zone", MaxZones)
 	if !ok {
-		return noSet
+		return noSet, false
 	}
-	set := c.newSet(len(c.plan.zones))
+	set = c.newSet(len(c.plan.zones))
 	for _, k := range found {
 		c.include(set, k)
 	}
@@ -89,5 +89,5 @@ func (c *compiler) zoneSet(f field) uint32 {
 			c.include(set, uint32(k))
 		}
 	}
-	return set
+	return set, true
 }
