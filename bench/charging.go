@@ -35,13 +35,33 @@ type Charging struct {
 // heap and the sessions' first updates are not what is measured.
 const warmup = 5
 
+// The shape for which the gate is stated, and the gate: how many times the
+// echo's CPU a CCR may cost in the best slices. It is the first target of
+// bench/README.md.
+const (
+	gateConnections = 4
+	gateInFlight    = 256
+	gateRatio       = 25
+)
+
+// Bounds of a run.
+const (
+	maxConnections = 16 // each has a range of End-to-End Identifiers of its own
+	maxInFlight    = 4096
+	maxAccounts    = 1_000_000
+	maxRounds      = 100_000
+	// maxSlice is far below the interval of the watchdog, which would ask
+	// while the other server has its turn and nobody answers.
+	maxSlice = 10 * time.Second
+)
+
 // EnsureDefaults fills in what was left zero with the shape that bench/README.md
 // states targets for.
 func (c *Charging) EnsureDefaults() {
 	for _, d := range []struct {
 		field *int
 		value int
-	}{{&c.Connections, 4}, {&c.InFlight, 256}, {&c.Accounts, 10_000}, {&c.Rounds, 40}} {
+	}{{&c.Connections, gateConnections}, {&c.InFlight, gateInFlight}, {&c.Accounts, 10_000}, {&c.Rounds, 40}} {
 		if *d.field == 0 {
 			*d.field = d.value
 		}
@@ -53,9 +73,22 @@ func (c *Charging) EnsureDefaults() {
 
 // Validate reports what cannot be measured.
 func (c *Charging) Validate() error {
+	for _, bound := range []struct {
+		name       string
+		value, top int
+	}{
+		{"connections", c.Connections, maxConnections},
+		{"in-flight", c.InFlight, maxInFlight},
+		{"accounts", c.Accounts, maxAccounts},
+		{"rounds", c.Rounds, maxRounds},
+	} {
+		if bound.value < 1 || bound.value > bound.top {
+			return fmt.Errorf("%s %d: must be between 1 and %d", bound.name, bound.value, bound.top)
+		}
+	}
 	switch {
-	case c.Connections < 1 || c.InFlight < 1 || c.Rounds < 1 || c.Slice < time.Millisecond:
-		return errors.New("connections, in-flight and rounds must be at least 1, a slice at least 1ms")
+	case c.Slice < time.Millisecond || c.Slice > maxSlice:
+		return fmt.Errorf("slice %s: must be between 1ms and %s", c.Slice, maxSlice)
 	case c.Accounts < c.Connections*c.InFlight:
 		return fmt.Errorf("%d accounts are too few for %d x %d requests in flight: one session has one request in flight", c.Accounts, c.Connections, c.InFlight)
 	}
@@ -73,7 +106,10 @@ type Result struct {
 	AllocationsPerCCR               float64
 	CCRPerSecond, EchoPerSecond     Pair
 	CPUPerCCR, CPUPerEcho           Pair // nanoseconds of server CPU
-	Ratio                           Pair
+	Ratio                           Pair // CPUPerCCR over CPUPerEcho
+	GateRatio                       float64
+	GateApplies                     bool // the shape is the one that the gate is stated for
+	GateMet                         bool // it applies, and Ratio.Best is at most GateRatio
 	CCRLatency, EchoLatency         Latency
 	Sync                            string
 }
@@ -84,18 +120,29 @@ type Pair struct{ Best, Median float64 }
 // Latency is as the client saw it.
 type Latency struct{ P50, P99 time.Duration }
 
-// Run starts both servers, measures and stops them.
+// ErrInterrupted is returned when the context ended before the measurement did.
+var ErrInterrupted = errors.New("interrupted")
+
+// Run starts both servers, measures and stops them. What is not set is an
+// error; see EnsureDefaults.
 func (c Charging) Run(ctx context.Context, progress io.Writer) (*Result, error) {
-	c.EnsureDefaults()
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
+	result, err := c.run(ctx, progress)
+	if err != nil && ctx.Err() != nil {
+		return nil, ErrInterrupted // whatever was under way failed because of that
+	}
+	return result, err
+}
+
+func (c *Charging) run(ctx context.Context, progress io.Writer) (*Result, error) {
 	dir, err := os.MkdirTemp(c.Dir, "gyro-bench-")
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = os.RemoveAll(dir) }() // what stays is in the directory for temporary files
-	gyro, err := start("up", "--data", dir+"/data", "--diameter-listen", "127.0.0.1:0", "--http-listen", "127.0.0.1:0",
+	gyro, err := start(ctx, "up", "--data", dir+"/data", "--diameter-listen", "127.0.0.1:0", "--http-listen", "127.0.0.1:0",
 		"--origin-realm", c.Realm, "--log-format", "json", "--log-level", "info")
 	if err != nil {
 		return nil, err
@@ -105,24 +152,27 @@ func (c Charging) Run(ctx context.Context, progress io.Writer) (*Result, error) 
 	if err := c.provision(ctx, "http://"+gyro.ready.HTTP); err != nil {
 		return nil, err
 	}
-	charging, err := c.openSessions(gyro)
+	charging, err := c.openSessions(ctx, gyro)
+	defer charging.close()
 	if err != nil {
 		return nil, err
 	}
 	request := len(newSession(0, c.Realm).update)
 	answer := charging.connections[0].expected
-	server, err := start("bench", "echo", "--answer", fmt.Sprint(answer))
+	server, err := start(ctx, "bench", "echo", "--answer", fmt.Sprint(answer))
 	if err != nil {
 		return nil, err
 	}
 	defer server.stop()
 	echoing, err := c.echoTarget(server, request, answer)
+	defer echoing.close()
 	if err != nil {
 		return nil, err
 	}
 	r := &Result{
 		Connections: c.Connections, InFlight: c.InFlight, Accounts: c.Accounts,
 		RequestOctets: request, AnswerOctets: answer, Sync: "one fdatasync per batch, answers after it",
+		GateRatio: gateRatio, GateApplies: c.Connections == gateConnections && c.InFlight == gateInFlight,
 	}
 	return r, c.measure(ctx, r, charging, echoing, "http://"+gyro.ready.HTTP, progress)
 }
@@ -172,6 +222,7 @@ func (r *Result) fill(charging, echoing *target, before, after *counters) {
 	r.CCRPerSecond.Best, r.CCRPerSecond.Median = charging.rate()
 	r.EchoPerSecond.Best, r.EchoPerSecond.Median = echoing.rate()
 	r.Ratio = Pair{r.CPUPerCCR.Best / r.CPUPerEcho.Best, r.CPUPerCCR.Median / r.CPUPerEcho.Median}
+	r.GateMet = r.GateApplies && r.Ratio.Best <= r.GateRatio
 	r.CCRLatency.P50, r.CCRLatency.P99 = charging.latencies()
 	r.EchoLatency.P50, r.EchoLatency.P99 = echoing.latencies()
 	r.BatchCommands = (after.batchCommands - before.batchCommands) / max(after.batches-before.batches, 1)
@@ -257,31 +308,31 @@ func call(ctx context.Context, client *http.Client, method, address, contentType
 }
 
 // openSessions connects as one gateway and opens every session; each
-// connection has its share of them.
-func (c *Charging) openSessions(gyro *process) (*target, error) {
+// connection has its share of them. The target is to be closed in any case.
+func (c *Charging) openSessions(ctx context.Context, gyro *process) (*target, error) {
 	t := &target{name: "gyro", pid: gyro.cmd.Process.Pid}
 	for n := range c.Connections {
-		connection, err := c.connect(gyro.ready.Diameter, n)
+		socket, err := net.Dial("tcp", gyro.ready.Diameter)
 		if err != nil {
-			return nil, fmt.Errorf("opening sessions: %w", err)
+			return t, fmt.Errorf("opening sessions: %w", err)
 		}
+		connection := newConnection(socket, c.InFlight)
 		t.connections = append(t.connections, connection)
+		if err := c.openShare(ctx, connection, n); err != nil {
+			return t, fmt.Errorf("opening sessions: %w", err)
+		}
 	}
 	for _, connection := range t.connections {
 		if err := connection.measureAnswer(); err != nil {
-			return nil, err
+			return t, err
 		}
 	}
 	return t, nil
 }
 
-// connect opens the sessions of the n-th connection, which then sends their
+// openShare opens the sessions of the n-th connection, which then sends their
 // updates in turn.
-func (c *Charging) connect(address string, n int) (*connection, error) {
-	socket, err := net.Dial("tcp", address)
-	if err != nil {
-		return nil, err
-	}
+func (c *Charging) openShare(ctx context.Context, connection *connection, n int) error {
 	var sessions []session
 	opening := [][]byte{appendCER(nil)}
 	for index := n; index < c.Accounts; index += c.Connections {
@@ -289,9 +340,8 @@ func (c *Charging) connect(address string, n int) (*connection, error) {
 		initial, _ := appendCCR(nil, index, ccrInitial, c.Realm)
 		opening = append(opening, initial)
 	}
-	connection := newConnection(socket, c.InFlight)
-	if err := connection.open(opening); err != nil {
-		return nil, err
+	if err := connection.open(ctx, opening); err != nil {
+		return err
 	}
 	at, endToEnd := 0, uint32(n)<<28
 	connection.next = func(dst []byte) []byte {
@@ -299,7 +349,7 @@ func (c *Charging) connect(address string, n int) (*connection, error) {
 		at = (at + 1) % len(sessions)
 		return sessions[at].appendNext(dst, endToEnd)
 	}
-	return connection, nil
+	return nil
 }
 
 // measureAnswer sends one request alone, which tells how long a good answer is,
@@ -319,8 +369,11 @@ func (c *connection) measureAnswer() error {
 }
 
 // open sends messages one after the other, a window at a time.
-func (c *connection) open(messages [][]byte) error {
+func (c *connection) open(ctx context.Context, messages [][]byte) error {
 	for len(messages) > 0 {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
 		take := min(c.window, len(messages))
 		if c.answers == 0 {
 			take = 1 // the capabilities exchange comes before anything else
@@ -343,6 +396,7 @@ func (c *connection) open(messages [][]byte) error {
 	return nil
 }
 
+// echoTarget connects to the echo server. The target is to be closed in any case.
 func (c *Charging) echoTarget(server *process, request, answer int) (*target, error) {
 	t := &target{name: "echo", pid: server.cmd.Process.Pid}
 	message := make([]byte, request)
@@ -350,7 +404,7 @@ func (c *Charging) echoTarget(server *process, request, answer int) (*target, er
 	for range c.Connections {
 		socket, err := net.Dial("tcp", server.ready.Diameter)
 		if err != nil {
-			return nil, err
+			return t, err
 		}
 		connection := newConnection(socket, c.InFlight)
 		connection.next = func(dst []byte) []byte { return append(dst, message...) }

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"gyro/charging/diameter"
 )
 
 // connection keeps a fixed number of requests in flight on one TCP connection
@@ -52,6 +54,9 @@ func (c *connection) run(deadline time.Time) error {
 		got, err := c.read()
 		if err != nil {
 			return err
+		}
+		if got > outstanding {
+			return fmt.Errorf("%d answers to %d requests", got, outstanding)
 		}
 		now := time.Now()
 		c.received(got, now)
@@ -116,6 +121,9 @@ func (c *connection) read() (answers int, err error) {
 		if c.filled-at < length {
 			break
 		}
+		if c.in[at+4]&diameter.FlagRequest != 0 {
+			return 0, fmt.Errorf("the server sent a request, command %d: it is about to stop", binary.BigEndian.Uint32(c.in[at+4:])&0xffffff)
+		}
 		if c.expected == 0 {
 			c.expected = length
 		}
@@ -136,6 +144,13 @@ type target struct {
 	pid         int
 	connections []*connection
 	slices      []slice
+}
+
+// close ends the connections: a server that stops need not tell them.
+func (t *target) close() {
+	for _, c := range t.connections {
+		_ = c.Close() // nothing is left to be sent
+	}
 }
 
 // slice is what one turn of a target measured.

@@ -2,6 +2,7 @@ package bench
 
 import (
 	"bufio"
+	"context"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -84,14 +85,16 @@ type ready struct {
 // startTimeout bounds a server's start on an empty directory.
 const startTimeout = 60 * time.Second
 
-// start runs this program with other arguments and waits until it is ready.
-func start(args ...string) (*process, error) {
+// start runs this program with other arguments and waits until it is ready. It
+// has a process group of its own: a Ctrl-C in the terminal reaches the
+// benchmark alone, which stops its servers in order.
+func start(ctx context.Context, args ...string) (*process, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
 	p := &process{cmd: exec.Command(self, args...)}
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM} // no server outlives the benchmark
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM} // no server outlives the benchmark
 	// Two processors, whatever the machine has: as wide as the figures in README.md.
 	p.cmd.Env = append(os.Environ(), "GOMAXPROCS=2")
 	if p.stderr, err = p.cmd.StderrPipe(); err != nil {
@@ -104,6 +107,8 @@ func start(args ...string) (*process, error) {
 	go p.follow(found)
 	select {
 	case err = <-found:
+	case <-ctx.Done():
+		err = ctx.Err()
 	case <-time.After(startTimeout):
 		err = errors.New("no sign of life")
 	}
