@@ -66,10 +66,24 @@ type compiler struct {
 	periods    []period
 }
 
-// names are the names of one kind of thing and their indices.
+// names are the names of one kind of thing and their indices. What follows
+// from an error in a definition is no error of its own: it would bury the one
+// that has to be corrected.
 type names struct {
 	list  []string
 	index map[string]uint32
+	// doubtful are the names of which it is not certain what they stand for.
+	doubtful map[string]bool
+	// incomplete is set when a definition has no usable name: it may be the
+	// one that a reference means.
+	incomplete bool
+}
+
+func (n *names) doubt(name string) {
+	if n.doubtful == nil {
+		n.doubtful = map[string]bool{}
+	}
+	n.doubtful[name] = true
 }
 
 func (n *names) add(name string, k uint32) {
@@ -173,20 +187,22 @@ func (c *compiler) each(m *mapping, key string, limit int, read func(field)) {
 }
 
 // name reads the name of a new thing of one kind and registers its short form.
-func (c *compiler) name(m *mapping, kind *names, example string) (string, ident.Name, bool) {
+func (c *compiler) name(m *mapping, kind *names, example string) (text string, id ident.Name, ok bool) {
+	defer func() { kind.incomplete = kind.incomplete || !ok }()
 	f, ok := c.required(m, "name", "name: "+example)
 	if !ok {
 		return "", 0, false
 	}
-	text, ok := c.validName(f)
+	text, ok = c.validName(f)
 	if !ok {
 		return "", 0, false
 	}
 	if _, taken := kind.index[text]; taken {
+		kind.doubt(text)
 		c.fail(f, quote(text)+" is defined twice", "choose another name")
 		return "", 0, false
 	}
-	id := ident.NameOf(text)
+	id = ident.NameOf(text)
 	other, taken := c.byID[id]
 	if taken && other != text {
 		c.fail(f, fmt.Sprintf("%s and %s have the same short form %08x", quote(text), quote(other), uint32(id)),
@@ -219,17 +235,18 @@ func (s *source) validName(f field) (string, bool) {
 	return text, true
 }
 
-// reference reads the name of a thing that is defined elsewhere.
+// reference reads the name of a thing that is defined elsewhere. It is silent
+// about a name that an error in a definition makes unknown or doubtful.
 func (c *compiler) reference(f field, kind *names, what string) (uint32, bool) {
 	text, ok := c.text(f)
 	if !ok {
 		return 0, false
 	}
 	k, ok := kind.index[text]
-	if !ok {
+	if !ok && !kind.incomplete {
 		c.fail(f, fmt.Sprintf("there is no %s %s", what, quote(text)), suggestion(text, kind.list))
 	}
-	return k, ok
+	return k, ok && !kind.doubtful[text]
 }
 
 // references reads one name or a list of names.

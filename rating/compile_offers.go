@@ -25,7 +25,8 @@ func (c *compiler) allowance(f field) (uint32, bool) {
 		k, _ := c.oneOf(f, Octets.String(), Seconds.String(), Events.String(), Money.String())
 		a.Unit = Unit(max(k, 0))
 	}
-	if f, ok := c.required(&m, "amount", "amount: 5GB"); ok {
+	counted := len(c.errors) == before // otherwise nothing can be said of quantities
+	if f, ok := c.required(&m, "amount", "amount: 5GB"); ok && counted {
 		a.Amount = c.allowanceAmount(f, a.Unit)
 	}
 	if f, ok := m.optional("priority"); ok {
@@ -36,7 +37,7 @@ func (c *compiler) allowance(f field) (uint32, bool) {
 		a.Validity = c.span(f)
 	}
 	a.services = c.newSet(len(c.plan.services))
-	if f, ok := c.required(&m, "services", "services: [internet]"); ok {
+	if f, ok := c.required(&m, "services", "services: [internet]"); ok && counted {
 		c.paidServices(f, &a)
 	}
 	if f, ok := m.optional("zones"); ok {
@@ -48,6 +49,9 @@ func (c *compiler) allowance(f field) (uint32, bool) {
 		return 0, false
 	}
 	c.allowances.add(name, k)
+	if len(c.errors) > before {
+		c.allowances.doubt(name)
+	}
 	c.plan.allowances = append(c.plan.allowances, a)
 	return k, len(c.errors) == before
 }
@@ -86,6 +90,7 @@ func (c *compiler) offer(f field) {
 	}
 	name, id, ok := c.name(&m, &c.offers, "payg")
 	if !ok {
+		c.allowances.incomplete = true // it may define some
 		return
 	}
 	offer := Offer{Name: name, ID: id}
@@ -99,6 +104,8 @@ func (c *compiler) offer(f field) {
 	c.each(&m, "allowances", MaxOfferAllowances, func(f field) {
 		if k, ok := c.granted(f); ok {
 			offer.Allowances = append(offer.Allowances, k)
+		} else {
+			c.offers.doubt(name)
 		}
 	})
 	_, hasRates := m.optional("rates")

@@ -52,10 +52,14 @@ func (c *compiler) service(f field) {
 	if !ok {
 		return
 	}
+	before := len(c.errors)
 	service := Service{Name: name, ID: id}
 	if f, ok := c.required(&m, "unit", "unit: octets"); ok {
 		unit, _ := c.oneOf(f, Octets.String(), Seconds.String(), Events.String())
 		service.Unit = Unit(max(unit, 0))
+	}
+	if len(c.errors) > before {
+		c.services.doubt(name) // its quantities cannot be read
 	}
 	service.Quota = defaultQuota(service.Unit)
 	if f, ok := m.optional("quota"); ok {

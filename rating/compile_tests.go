@@ -1,6 +1,7 @@
 package rating
 
 import (
+	"fmt"
 	"strings"
 
 	"gyro/internal/instant"
@@ -13,8 +14,10 @@ type test struct {
 	line    int
 	request Request
 	service string // the service it must be, or "" for any
-	used    []uint64
-	expect  expectation
+	// serviceLine is where the source names the service.
+	serviceLine int
+	used        []uint64
+	expect      expectation
 }
 
 // expectation holds what a test says about the outcome; a nil or empty part is
@@ -26,12 +29,32 @@ type expectation struct {
 	rule, zone string
 	until      instant.Instant
 	allowances []drawn
+
+	line  int // where it begins
+	lines []keyLine
+}
+
+// keyLine is where the source says one of the things that a test expects.
+type keyLine struct {
+	key  string
+	line int
+}
+
+// lineOf is where the source says what is expected of a key, or of the whole.
+func (e *expectation) lineOf(key string) int {
+	for _, known := range e.lines {
+		if known.key == key {
+			return known.line
+		}
+	}
+	return e.line
 }
 
 // drawn is how much of an allowance was used.
 type drawn struct {
 	allowance uint32
 	amount    int64
+	line      int
 }
 
 var testKeys = []string{
@@ -52,11 +75,11 @@ func (c *compiler) test(f field) {
 		found, _ := c.references(f, &c.offers, "offer", maxTestOffers)
 		t.request.Offers = c.idOf(found)
 	}
-	unit := c.testRequest(&m, &t)
+	unit, unitKnown := c.testRequest(&m, &t)
 	if f, ok := c.required(&m, "at", `at: "2026-11-23 10:00"`); ok {
 		t.request.At = c.moment(f)
 	}
-	if f, ok := m.optional("used"); ok {
+	if f, ok := m.optional("used"); ok && unitKnown {
 		for _, element := range c.list(f, MaxReports, true) {
 			n, _ := c.units(element, unit, 0)
 			t.used = append(t.used, n)
@@ -76,15 +99,16 @@ const maxTestOffers = 16
 
 // testRequest reads how the request looks on the wire. Naming a service fills
 // in what that service is recognised by; attributes that are given too win. It
-// returns the unit in which the test counts.
-func (c *compiler) testRequest(m *mapping, t *test) Unit {
-	unit := Octets
+// returns the unit in which the test counts, if the service is known.
+func (c *compiler) testRequest(m *mapping, t *test) (unit Unit, known bool) {
 	r := &t.request
 	service, hasService := m.optional("service")
 	at, hasContext := m.optional("context")
 	switch {
 	case hasService:
-		if k, ok := c.reference(service, &c.services, "service"); ok {
+		t.serviceLine = service.node.Line
+		k, ok := c.reference(service, &c.services, "service")
+		if known = ok; ok {
 			unit = c.plan.services[k].Unit
 			t.service = c.plan.services[k].Name
 			c.typicalRequest(k, r)
@@ -94,7 +118,9 @@ func (c *compiler) testRequest(m *mapping, t *test) Unit {
 	}
 	if hasContext {
 		r.Context = c.context(at)
-		unit = c.unitOf(unit, hasService, r.Context)
+		if !hasService {
+			unit, known = c.unitOf(r.Context), true
+		}
 	}
 	if f, ok := m.optional("rating_group"); ok {
 		n, _ := c.integer(f, 0, maxUint32)
@@ -120,7 +146,7 @@ func (c *compiler) testRequest(m *mapping, t *test) Unit {
 		}
 		r.Called = []byte(text)
 	}
-	return unit
+	return unit, known
 }
 
 // typicalRequest fills r with attributes by which a service is recognised.
@@ -146,16 +172,13 @@ func (c *compiler) typicalRequest(service uint32, r *Request) {
 
 // unitOf returns the unit of the first service of a context, in which the
 // usage of a test without service is written.
-func (c *compiler) unitOf(unit Unit, hasService bool, context uint32) Unit {
-	if hasService {
-		return unit
-	}
+func (c *compiler) unitOf(context uint32) Unit {
 	for k := range c.by {
 		if c.by[k].context == context {
 			return c.plan.services[k].Unit
 		}
 	}
-	return unit
+	return Octets
 }
 
 var expectKeys = []string{"charge", "rule", "zone", "treatment", "refusal", "until", "allowances"}
@@ -169,6 +192,10 @@ func (c *compiler) expectation(f field, t *test) {
 		c.fail(f, "the test expects nothing", suggestion("", expectKeys))
 	}
 	e := &t.expect
+	e.line = f.node.Line
+	for _, key := range m.keys {
+		e.lines = append(e.lines, keyLine{key.node.Value, key.node.Line})
+	}
 	if f, ok := m.optional("charge"); ok {
 		amount, _ := c.amount(f)
 		e.charge = &amount
@@ -199,6 +226,9 @@ func (c *compiler) expectation(f field, t *test) {
 
 // expectedAllowances reads what is drawn from which allowance of the offers.
 func (c *compiler) expectedAllowances(f field, t *test) {
+	if len(t.request.Offers) == 0 {
+		return // the offer is unknown, and so is what it grants
+	}
 	var granted []uint32
 	var allowed []string
 	for _, id := range t.request.Offers {
@@ -218,7 +248,7 @@ func (c *compiler) expectedAllowances(f field, t *test) {
 	for n, name := range allowed {
 		if f, ok := m.optional(name); ok {
 			unit := c.plan.allowances[granted[n]].Unit
-			d := drawn{allowance: granted[n]}
+			d := drawn{allowance: granted[n], line: f.node.Line}
 			if unit == Money {
 				amount, _ := c.amount(f)
 				d.amount = int64(amount)
@@ -244,6 +274,24 @@ func (c *compiler) moment(f field) instant.Instant {
 		c.fail(f, quote(text)+" is no moment", `write "2026-11-23 10:00" or "2026-11-23T10:00:00+01:00"`)
 	}
 	return at
+}
+
+// formatMoment writes a moment as moment reads it: as a clock on the wall shows
+// it in the zone, with the offset in force. It is empty for none.
+func formatMoment(at instant.Instant, zone *instant.Zone) string {
+	if at == 0 {
+		return ""
+	}
+	civil := zone.CivilAt(at)
+	seconds, east, sign := civil.MilliOfDay/instant.Second, zone.OffsetAt(at)/instant.Minute, "+"
+	if east < 0 {
+		east, sign = -east, "-"
+	}
+	text := fmt.Sprintf("%04d-%02d-%02dT%02d:%02d", civil.Year, civil.Month, civil.Day, seconds/3600, seconds/60%60)
+	if seconds%60 != 0 {
+		text += fmt.Sprintf(":%02d", seconds%60)
+	}
+	return text + fmt.Sprintf("%s%02d:%02d", sign, east/60, east%60)
 }
 
 func parseMoment(text string, zone *instant.Zone) (instant.Instant, bool) {

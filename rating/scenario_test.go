@@ -119,7 +119,7 @@ func (s *scenario) describe(refusal Refusal, m *Match) string {
 		fmt.Fprintf(&b, "\nrule=%s treatment=%s", p.describeRule(m.Rule), m.Treatment)
 	}
 	if m.Until != 0 {
-		fmt.Fprintf(&b, "\nuntil=%s", wallClock(&p.zone, m.Until))
+		fmt.Fprintf(&b, "\nuntil=%s", formatMoment(m.Until, &p.zone))
 	}
 	for k := range p.allowances {
 		if a := p.AllowanceAt(uint32(k)); p.Pays(a, m) {
@@ -127,15 +127,6 @@ func (s *scenario) describe(refusal Refusal, m *Match) string {
 		}
 	}
 	return b.String() + "\n"
-}
-
-// wallClock shows a moment with the offset in force, so that the two hours
-// that a clock set back passes twice can be told apart.
-func wallClock(zone *instant.Zone, at instant.Instant) string {
-	c := zone.CivilAt(at)
-	minutes := c.MilliOfDay / instant.Minute
-	east := zone.OffsetAt(at) / instant.Minute
-	return fmt.Sprintf("%04d-%02d-%02dT%02d:%02d%+03d:%02d", c.Year, c.Month, c.Day, minutes/60, minutes%60, east/60, east%60)
 }
 
 // priceNamed returns the price of a rule.

@@ -11,11 +11,13 @@ import (
 // TestResult is the outcome of one test inside a catalogue.
 type TestResult struct {
 	Name string
-	// Line is where the source defines the test.
+	// Line is where the source defines the test, or, where it failed, where it
+	// says the first thing that did not come true.
 	Line int
 	// Passed is whether everything that the test expects came true.
 	Passed bool
-	// Failure says what differed, one difference after another; empty when Passed.
+	// Failure says what differed, one difference after another, with the lines of
+	// those that the source expects in other lines than Line; empty when Passed.
 	Failure string
 }
 
@@ -25,8 +27,7 @@ func (p *Plan) RunTests() []TestResult {
 	results := make([]TestResult, len(p.tests))
 	for k := range p.tests {
 		t := &p.tests[k]
-		differences := p.runTest(t)
-		results[k] = TestResult{t.name, t.line, len(differences) == 0, strings.Join(differences, "; ")}
+		results[k] = p.runTest(t).result(t)
 	}
 	return results
 }
@@ -37,46 +38,66 @@ func (p *Plan) runTest(t *test) differences {
 	var m Match
 	refusal := p.Classify(&t.request, &m)
 	if refusal != NoService && t.service != "" {
-		d.compare("service", p.services[m.Service].Name, t.service)
+		d.compare(t.serviceLine, "service", p.services[m.Service].Name, t.service)
 	}
-	d.compare("outcome", refusal.String(), t.expect.refusal.String())
-	if t.expect.zone != "" {
-		d.compare("zone", p.zones[m.Zone].Name, t.expect.zone)
+	e := &t.expect
+	d.compare(e.lineOf("refusal"), "outcome", refusal.String(), e.refusal.String())
+	if e.zone != "" {
+		d.compare(e.lineOf("zone"), "zone", p.zones[m.Zone].Name, e.zone)
 	}
-	if t.expect.until != 0 {
-		d.compare("until", m.Until.String(), t.expect.until.String())
+	if e.until != 0 {
+		d.compare(e.lineOf("until"), "until", formatMoment(m.Until, &p.zone), formatMoment(e.until, &p.zone))
 	}
 	if refusal != Matched || len(d) > 0 {
 		return d
 	}
-	if t.expect.rule != "" {
-		d.compare("rule", p.describeRule(m.Rule), t.expect.rule)
+	if e.rule != "" {
+		d.compare(e.lineOf("rule"), "rule", p.describeRule(m.Rule), e.rule)
 	}
-	if t.expect.treatment != nil {
-		d.compare("treatment", m.Treatment.String(), t.expect.treatment.String())
+	if e.treatment != nil {
+		d.compare(e.lineOf("treatment"), "treatment", m.Treatment.String(), e.treatment.String())
 	}
 	bill, ok := p.charge(t, &m)
 	if !ok {
-		return append(d, "the charge does not fit an amount of money")
+		return append(d, difference{e.lineOf("charge"), "the charge does not fit an amount of money"})
 	}
 	exponent := p.currency.Exponent()
-	if t.expect.charge != nil {
-		d.compare("charge", bill.charge.Format(exponent), t.expect.charge.Format(exponent))
+	if e.charge != nil {
+		d.compare(e.lineOf("charge"), "charge", bill.charge.Format(exponent), e.charge.Format(exponent))
 	}
-	for _, want := range t.expect.allowances {
+	for _, want := range e.allowances {
 		a := &p.allowances[want.allowance]
-		d.compare("allowance "+a.Name, p.formatDrawn(a, bill.drawn(want.allowance)), p.formatDrawn(a, want.amount))
+		d.compare(want.line, "allowance "+a.Name, p.formatDrawn(a, bill.drawn(want.allowance)), p.formatDrawn(a, want.amount))
 	}
 	return d
 }
 
-// differences are sentences for people.
-type differences []string
+// difference is a sentence for people, and the line that says otherwise.
+type difference struct {
+	line int
+	text string
+}
 
-func (d *differences) compare(what, got, want string) {
+type differences []difference
+
+func (d *differences) compare(line int, what, got, want string) {
 	if got != want {
-		*d = append(*d, fmt.Sprintf("%s is %s, expected %s", what, orNone(got), want))
+		*d = append(*d, difference{line, fmt.Sprintf("%s is %s, expected %s", what, orNone(got), want)})
 	}
+}
+
+func (d differences) result(t *test) TestResult {
+	r := TestResult{Name: t.name, Line: t.line, Passed: len(d) == 0}
+	sentences := make([]string, len(d))
+	for k := range d {
+		r.Line = d[0].line
+		sentences[k] = d[k].text
+		if d[k].line != r.Line {
+			sentences[k] += fmt.Sprintf(" (line %d)", d[k].line)
+		}
+	}
+	r.Failure = strings.Join(sentences, "; ")
+	return r
 }
 
 func orNone(s string) string {
