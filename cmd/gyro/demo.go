@@ -44,6 +44,9 @@ func (d *demoFlags) validate(cmd *cobra.Command) error {
 			return fmt.Errorf("--%s goes with --demo", name)
 		}
 	}
+	if d.span < 0 {
+		return fmt.Errorf("--for %s: must not be negative", d.span)
+	}
 	if d.on && d.rate < 1 {
 		return errors.New("--rate: at least 1 CCR a second")
 	}
@@ -55,6 +58,10 @@ func (d *demoFlags) validate(cmd *cobra.Command) error {
 func runDemo(cmd *cobra.Command, cfg *config.Config, d *demoFlags) (err error) {
 	ctx, stop := untilSignal(cmd.Context())
 	defer stop()
+	// Now, not when the run that it is to hold is over.
+	if err := writable(d.summary); err != nil {
+		return fmt.Errorf("--summary: %w", err)
+	}
 	work, err := os.MkdirTemp("", "gyro-demo-")
 	if err != nil {
 		return err
@@ -94,6 +101,23 @@ func runDemo(cmd *cobra.Command, cfg *config.Config, d *demoFlags) (err error) {
 		Close: func() (*demo.Books, error) { return closeDemoBooks(n.core) },
 	})
 	return errors.Join(err, n.stop())
+}
+
+// writable reports why a file cannot be written, if it is named, and leaves it
+// as it is.
+func writable(path string) error {
+	if path == "" {
+		return nil
+	}
+	_, missing := os.Lstat(path)
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE, 0o644)
+	if err != nil {
+		return err
+	}
+	if err := file.Close(); err != nil || missing == nil {
+		return err
+	}
+	return os.Remove(path)
 }
 
 // openOperator publishes the catalogue and opens the accounts.

@@ -63,10 +63,10 @@ func TestDemo(t *testing.T) {
 	}
 	for _, service := range []string{"internet", "voice", "sms"} {
 		if revenueOf(t, s.Revenue, service) <= 0 {
-			t.Errorf("%s earned nothing: %q", service, s.Revenue)
+			t.Errorf("%s earned nothing: %+v", service, s.Revenue)
 		}
 	}
-	if out := p.text(); !strings.Contains(out, "gyro is up") || !strings.Contains(out, "The books close.") {
+	if out := p.text(); !strings.Contains(out, "gyro is up") || !strings.Contains(out, "The books close.") || strings.Contains(out, "  2001 0  ") {
 		t.Errorf("it said\n%s", out)
 	}
 	leftovers(t, work)
@@ -74,14 +74,14 @@ func TestDemo(t *testing.T) {
 		s.CCRTotal, s.Answers2001, s.LatencyUS.P50, s.LatencyUS.P99, s.Usage.Compared)
 }
 
-// revenueOf reads the amount of a service from the lines for people.
-func revenueOf(t *testing.T, lines []string, service string) float64 {
+// revenueOf reads what a service earned, in euros.
+func revenueOf(t *testing.T, list []demo.Revenue, service string) float64 {
 	t.Helper()
-	for _, line := range lines {
-		if fields := strings.Fields(line); len(fields) >= 3 && fields[0] == service {
-			amount, err := strconv.ParseFloat(fields[1], 64)
+	for _, r := range list {
+		if r.Service == service && r.Currency == "EUR" {
+			amount, err := strconv.ParseFloat(r.Amount, 64)
 			if err != nil {
-				t.Fatalf("revenue %q: %v", line, err)
+				t.Fatalf("revenue %+v: %v", r, err)
 			}
 			return amount
 		}
@@ -98,6 +98,45 @@ func leftovers(t *testing.T, work string) {
 	}
 	if len(entries) != 0 {
 		t.Errorf("the demo left %v behind", entries)
+	}
+}
+
+// TestDemoRejects names what cannot be done at once, and leaves nothing behind.
+func TestDemoRejects(t *testing.T) {
+	t.Parallel()
+	for want, args := range map[string][]string{
+		"--for -1s: must not be negative":     {"--demo", "--for", "-1s"},
+		"--rate: at least 1":                  {"--demo", "--rate", "0"},
+		"--for goes with --demo":              {"--for", "-1s"},
+		"--summary: open /dev/null/summary: ": {"--demo", "--summary", "/dev/null/summary"},
+	} {
+		work := t.TempDir()
+		if said := refused(t, []string{"TMPDIR=" + work}, append([]string{"up"}, args...)...); !strings.Contains(said, want) {
+			t.Errorf("%v: it said %q, want %q", args, said, want)
+		}
+		leftovers(t, work)
+	}
+}
+
+// TestWritable leaves a file that is there as it is, and none where there was none.
+func TestWritable(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	kept, none := filepath.Join(dir, "kept"), filepath.Join(dir, "none")
+	if err := os.WriteFile(kept, []byte("text"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(writable(kept), writable(none), writable("")); err != nil {
+		t.Fatal(err)
+	}
+	if text, err := os.ReadFile(kept); err != nil || string(text) != "text" {
+		t.Errorf("%q, %v", text, err)
+	}
+	if _, err := os.Lstat(none); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("a file was left: %v", err)
+	}
+	if err := writable(dir); err == nil {
+		t.Error("a directory can be written")
 	}
 }
 

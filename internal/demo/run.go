@@ -66,7 +66,7 @@ type Summary struct {
 	ReservationsOpen   int               `json:"reservations_open"`    // of money and of allowances
 	BooksDifference    int64             `json:"books_difference"`
 	Problems           []string          `json:"problems"`
-	Revenue            []string          `json:"revenue"`
+	Revenue            []Revenue         `json:"revenue"`
 	ElapsedSeconds     float64           `json:"elapsed_seconds"`
 }
 
@@ -112,11 +112,8 @@ func Run(ctx context.Context, o Options) (err error) {
 		return errors.Join(stopped, err)
 	}
 	summary.ElapsedSeconds = time.Since(started).Seconds()
-	if err := o.write(summary); err != nil {
-		return errors.Join(stopped, err)
-	}
 	summary.print(o.Out)
-	return errors.Join(stopped, summary.verdict())
+	return errors.Join(stopped, o.write(summary), summary.verdict())
 }
 
 // watch draws the view each second until the context ends or an element does.
@@ -199,12 +196,13 @@ func (o *Options) write(s *Summary) error {
 }
 
 func (s *Summary) print(out io.Writer) {
-	_, _ = fmt.Fprintf(out, "\n%d CCRs in %.0f s, %d answers 2001, latency p50 %d us, p99 %d us, max %d us\n",
-		s.CCRTotal, s.ElapsedSeconds, s.Answers2001, s.LatencyUS.P50, s.LatencyUS.P99, s.LatencyUS.Max)
-	_, _ = fmt.Fprintf(out, "answers: %s\nrefusals: %s\n", byCode(s.AnswersByResult), byCode(s.RefusalsByCause))
+	_, _ = fmt.Fprintf(out, "\n%d CCRs in %.0f s, %d answers 2001, latency p50 %s, p99 %s, max %s\n",
+		s.CCRTotal, s.ElapsedSeconds, s.Answers2001,
+		milliseconds(s.LatencyUS.P50), milliseconds(s.LatencyUS.P99), milliseconds(s.LatencyUS.Max))
+	_, _ = fmt.Fprintf(out, "answers (command): %s\nrefusals (rating group): %s\n", byCode(s.AnswersByResult), byCode(s.RefusalsByCause))
 	_, _ = fmt.Fprintf(out, "retransmissions %d, of which %d were answered from memory; answers that differed %d\n",
 		s.Retransmissions, s.DuplicatesAnswered, s.AnswerMismatches)
-	for _, line := range s.Revenue {
+	for _, line := range bars(s.Revenue) {
 		_, _ = fmt.Fprintln(out, "  "+line)
 	}
 	_, _ = fmt.Fprintf(out, "books: difference %d, double debits %d, lost usage %d (of %d compared), open sessions %d, reserved %d\n",

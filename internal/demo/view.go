@@ -1,6 +1,7 @@
 package demo
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"slices"
@@ -14,6 +15,10 @@ import (
 	"gyro/network/element"
 )
 
+// recentDrawings are how many drawings, one a second, the latency is shown of:
+// what the start cost is not seen for ever, and a hitch is seen for a while.
+const recentDrawings = 10
+
 // view shows the demo as it runs: a block that is drawn over itself in a
 // terminal, a line a second elsewhere.
 type view struct {
@@ -21,6 +26,39 @@ type view struct {
 	terminal bool
 	lines    int // drawn last time
 	last     element.Report
+	earlier  []element.Histogram // of the latest drawings, the oldest first
+}
+
+// recent is the latency since recentDrawings ago; while nothing was answered
+// since, that of the whole run.
+func (v *view) recent(all element.Histogram) element.Histogram {
+	recent := all
+	if len(v.earlier) == recentDrawings {
+		recent = all.Since(&v.earlier[0])
+		v.earlier = v.earlier[1:]
+	}
+	v.earlier = append(v.earlier, all)
+	if recent.Count() == 0 {
+		return all
+	}
+	return recent
+}
+
+// allReported tells whether every element has told its figures at least once:
+// before that there is nothing to be shown.
+func allReported(elements []*networkElement) bool {
+	for _, e := range elements {
+		if e.latest().At.IsZero() {
+			return false
+		}
+	}
+	return true
+}
+
+// milliseconds shows microseconds with one decimal.
+func milliseconds(us uint64) string {
+	tenths := (us + 50) / 100
+	return fmt.Sprintf("%d.%d ms", tenths/10, tenths%10)
 }
 
 // figures are what one drawing shows.
@@ -47,34 +85,42 @@ func (f *figures) look(core Engine) {
 func (v *view) draw(f *figures) {
 	perSecond := f.network.CCRTotal - min(v.last.CCRTotal, f.network.CCRTotal)
 	v.last = f.network
+	latency := v.recent(f.network.Latency)
 	if !v.terminal {
-		_, _ = fmt.Fprintf(v.out, "%4.0fs  %6d CCR/s  %4d sessions  p50 %5d us  p99 %6d us  2001 %d  refused %d  revenue %s\n",
-			f.elapsed.Seconds(), perSecond, f.stats.OpenSessions,
-			f.network.Latency.QuantileUS(500), f.network.Latency.QuantileUS(990),
-			f.network.Answers2001, total(f.network.RefusalsByCause), f.revenueTotal())
+		if allReported(f.elements) {
+			v.line(f, perSecond, &latency)
+		}
 		return
 	}
 	var b strings.Builder
 	if v.lines > 0 {
 		fmt.Fprintf(&b, "\x1b[%dA\x1b[J", v.lines)
 	}
-	text := f.block(perSecond)
+	text := f.block(perSecond, &latency)
 	b.WriteString(text)
 	v.lines = strings.Count(text, "\n")
 	_, _ = io.WriteString(v.out, b.String())
 }
 
-func (f *figures) block(perSecond uint64) string {
+func (v *view) line(f *figures, perSecond uint64, latency *element.Histogram) {
+	_, _ = fmt.Fprintf(v.out, "%4.0fs  %6d CCR/s  %4d sessions  p50 %8s  p99 %8s  2001 %d  refused %d  revenue %s\n",
+		f.elapsed.Seconds(), perSecond, f.stats.OpenSessions,
+		milliseconds(latency.QuantileUS(500)), milliseconds(latency.QuantileUS(990)),
+		f.network.Answers2001, total(f.network.RefusalsByCause), f.revenueTotal())
+}
+
+func (f *figures) block(perSecond uint64, latency *element.Histogram) string {
 	var b strings.Builder
 	n := &f.network
 	fmt.Fprintf(&b, "\nGyro demo   %s   Ctrl-C ends it and closes the books\n\n", f.elapsed.Round(time.Second))
-	fmt.Fprintf(&b, "  CCR           %d/s, %d in all (%d retransmitted)\n", perSecond, n.CCRTotal, n.Retransmissions)
-	fmt.Fprintf(&b, "  latency       p50 %d us   p99 %d us   max %d us\n", n.Latency.QuantileUS(500), n.Latency.QuantileUS(990), n.Latency.MaxUS())
-	fmt.Fprintf(&b, "  sessions      %d open, %d opened\n", f.stats.OpenSessions, f.stats.Sessions)
-	fmt.Fprintf(&b, "  granted       %s data, %s voice, %d messages\n", octets(n.Granted.Octets), time.Duration(n.Granted.Seconds)*time.Second, n.Granted.Events)
-	fmt.Fprintf(&b, "  answers       %s\n", byCode(n.AnswersByResult))
-	fmt.Fprintf(&b, "  refusals      %s\n", byCode(n.RefusalsByCause))
-	b.WriteString("  elements     ")
+	fmt.Fprintf(&b, "  CCR                      %d/s, %d in all (%d retransmitted)\n", perSecond, n.CCRTotal, n.Retransmissions)
+	fmt.Fprintf(&b, "  latency, last %d s       p50 %s   p99 %s   max %s\n", recentDrawings,
+		milliseconds(latency.QuantileUS(500)), milliseconds(latency.QuantileUS(990)), milliseconds(latency.MaxUS()))
+	fmt.Fprintf(&b, "  sessions                 %d open, %d opened\n", f.stats.OpenSessions, f.stats.Sessions)
+	fmt.Fprintf(&b, "  granted                  %s data, %s voice, %d messages\n", octets(n.Granted.Octets), time.Duration(n.Granted.Seconds)*time.Second, n.Granted.Events)
+	fmt.Fprintf(&b, "  answers (command)        %s\n", byCode(n.AnswersByResult))
+	fmt.Fprintf(&b, "  refusals (rating group)  %s\n", byCode(n.RefusalsByCause))
+	b.WriteString("  elements                ")
 	for _, e := range f.elements {
 		r := e.latest()
 		state := "up"
@@ -84,33 +130,46 @@ func (f *figures) block(perSecond uint64) string {
 		fmt.Fprintf(&b, " %s %s %d/s ", e.name, state, r.CCRPerSecond)
 	}
 	b.WriteString("\n  revenue\n")
-	for _, line := range f.revenue() {
+	for _, line := range bars(f.revenue()) {
 		b.WriteString("    " + line + "\n")
 	}
 	return b.String()
 }
 
-// revenue is a bar for each service, to be compared at a glance.
-func (f *figures) revenue() (lines []string) {
-	type row struct {
-		service  string
-		amount   money.Amount
-		currency money.Currency
-	}
-	var rows []row
-	most := money.Amount(1)
+// Revenue is what a service earned in a currency.
+type Revenue struct {
+	Service  string `json:"service"`
+	Currency string `json:"currency"`
+	Amount   string `json:"amount"` // in decimals
+	amount   money.Amount
+}
+
+// revenue lists what the services earned, by service.
+func (f *figures) revenue() []Revenue {
+	list := []Revenue{}
 	for _, t := range f.stats.Totals {
 		if t.Class != balance.Revenue || !t.Denomination.IsMoney() {
 			continue
 		}
 		sum, _ := t.Sum.Int64()
-		rows = append(rows, row{f.labels[t.Name], money.Amount(sum), money.Currency(t.Denomination)})
-		most = max(most, money.Amount(sum))
+		amount, currency := money.Amount(sum), money.Currency(t.Denomination)
+		list = append(list, Revenue{f.labels[t.Name], currency.String(), amount.Format(currency.Exponent()), amount})
 	}
-	slices.SortFunc(rows, func(a, b row) int { return strings.Compare(a.service, b.service) })
-	for _, r := range rows {
+	slices.SortFunc(list, func(a, b Revenue) int {
+		return cmp.Or(strings.Compare(a.Service, b.Service), strings.Compare(a.Currency, b.Currency))
+	})
+	return list
+}
+
+// bars are a line for each service, to be compared at a glance.
+func bars(list []Revenue) (lines []string) {
+	most := money.Amount(1)
+	for _, r := range list {
+		most = max(most, r.amount)
+	}
+	for _, r := range list {
 		width := int(r.amount * 40 / most)
-		lines = append(lines, fmt.Sprintf("%-16s %12s %s  %s", r.service, r.amount.Format(r.currency.Exponent()), r.currency, strings.Repeat("#", max(width, 0))))
+		lines = append(lines, fmt.Sprintf("%-16s %12s %s  %s", r.Service, r.Amount, r.Currency, strings.Repeat("#", max(width, 0))))
 	}
 	return lines
 }

@@ -62,6 +62,22 @@ func (h *Histogram) Merge(other *Histogram) {
 	h.maxUS = max(h.maxUS, other.maxUS)
 }
 
+// Since returns what was observed after earlier, a state of the same histogram, was taken. The longest of these
+// observations is known to its bucket only, as a quantile is. If earlier holds more than h, it is of another histogram, and
+// the result is h.
+func (h *Histogram) Since(earlier *Histogram) (recent Histogram) {
+	for i, n := range h.counts {
+		if n < earlier.counts[i] {
+			return *h
+		}
+		if recent.counts[i] = n - earlier.counts[i]; recent.counts[i] > 0 {
+			recent.maxUS = min(histogramUpper(i), h.maxUS)
+		}
+		recent.count += recent.counts[i]
+	}
+	return recent
+}
+
 // histogramJSON is the form of a Histogram on the wire. A bucket is [upper bound in microseconds, count]; empty ones
 // are left out.
 type histogramJSON struct {

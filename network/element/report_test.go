@@ -37,6 +37,37 @@ func TestHistogramQuantiles(t *testing.T) {
 	}
 }
 
+// TestHistogramSince takes the observations between two states of a histogram, which are those of a third one.
+func TestHistogramSince(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 4))
+	var all, recent Histogram
+	all.Observe(60_000_000)
+	for range 1000 {
+		all.Observe(1000 + rng.Uint64N(100_000))
+	}
+	earlier := all
+	for range 500 {
+		us := rng.Uint64N(10_000)
+		all.Observe(us)
+		recent.Observe(us)
+	}
+	got := all.Since(&earlier)
+	// Exact but for the end of a bucket, where recent knows its longest one.
+	near := func(got, want uint64) bool { return got >= want && got <= want+want/16 }
+	if got.Count() != 500 || !near(got.QuantileUS(500), recent.QuantileUS(500)) || !near(got.QuantileUS(990), recent.QuantileUS(990)) {
+		t.Errorf("%d observed, p50 %d, p99 %d; want 500, %d, %d", got.Count(), got.QuantileUS(500), got.QuantileUS(990), recent.QuantileUS(500), recent.QuantileUS(990))
+	}
+	if !near(got.MaxUS(), recent.MaxUS()) {
+		t.Errorf("max %d, want %d to its bucket", got.MaxUS(), recent.MaxUS())
+	}
+	if same := all.Since(&all); same.Count() != 0 || same.MaxUS() != 0 {
+		t.Errorf("since itself: %d observed", same.Count())
+	}
+	if other := recent.Since(&all); other != recent {
+		t.Error("another histogram was subtracted")
+	}
+}
+
 // TestReportMerge merges through JSON, as a supervisor of several processes does.
 func TestReportMerge(t *testing.T) {
 	filled := func(seed uint64) Report {

@@ -1,0 +1,106 @@
+package demo
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"gyro/balance"
+	"gyro/charging"
+	"gyro/internal/ident"
+	"gyro/internal/money"
+	"gyro/network/element"
+)
+
+// shown makes the figures of a second of a run: one element that has reported a histogram.
+func shown(t *testing.T, second int, latency element.Histogram) *figures {
+	t.Helper()
+	eur, err := money.ParseCurrency("EUR")
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := &networkElement{elementSpec: elementSpec{name: "pgw"}}
+	e.report = element.Report{
+		At: time.Unix(int64(second), 0), Connected: true, Latency: latency, CCRTotal: latency.Count(), Answers2001: latency.Count(),
+		AnswersByResult: map[uint32]uint64{2001: latency.Count()}, RefusalsByCause: map[uint32]uint64{4012: 3},
+	}
+	denomination := balance.Denomination(eur)
+	sum := func(v int64) balance.Sum { return balance.Sum{}.Add(v) }
+	return &figures{
+		elapsed: time.Duration(second) * time.Second, network: e.report, elements: []*networkElement{e}, currency: eur,
+		stats: charging.Stats{Totals: []balance.Total{
+			{Class: balance.Revenue, Name: 2, Denomination: denomination, Sum: sum(2_500_000)},
+			{Class: balance.Revenue, Name: 1, Denomination: denomination, Sum: sum(10_000_000)},
+			{Class: balance.Funding, Name: 3, Denomination: denomination, Sum: sum(-12_500_000)},
+			{Class: balance.Consumed, Name: 1, Denomination: balance.Octets, Sum: sum(5)},
+		}},
+		labels: map[ident.Name]string{1: "internet", 2: "voice"},
+	}
+}
+
+// TestLine waits for the elements' first reports, then tells the latency of the last ten seconds: a slow start is forgotten,
+// and so is a silence, in which the whole run is shown.
+func TestLine(t *testing.T) {
+	t.Parallel()
+	var out strings.Builder
+	v := &view{out: &out}
+	v.draw(&figures{elements: []*networkElement{{}}})
+	if out.Len() != 0 {
+		t.Errorf("before the first report it said %q", out.String())
+	}
+	var latency element.Histogram
+	for second := 1; second <= 40; second++ {
+		switch {
+		case second == 1:
+			latency.Observe(900_000)
+		case second <= 20:
+			latency.Observe(1500)
+		}
+		out.Reset()
+		v.draw(shown(t, second, latency))
+		if got, want := strings.Contains(out.String(), "p99 900.0 ms"), second <= 10 || second >= 30; got != want {
+			t.Errorf("second %d: the start is shown: %t, want %t\n%s", second, got, want, out.String())
+		}
+	}
+	if line := out.String(); !strings.Contains(line, " revenue 12.50\n") || !strings.Contains(line, "  p50   1.6 ms  ") && !strings.Contains(line, "  p50   1.5 ms  ") {
+		t.Errorf("the line is %q", line)
+	}
+}
+
+// TestBlock draws for a terminal, the second time over the first.
+func TestBlock(t *testing.T) {
+	t.Parallel()
+	var latency element.Histogram
+	latency.Observe(449)
+	var out strings.Builder
+	v := &view{out: &out, terminal: true}
+	v.draw(shown(t, 1, latency))
+	first := out.String()
+	for _, want := range []string{
+		"latency, last 10 s       p50 0.4 ms   p99 0.4 ms   max 0.4 ms\n",
+		"answers (command)        2001 success 1\n", "refusals (rating group)  4012 credit limit reached 3\n",
+		"    internet                10.00 EUR  " + strings.Repeat("#", 40) + "\n", "    voice                    2.50 EUR  " + strings.Repeat("#", 10) + "\n",
+	} {
+		if !strings.Contains(first, want) {
+			t.Errorf("no %q in\n%s", want, first)
+		}
+	}
+	v.draw(shown(t, 2, latency))
+	if second := strings.TrimPrefix(out.String(), first); !strings.HasPrefix(second, "\x1b[") || strings.Count(second, "\n") != strings.Count(first, "\n") {
+		t.Errorf("the second drawing is %q", second)
+	}
+}
+
+// TestRevenueJSON is what programs read of it.
+func TestRevenueJSON(t *testing.T) {
+	t.Parallel()
+	text, err := json.Marshal(shown(t, 1, element.Histogram{}).revenue())
+	const want = `[{"service":"internet","currency":"EUR","amount":"10.00"},{"service":"voice","currency":"EUR","amount":"2.50"}]`
+	if err != nil || string(text) != want {
+		t.Errorf("%s, %v, want %s", text, err, want)
+	}
+	if text, err := json.Marshal((&figures{}).revenue()); err != nil || string(text) != "[]" {
+		t.Errorf("nothing earned: %s, %v", text, err)
+	}
+}
