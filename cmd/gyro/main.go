@@ -24,9 +24,11 @@ func newRootCommand() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
+	root.Version = version()
+	root.SetVersionTemplate("{{.Version}}\n")
 	root.AddCommand(
 		newUpCommand(), newConfigCommand(), newSimulateCommand(), newDecodeCommand(),
-		newCatalogCommand(), newLedgerCommand(), newBenchCommand(),
+		newCatalogCommand(), newLedgerCommand(), newBenchCommand(), newVersionCommand(),
 	)
 	for _, cmd := range root.Commands() {
 		if cmd.HasSubCommands() {

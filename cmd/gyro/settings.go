@@ -64,11 +64,15 @@ func newLogger(w io.Writer, l config.Log) *slog.Logger {
 	return slog.New(slog.NewTextHandler(w, options))
 }
 
-const keyText = `# For the client, shown this once: Authorization: Bearer %s
-http:
+// secretText goes to standard error, hashText to standard output, which is the
+// one that is redirected into files.
+const (
+	secretText = "The key, for the client, shown this once: %s\n"
+	hashText   = `http:
   api_keys:
     - {name: office, hash: "%s", scope: write}
 `
+)
 
 func newConfigCommand() *cobra.Command {
 	cmd := &cobra.Command{
@@ -98,11 +102,16 @@ in docs/operations/configuration.md.`,
 	addSettingFlags(show)
 	key := &cobra.Command{
 		Use: "api-key", Short: "Make an API key: the key for the client, its hash for the configuration", Args: cobra.NoArgs,
-		Long: `Make an API key. The first line of the output is for the client and holds the key itself: keep it out of the
-configuration. The rest is what the configuration needs: the hash, with a name for the audit log and a scope (read or write).`,
+		Long: `Make an API key. The key itself is for the client (Authorization: Bearer KEY) and goes to standard error: it is kept
+nowhere, and must not get into the configuration. Standard output is YAML for the configuration: the hash of the key, with
+a name for the audit log and a scope (read or write) to be adapted.`,
+		Example: `  gyro config api-key >api-key.yaml`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			secret, hash := api.NewKey()
-			_, err := fmt.Fprintf(cmd.OutOrStdout(), keyText, secret, hash)
+			if _, err := fmt.Fprintf(cmd.ErrOrStderr(), secretText, secret); err != nil {
+				return err
+			}
+			_, err := fmt.Fprintf(cmd.OutOrStdout(), hashText, hash)
 			return err
 		},
 	}
