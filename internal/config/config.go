@@ -6,6 +6,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"os"
 	"reflect"
@@ -150,7 +151,8 @@ func Load(path string, environ []string, flags map[string]any) (*Config, error) 
 			if key, ok := names[name]; ok {
 				return key, value
 			}
-			unknown = append(unknown, fmt.Errorf("environment variable %s names no setting; `gyro config show` lists every key", name))
+			unknown = append(unknown, fmt.Errorf("environment variable %s names no setting%s; `gyro config show` lists every key",
+				name, didYouMean(similar(name, slices.Sorted(maps.Keys(names))))))
 			return "", nil
 		},
 	}), nil)
@@ -182,6 +184,9 @@ func environmentNames() map[string]string {
 }
 
 func decode(k *koanf.Koanf, path string) (*Config, error) {
+	if unknown := unknownKeys(k.Raw()); len(unknown) > 0 {
+		return nil, configurationError(path, strings.Join(unknown, "; "))
+	}
 	c := &Config{}
 	err := k.UnmarshalWithConf("", c, koanf.UnmarshalConf{DecoderConfig: &mapstructure.DecoderConfig{
 		Result: c, TagName: "koanf", ErrorUnused: true, WeaklyTypedInput: true,
@@ -196,39 +201,55 @@ func decode(k *koanf.Koanf, path string) (*Config, error) {
 	return c, nil
 }
 
-// readScalar reads durations and, unlike mapstructure's own hook, shows what is
-// none; and it reads true and false for words, which mapstructure would take
-// for 1 and 0: diameter.allow_unknown is one of three words, two of which YAML
-// takes for a truth value.
+// readScalar reads durations and, unlike mapstructure's own hooks, shows what is
+// none and does not take a number for nanoseconds; and it reads true and false
+// for words, which mapstructure would take for 1 and 0: diameter.allow_unknown
+// is one of three words, two of which YAML takes for a truth value.
 func readScalar(_, to reflect.Type, data any) (any, error) {
+	duration := to == reflect.TypeFor[time.Duration]()
 	switch v := data.(type) {
 	case bool:
 		if to.Kind() == reflect.String {
 			return strconv.FormatBool(v), nil
 		}
 	case string:
-		if to != reflect.TypeFor[time.Duration]() {
+		if !duration {
 			break
 		}
 		d, err := time.ParseDuration(v)
+		if _, number := strconv.ParseFloat(v, 64); err != nil && number == nil {
+			return nil, fmt.Errorf("%s needs a unit, such as %[1]ss", v)
+		}
 		if err != nil {
 			return nil, fmt.Errorf("%q is not a duration; write 30s, 5m or 24h", v)
 		}
 		return d, nil
+	case int, int64, uint64, float64: // what YAML has for numbers
+		if duration {
+			return nil, fmt.Errorf("%v needs a unit, such as %[1]vs", v)
+		}
 	}
 	return data, nil
 }
 
+// quotedKey is how mapstructure begins an error.
+var quotedKey = regexp.MustCompile(`(?m)^'([^'\n]+)' `)
+
 // decodeError makes one sentence of what mapstructure says in a list.
 func decodeError(path string, err error) error {
-	if path != "" {
-		path = " " + path
-	}
 	_, list, found := strings.Cut(err.Error(), "\n\n")
 	if !found {
 		list = err.Error()
 	}
-	return fmt.Errorf("configuration%s: %s; `gyro config show` lists every key", path, strings.ReplaceAll(list, "\n", "; "))
+	list = quotedKey.ReplaceAllString(list, "$1: ")
+	return configurationError(path, strings.ReplaceAll(list, "\n", "; "))
+}
+
+func configurationError(path, what string) error {
+	if path != "" {
+		path = " " + path
+	}
+	return fmt.Errorf("configuration%s: %s; `gyro config show` lists every key", path, what)
 }
 
 // Validate reports every setting that cannot work, by its key.
@@ -246,7 +267,7 @@ func (c *Config) Validate() error {
 		}
 	}
 	for key, address := range map[string]string{"diameter.listen": c.Diameter.Listen, "http.listen": c.HTTP.Listen} {
-		if _, _, err := net.SplitHostPort(address); err != nil {
+		if !isAddress(address) {
 			bad(key, "%q is not host:port; for example %s", address, Defaults()[key])
 		}
 	}
@@ -291,7 +312,8 @@ func (c *Config) validateDiameter(bad func(string, string, ...any)) {
 			bad(fmt.Sprintf("diameter.peers[%d].profile", n), "%q is not one of strict, lenient", p.Profile)
 		}
 	}
-	if len(d.Peers) == 0 && !c.AllowUnknownPeers() {
+	known := isAddress(d.Listen) && oneOf(d.AllowUnknown, "auto", "true", "false") // otherwise who may connect is not
+	if known && len(d.Peers) == 0 && !c.AllowUnknownPeers() {
 		bad("diameter.peers", "is empty, and %s is not a loopback address: no gateway could connect; list the Origin-Hosts of your gateways, or set diameter.allow_unknown to true in a laboratory", d.Listen)
 	}
 }
@@ -307,7 +329,7 @@ func (c *Config) validateHTTP(bad func(string, string, ...any)) {
 	if h.TLS.ClientCA != "" && h.TLS.Cert == "" {
 		bad("http.tls.client_ca", "needs http.tls.cert and http.tls.key")
 	}
-	if !Loopback(h.Listen) && len(h.APIKeys) == 0 && h.TLS.ClientCA == "" {
+	if isAddress(h.Listen) && !Loopback(h.Listen) && len(h.APIKeys) == 0 && h.TLS.ClientCA == "" {
 		bad("http.listen", "%s is not a loopback address and nobody would have to authenticate; make a key with `gyro config api-key` and put its hash under http.api_keys, or require client certificates with http.tls.client_ca", h.Listen)
 	}
 	for n, key := range h.APIKeys {
@@ -339,7 +361,26 @@ func Loopback(address string) bool {
 	return host == "localhost" || (ip != nil && ip.IsLoopback())
 }
 
+// isAddress reports whether an address has the form host:port.
+func isAddress(address string) bool {
+	_, _, err := net.SplitHostPort(address)
+	return err == nil
+}
+
 func oneOf(s string, words ...string) bool { return slices.Contains(words, s) }
+
+// shape heads what Show writes: of an empty list nobody could tell what belongs
+// into it.
+const shape = `# What each key means: docs/operations/configuration.md. The two lists have elements such as
+#
+# diameter:
+#   peers: [{host: pgw01.epc.example.net, profile: lenient}]
+# http:
+#   api_keys: [{name: billing, hash: "sha256:...", scope: read}]
+#
+# where gyro config api-key makes a key and prints its hash.
+
+`
 
 // Show writes the effective configuration as YAML that Load reads back. The
 // hashes of keys are shown; they are of no use to who does not have the key.
@@ -348,5 +389,6 @@ func (c *Config) Show() ([]byte, error) {
 	if err := k.Load(structs.Provider(c, "koanf"), nil); err != nil {
 		return nil, err
 	}
-	return k.Marshal(yaml.Parser())
+	text, err := k.Marshal(yaml.Parser())
+	return append([]byte(shape), text...), err
 }

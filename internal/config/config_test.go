@@ -152,7 +152,13 @@ charging: {supervision: 90m, event_retention: 30m}
 func TestRefused(t *testing.T) {
 	t.Parallel()
 	for text, words := range map[string][]string{
-		"dta: x":                        {"dta", "`gyro config show`"},
+		"dta: x":                        {"dta is no setting", "did you mean data?", "`gyro config show`"},
+		"quux: 1":                       {"quux is no setting;"},
+		"supervision: 5m":               {"supervision is no setting", "did you mean charging.supervision?"},
+		"listen: 127.0.0.1:1":           {"did you mean diameter.listen or http.listen?"},
+		"http: {lisen: ''}\nlgo: {}":    {"http.lisen is no setting (did you mean http.listen?); lgo is no setting (did you mean log?);"},
+		"http.tls.cert: a":              {"http.tls.cert is written nested in a file: http: {tls: {cert: ...}};"},
+		"http: {tls: {crt: a}}":         {"http.tls.crt is no setting (did you mean http.tls.cert?)"},
 		"data: ''":                      {"data: must name a directory"},
 		"data: {a: b}":                  {"data", "`gyro config show`"},
 		"origin: {realm: a/b}":          {"origin.realm", "a/b", "ocs.example.org"},
@@ -171,7 +177,10 @@ func TestRefused(t *testing.T) {
 		"diameter: {peers: [{host: a}, {host: b, profile: c}]}":          {"diameter.peers[1].profile", `"c"`},
 		"diameter: {listen: '0.0.0.0:3868'}":                             {"diameter.peers", "0.0.0.0:3868", "diameter.allow_unknown"},
 		"charging: {event_retention: 999ms}":                             {"charging.event_retention", "999ms", "at least 1s"},
-		"charging: {supervision: 5}":                                     {"charging.supervision", "5ns"},
+		"charging: {supervision: 5}":                                     {"charging.supervision: 5 needs a unit, such as 5s"},
+		"charging: {supervision: '5'}":                                   {"charging.supervision: 5 needs a unit, such as 5s"},
+		"charging: {supervision: 2.5}":                                   {"charging.supervision: 2.5 needs a unit, such as 2.5s"},
+		"diameter: {peers: [{host: a}, {hots: b}]}":                      {"diameter.peers[1].hots is no setting (did you mean diameter.peers[1].host?)"},
 		"journal: {checkpoint_interval: often}":                          {"journal.checkpoint_interval", `"often"`, "write 30s"},
 		"log: {level: loud}\ndiameter: {watchdog: 1s}":                   {"log.level", "diameter.watchdog"},
 		"log: {format: xml}":                                             {"log.format", "xml", "text, json"},
@@ -194,6 +203,43 @@ func TestRefused(t *testing.T) {
 	}
 }
 
+// TestOneErrorOnly: what follows from a value that cannot be read is not said.
+func TestOneErrorOnly(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{
+		"http: {listen: '8080'}", "diameter: {listen: '3868'}", "diameter: {listen: '10.0.0.1:3868', allow_unknown: maybe}",
+		"diameter: {allow_unknown: maybe}", "dta: x", "charging: {supervision: 5}",
+	} {
+		_, err := Load(fileOf(t, text), nil, nil)
+		if err == nil || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%s: %v, want one error", text, err)
+		}
+	}
+}
+
+// TestShape: the elements that are shown as examples can be loaded.
+func TestShape(t *testing.T) {
+	t.Parallel()
+	c, err := Load("", nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown, err := c.Show()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var example strings.Builder
+	for line := range strings.Lines(string(shown)) {
+		if setting, found := strings.CutPrefix(line, "# "); found && strings.Contains(line, ":") && !strings.Contains(line, ".md") {
+			example.WriteString(strings.Replace(setting, "sha256:...", "sha256:"+strings.Repeat("0", 64), 1))
+		}
+	}
+	c, err = Load(fileOf(t, example.String()), nil, nil)
+	if err != nil || len(c.Diameter.Peers) != 1 || len(c.HTTP.APIKeys) != 1 {
+		t.Errorf("%v: %+v from\n%s", err, c, example.String())
+	}
+}
+
 // tail leaves out the path of the file, which differs from one to the next.
 func tail(err error) string {
 	_, rest, _ := strings.Cut(err.Error(), "gyro.yaml")
@@ -212,7 +258,7 @@ func TestRefusedSources(t *testing.T) {
 		"missing file":     {path: missing, words: []string{missing, "does not exist", "--config"}},
 		"a directory":      {path: t.TempDir(), words: []string{"configuration file", "directory"}},
 		"no YAML":          {path: fileOf(t, "a: [1"), words: []string{"configuration file", "yaml"}},
-		"unknown variable": {environ: []string{"GYRO_LOG_LEVL=info", "GYRO_=1"}, words: []string{"GYRO_LOG_LEVL", "GYRO_ ", "`gyro config show`"}},
+		"unknown variable": {environ: []string{"GYRO_LOG_LEVL=info", "GYRO_=1"}, words: []string{"GYRO_LOG_LEVL names no setting (did you mean GYRO_LOG_LEVEL?);", "GYRO_ ", "`gyro config show`"}},
 		"bad variable":     {environ: []string{"GYRO_JOURNAL_CHECKPOINT_INTERVAL=soon"}, words: []string{"configuration: ", "journal.checkpoint_interval", "soon"}},
 		"bad flag":         {flags: map[string]any{"log.format": "xml"}, words: []string{"log.format", "xml"}},
 	} {
