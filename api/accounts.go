@@ -55,6 +55,7 @@ type accountView struct {
 	Available    string           `json:"available"`
 	Excess       string           `json:"excess"`
 	Created      string           `json:"created"`
+	Catalog      string           `json:"catalog,omitempty"`
 	Offers       []string         `json:"offers"`
 	Subscribers  []subscriberBody `json:"subscribers"`
 	Buckets      []bucketView     `json:"buckets"`
@@ -103,7 +104,7 @@ func (s *Server) accountView(account string) (*accountView, error) {
 		CreditLimit: decimal(v.CreditLimit, v.Currency), Remaining: decimal(v.Remaining, v.Currency),
 		Reserved: decimal(v.Reserved, v.Currency), Available: decimal(v.Available, v.Currency),
 		Excess: decimal(v.Excess, v.Currency), Created: moment(v.Created),
-		Offers: append([]string{}, v.Offers...), Subscribers: []subscriberBody{}, Buckets: []bucketView{},
+		Catalog: v.Catalog, Offers: append([]string{}, v.Offers...), Subscribers: []subscriberBody{}, Buckets: []bucketView{},
 		OpenSessions: append([]string{}, v.OpenSessions...), Records: v.Records, LastRecord: v.LastRecord,
 	}
 	for _, ids := range v.Subscribers {

@@ -32,16 +32,16 @@ func (s *State) putAccount(c *PutAccount, o *Outcome) {
 		o.refuse(Invalid, "account %q: a kind is needed, and a prepaid account has no credit limit; make it hybrid to give it one", c.Account)
 		return
 	}
+	if i != 0 && s.accounts.At(i).Currency != c.Currency {
+		o.refuse(CurrencyMismatch, "account %q is kept in %s; close it and open another to change the currency", c.Account, s.accounts.At(i).Currency)
+		return
+	}
 	catalog, offers, ok := s.findOffers(c, o)
 	if !ok {
 		return
 	}
 	subscribers, ok := s.checkSubscribers(i, c, o)
 	if !ok {
-		return
-	}
-	if i != 0 && s.accounts.At(i).Currency != c.Currency {
-		o.refuse(CurrencyMismatch, "account %q is kept in %s; close it and open another to change the currency", c.Account, s.accounts.At(i).Currency)
 		return
 	}
 	if i != 0 && !s.removable(i, subscribers, o) {
@@ -98,7 +98,7 @@ func (s *State) findOffers(c *PutAccount, o *Outcome) (catalog ident.Name, offer
 		}
 	}
 	if foreign != nil {
-		o.refuse(CurrencyMismatch, "account %q is kept in %s, catalogue %q prices in %s", c.Account, c.Currency, foreign.Name(), foreign.Currency())
+		o.refuse(CurrencyMismatch, "account %q is to be kept in %s, but catalogue %q, which has the offers, prices in %s", c.Account, c.Currency, foreign.Name(), foreign.Currency())
 	} else {
 		o.refuse(OfferUnknown, "no published catalogue has all of the offers %q; publish one with PUT /charging/v1/catalogs/{name}", c.Offers)
 	}

@@ -25,6 +25,7 @@ type AccountView struct {
 	Reserved     money.Amount
 	Available    money.Amount // neither used nor reserved, with the credit limit
 	Created      instant.Instant
+	Catalog      string // the catalogue that has the offers; empty without any
 	Offers       []string
 	Subscribers  [][]ident.Identity
 	Buckets      []BucketView
@@ -54,6 +55,9 @@ func (s *State) Account(id string) (v AccountView, ok bool) {
 	v = AccountView{
 		ID: id, Kind: a.Kind, Currency: a.Currency, CreditLimit: a.CreditLimit, Excess: a.Excess,
 		Created: a.Created, Records: a.Records, LastRecord: a.LastRecord,
+	}
+	if plan, number := s.catalogs.current(a.Catalog); number != 0 {
+		v.Catalog = plan.Name()
 	}
 	for _, offer := range a.offers() {
 		v.Offers = append(v.Offers, s.Label(offer))
