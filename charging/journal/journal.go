@@ -73,6 +73,10 @@ func (p *Pending) Wait() error {
 	}
 }
 
+// Refused returns why the entry was not taken and nothing will be written
+// (ErrEmptyEntry, ErrEntryTooLarge); nil when it is on its way.
+func (p *Pending) Refused() error { return p.err }
+
 // Applied is closed when Wait would return nil. It stays open (or is nil) for an
 // entry that failed: select on Journal.Stopped as well.
 func (p *Pending) Applied() <-chan struct{} { return p.done }

@@ -314,8 +314,11 @@ func TestProposeLimits(t *testing.T) {
 	if err := n.journal.Propose(nil).Wait(); !errors.Is(err, journal.ErrEmptyEntry) {
 		t.Errorf("empty entry: %v", err)
 	}
-	if err := n.journal.Propose(make([]byte, 1001)).Wait(); !errors.Is(err, journal.ErrEntryTooLarge) {
-		t.Errorf("large entry: %v", err)
+	large := n.journal.Propose(make([]byte, 1001))
+	for _, err := range []error{large.Refused(), large.Wait()} {
+		if !errors.Is(err, journal.ErrEntryTooLarge) {
+			t.Errorf("large entry: %v", err)
+		}
 	}
 	if after := n.journal.Stats().LastIndex; after != before {
 		t.Errorf("the log grew from %d to %d", before, after)

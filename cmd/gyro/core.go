@@ -101,12 +101,9 @@ func (c *core) stop() error {
 // appender is the journal as the engine sees it.
 type appender struct{ *journal.Journal }
 
-// Append implements engine.Journal. What becomes of an entry is told by its
-// application, or by the journal's end.
-func (a appender) Append(entry []byte) error {
-	a.Propose(entry)
-	return nil
-}
+// Append implements engine.Journal. What becomes of an entry that is taken is
+// told by its application, or by the journal's end.
+func (a appender) Append(entry []byte) error { return a.Propose(entry).Refused() }
 
 // machine is the engine as the journal sees it.
 type machine struct {
