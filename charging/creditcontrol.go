@@ -3,6 +3,7 @@ package charging
 import (
 	"gyro/charging/session"
 	"gyro/charging/usage"
+	"gyro/internal/ident"
 	"gyro/internal/instant"
 	"gyro/internal/slab"
 )
@@ -67,13 +68,8 @@ func (s *State) withoutSession(c *CreditControl, hash uint64, o *Outcome) {
 		o.Result = UnknownSession
 		return
 	}
-	if len(c.Identities) == 0 {
-		o.Result = NoIdentity
-		return
-	}
-	who, named := s.resolve(c.Identities)
+	who, named := s.subscriberOf(c, o)
 	if who == 0 {
-		o.Result = UserUnknown
 		return
 	}
 	owner := s.subscribers.At(who).Account
@@ -90,6 +86,20 @@ func (s *State) withoutSession(c *CreditControl, hash uint64, o *Outcome) {
 	r.Deadline = s.now.Add(s.settings.Supervision)
 	s.sessions.Schedule(i, s.now)
 	s.inSession(i, r, c, o)
+}
+
+// subscriberOf returns the subscriber that a request names and the identity by
+// which it does, or zero and the refusal in the outcome.
+func (s *State) subscriberOf(c *CreditControl, o *Outcome) (slab.Index, *ident.Identity) {
+	if len(c.Identities) == 0 {
+		o.Result = NoIdentity
+		return 0, nil
+	}
+	who, named := s.resolve(c.Identities)
+	if who == 0 {
+		o.Result = UserUnknown
+	}
+	return who, named
 }
 
 // inSession debits what was used, grants what is wanted, and keeps the answer.

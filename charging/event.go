@@ -52,13 +52,8 @@ func (s *State) event(c *CreditControl, o *Outcome) {
 		s.keepEvent(c, key, hash, 0, o) // for another try under the new Session-Id, whenever it comes
 		return
 	}
-	if len(c.Identities) == 0 {
-		o.Result = NoIdentity
-		return
-	}
-	who, named := s.resolve(c.Identities)
+	who, named := s.subscriberOf(c, o)
 	if who == 0 {
-		o.Result = UserUnknown
 		return
 	}
 	s.oneTime(c, who, named, o)
