@@ -168,14 +168,14 @@ func (s *Server) putAccount(r *request) error {
 	if err != nil {
 		return err
 	}
-	turn := s.changing[xxhash.Sum64String(account)%accountTurns]
+	turn := s.turnOf(account)
 	if err := turn.take(r.ctx); err != nil {
 		return err
 	}
 	defer turn.give()
 	status := fasthttp.StatusOK
 	s.o.Engine.View(func(state *charging.State) {
-		if _, known := state.Account(account); !known {
+		if !state.HasAccount(account) {
 			status = fasthttp.StatusCreated
 		}
 	})
@@ -270,6 +270,11 @@ func (b *subscriberBody) spec(key string) (spec charging.SubscriberSpec, err err
 	return spec, nil
 }
 
+// turnOf is the turn that changes of an account take.
+func (s *Server) turnOf(account string) turn {
+	return s.changing[xxhash.Sum64String(account)%accountTurns]
+}
+
 func (s *Server) deleteAccount(r *request) error {
 	if err := r.noQuery(); err != nil {
 		return err
@@ -278,7 +283,7 @@ func (s *Server) deleteAccount(r *request) error {
 	if err != nil {
 		return err
 	}
-	turn := s.changing[xxhash.Sum64String(account)%accountTurns]
+	turn := s.turnOf(account)
 	if err := turn.take(r.ctx); err != nil {
 		return err
 	}

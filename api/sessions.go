@@ -2,7 +2,6 @@ package api
 
 import (
 	"gyro/charging"
-	"gyro/internal/money"
 
 	"github.com/valyala/fasthttp"
 )
@@ -47,18 +46,12 @@ func (s *Server) sessions(r *request) error {
 	if err != nil {
 		return err
 	}
+	var found []charging.SessionView
+	s.o.Engine.View(func(state *charging.State) { found = state.Sessions(page.at, page.limit) })
 	view := sessionsView{Sessions: []sessionView{}}
-	s.o.Engine.View(func(state *charging.State) {
-		found := state.Sessions(page.at, page.limit)
-		currencies := map[string]money.Currency{}
-		for n := range found {
-			account := found[n].Account
-			if _, known := currencies[account]; !known {
-				currencies[account] = currencyOf(state, account)
-			}
-			view.Sessions = append(view.Sessions, sessionOf(&found[n], currencies[account]))
-		}
-	})
+	for n := range found {
+		view.Sessions = append(view.Sessions, sessionOf(&found[n]))
+	}
 	if len(view.Sessions) == page.limit {
 		view.Next = &view.Sessions[page.limit-1].Number
 	}
@@ -73,27 +66,18 @@ func (s *Server) session(r *request) error {
 	if err != nil {
 		return err
 	}
-	var view sessionView
+	var found charging.SessionView
 	known := false
-	s.o.Engine.View(func(state *charging.State) {
-		var found charging.SessionView
-		if found, known = state.Session(id); known {
-			view = sessionOf(&found, currencyOf(state, found.Account))
-		}
-	})
+	s.o.Engine.View(func(state *charging.State) { found, known = state.Session(id) })
 	if !known {
 		return refuse(fasthttp.StatusNotFound, "session_unknown",
 			"session %s is not open; its usage is under /charging/v1/usage and in the account's postings", quoted(id))
 	}
-	return r.answer(fasthttp.StatusOK, view)
+	return r.answer(fasthttp.StatusOK, sessionOf(&found))
 }
 
-func currencyOf(state *charging.State, account string) money.Currency {
-	v, _ := state.Account(account)
-	return v.Currency
-}
-
-func sessionOf(v *charging.SessionView, currency money.Currency) sessionView {
+func sessionOf(v *charging.SessionView) sessionView {
+	currency := v.Currency
 	view := sessionView{
 		SessionID: v.SessionID, SubSession: v.SubSession, Number: v.Number, Account: v.Account, Currency: currency.String(),
 		Subscriber: v.Subscriber, OriginHost: v.OriginHost, Context: v.Context, APN: v.APN, Called: v.Called,

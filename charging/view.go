@@ -45,6 +45,9 @@ type BucketView struct {
 	Main, Valid                  bool
 }
 
+// HasAccount reports whether an account exists.
+func (s *State) HasAccount(id string) bool { return s.findAccount([]byte(id)) != 0 }
+
 // Account shows an account.
 func (s *State) Account(id string) (v AccountView, ok bool) {
 	i := s.findAccount([]byte(id))
@@ -113,6 +116,7 @@ type SessionView struct {
 	SubSession       uint64
 	Number           uint64
 	Account          string
+	Currency         money.Currency // the account's
 	Subscriber       string
 	OriginHost       string
 	Context          uint32
@@ -163,7 +167,7 @@ func (s *State) sessionView(r *session.Session) SessionView {
 	octets := &s.sessions.Octets
 	a := s.accounts.At(r.Account)
 	v := SessionView{
-		SessionID: string(octets.Get(r.ID)), SubSession: r.Sub, Number: r.Number, Account: string(a.id()),
+		SessionID: string(octets.Get(r.ID)), SubSession: r.Sub, Number: r.Number, Account: string(a.id()), Currency: a.Currency,
 		Subscriber: string(octets.Get(r.Identity)), OriginHost: s.hosts.names[r.Host], Context: r.Context,
 		Opened: r.Opened, Deadline: r.Deadline, LastRequest: r.Highest,
 		APN: string(octets.Get(r.APN)), Called: string(octets.Get(r.Called)),
