@@ -78,8 +78,9 @@ func openCore(o coreOptions) (_ *core, err error) {
 	if err != nil {
 		return nil, err
 	}
+	stats := state.Stats() // walks all open sessions
 	o.Logger.Info("state restored", "checkpoint", meta.AppliedIndex, "index", state.Index(),
-		"accounts", state.Stats().OpenAccounts, "sessions", state.Stats().OpenSessions, "took", time.Since(begun).Round(time.Millisecond).String())
+		"accounts", stats.OpenAccounts, "sessions", stats.OpenSessions, "took", time.Since(begun).Round(time.Millisecond).String())
 	c.engine.Start(appender{c.journal})
 	return c, nil
 }
