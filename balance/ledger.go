@@ -12,14 +12,16 @@ type Class uint8
 // The ledger accounts. A posting names the class, the catalogue name it
 // concerns (a service, an allowance, a reason) and, for customers, the bucket.
 const (
-	CustomerBucket Class = 1 // what the operator owes a customer
-	CustomerExcess Class = 2 // what a customer owes for usage beyond a grant
-	Revenue        Class = 3 // money earned, by service
-	Consumed       Class = 4 // units of allowances used up, by service
-	Funding        Class = 5 // where top-ups come from
-	Adjustments    Class = 6 // corrections by people
-	Granted        Class = 7 // where allowances come from, by allowance
-	Expired        Class = 8 // what customers lost by time or closure
+	CustomerBucket Class = 1  // what the operator owes a customer
+	CustomerExcess Class = 2  // what a customer owes for usage beyond a grant
+	Revenue        Class = 3  // money earned, by service
+	Consumed       Class = 4  // units of allowances used up, by service
+	Funding        Class = 5  // where top-ups come from
+	Adjustments    Class = 6  // corrections by people
+	Granted        Class = 7  // where allowances come from, by allowance
+	Expired        Class = 8  // what customers lost by time or closure
+	Transit        Class = 9  // money between two customers: zero after every command
+	CustomerLoan   Class = 10 // what customers owe for loans
 )
 
 // String is the class's name in postings.
@@ -41,6 +43,10 @@ func (c Class) String() string {
 		return "granted"
 	case Expired:
 		return "expired"
+	case Transit:
+		return "transit"
+	case CustomerLoan:
+		return "loan"
 	}
 	return "unknown"
 }
@@ -119,7 +125,7 @@ func (l *Ledger) Restore(t Total) { l.total(t.Class, t.Name, t.Denomination).Sum
 func (l *Ledger) Totals() []Total { return l.totals }
 
 func (l *Ledger) total(class Class, name ident.Name, d Denomination) *Total {
-	if class == CustomerBucket || class == CustomerExcess {
+	if class == CustomerBucket || class == CustomerExcess || class == CustomerLoan {
 		name = 0
 	}
 	if len(l.totals)*2 >= len(l.slots) {

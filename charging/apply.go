@@ -14,6 +14,9 @@ type Receiver interface {
 	CreditControl(n int, request *CreditControl, outcome *Outcome)
 	// Command reports the n-th command, of any other kind.
 	Command(n int, kind Kind, outcome *Outcome)
+	// Notice is something that a gateway should be told unasked, brought about
+	// by the command that is reported next.
+	Notice(notice *Notice)
 }
 
 // Apply carries out a batch at a journal index. It is the only way in which

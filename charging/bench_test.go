@@ -62,6 +62,8 @@ func benchRequest(t tester, k int, number uint32) *charging.CreditControl {
 // discard takes outcomes and keeps nothing.
 type discard struct{ refused int }
 
+func (*discard) Notice(*charging.Notice) {}
+
 func (d *discard) CreditControl(_ int, _ *charging.CreditControl, o *charging.Outcome) {
 	if o.Result != charging.Success || len(o.Services) != 1 || o.Services[0].Result != charging.Success {
 		d.refused++

@@ -13,7 +13,7 @@ import (
 
 // stateFormat is the version of the state store's records, which
 // docs/formats/store.md lists.
-const stateFormat = 1
+const stateFormat = 2
 
 // Key prefixes of the state store. All keys but meta's go on with a number of
 // eight octets.

@@ -20,6 +20,20 @@ const (
 	KindConfigure     Kind = 9 // settings that decide outcomes
 )
 
+// Client says what a gateway can do or wants to be told; the edge sets it from
+// the peer's profile. It is no part of what makes a request a duplicate.
+type Client uint8
+
+// What a gateway can do or wants.
+const (
+	// SplitsTariffChange: it reports usage before and after a Tariff-Time-Change
+	// apart (RFC 8506 section 8.20). For others Validity-Time ends at the switch.
+	SplitsTariffChange Client = 1 << iota
+	WantsRemaining            // Remaining-Balance (TS 32.299)
+	WantsLowBalance           // Low-Balance-Indication (TS 32.299)
+	WantsCost                 // Cost-Information in answers to terminations
+)
+
 // RequestType is CC-Request-Type (RFC 8506 section 8.3).
 type RequestType uint8
 
@@ -79,6 +93,8 @@ const (
 	// octets: the longest DiameterIdentity is a domain name (RFC 6733 section
 	// 4.3.1), an APN has at most 100 octets (TS 23.003 section 9.1).
 	MaxName = 255
+	// MaxAlso is the most recipients of a message beyond the first.
+	MaxAlso = 63
 	// MaxUnits bounds every count of units on the wire. 2^60 octets are a
 	// year at 290 Gbit/s; what is beyond is a fault, not usage.
 	MaxUnits = 1 << 60
@@ -148,7 +164,9 @@ const (
 
 // Reporting reasons that decide something (TS 32.299 section 7.2.178).
 const (
-	ReasonFinal = 2
+	ReasonHoldingTime  = 1 // QHT: the quota is given back
+	ReasonFinal        = 2
+	ReasonRatingChange = 6 // RATING_CONDITION_CHANGE
 )
 
 // CreditControl is a Credit-Control-Request as the core sees it: normalised,
@@ -156,21 +174,29 @@ const (
 // belong to whoever decoded it.
 type CreditControl struct {
 	SessionID  []byte
-	OriginHost []byte // the gateway
-	APN        []byte // Called-Station-Id, as sent
-	Called     []byte // called party or recipient: E.164 digits without "+"
+	OriginHost []byte   // the gateway
+	APN        []byte   // Called-Station-Id, as sent
+	Called     []byte   // called party or first recipient: E.164 digits without "+"
+	Calling    []byte   // calling party, likewise
+	Also       [][]byte // the other recipients of an event that are numbers
+	Equipment  []byte   // User-Equipment-Info: the IMEI's digits without check digit
 	Services   []Service
 	Identities []ident.Identity // in the order of preference
 	SubSession uint64           // CC-Sub-Session-Id
 	Digest     uint64           // of the request's body; set by AppendCreditControl and by decoding
 	EndToEnd   uint32
-	Number     uint32 // CC-Request-Number
-	Context    uint32 // the service context: 32251, 32260, 32270, 32274; 0 unknown
+	Number     uint32     // CC-Request-Number
+	Context    uint32     // the service context: 32251, 32260, 32270, 32274; 0 unknown
+	Serving    ident.PLMN // the network that serves the subscriber, by the user's location; 0 unknown
 	Type       RequestType
 	Action     RequestedAction // events only
 	Role       uint8           // Role-Of-Node
-	// Recipients is how many recipients an event is for, at least 1.
+	RAT        uint8           // 3GPP-RAT-Type (TS 29.061) plus one; 0 unknown
+	QCI        uint8           // QoS-Class-Identifier; 0 unknown
+	// Recipients is how many recipients an event is for, at least 1; Called and
+	// Also are those of them that are numbers.
 	Recipients uint8
+	Client     Client
 }
 
 // Result is the named outcome of a command or of one service in it. Refusals

@@ -26,12 +26,20 @@ func AppendCreditControl(dst []byte, c *CreditControl) []byte {
 	dst = binary.AppendUvarint(dst, c.SubSession)
 	dst = binary.AppendUvarint(dst, uint64(c.Number))
 	dst = binary.LittleEndian.AppendUint32(dst, c.EndToEnd)
+	dst = append(dst, byte(c.Client))
 	body := len(dst)
-	dst = append(dst, byte(c.Type), byte(c.Action), c.Role, c.Recipients)
+	dst = append(dst, byte(c.Type), byte(c.Action), c.Role, c.Recipients, c.RAT, c.QCI)
 	dst = binary.AppendUvarint(dst, uint64(c.Context))
+	dst = binary.AppendUvarint(dst, uint64(c.Serving))
 	dst = wire.AppendBytes(dst, c.OriginHost)
 	dst = wire.AppendBytes(dst, c.APN)
 	dst = wire.AppendBytes(dst, c.Called)
+	dst = wire.AppendBytes(dst, c.Calling)
+	dst = wire.AppendBytes(dst, c.Equipment)
+	dst = append(dst, byte(len(c.Also)))
+	for _, number := range c.Also {
+		dst = wire.AppendBytes(dst, number)
+	}
 	dst = append(dst, byte(len(c.Identities)))
 	for i := range c.Identities {
 		dst = append(dst, byte(c.Identities[i].Kind))
@@ -108,16 +116,22 @@ func (r *reader) err() error {
 // into src, lists are reused.
 func (c *CreditControl) decode(src []byte) error {
 	in := readerOf(src)
-	*c = CreditControl{Identities: c.Identities[:0], Services: c.Services[:0]}
+	*c = CreditControl{Identities: c.Identities[:0], Services: c.Services[:0], Also: c.Also[:0]}
 	c.SessionID = in.Bytes()
 	c.SubSession = in.Uvarint()
 	c.Number = uint32(in.Uvarint())
 	c.EndToEnd = in.Uint32()
+	c.Client = Client(in.Octet())
 	c.Digest = xxhash.Sum64(in.Rest())
 	c.Type, c.Action = RequestType(in.Octet()), RequestedAction(in.Octet())
 	c.Role, c.Recipients = in.Octet(), in.Octet()
-	c.Context = uint32(in.Uvarint())
+	c.RAT, c.QCI = in.Octet(), in.Octet()
+	c.Context, c.Serving = uint32(in.Uvarint()), ident.PLMN(in.Uvarint())
 	c.OriginHost, c.APN, c.Called = in.Bytes(), in.Bytes(), in.Bytes()
+	c.Calling, c.Equipment = in.Bytes(), in.Bytes()
+	for range min(in.Octet(), MaxAlso) {
+		c.Also = append(c.Also, in.Bytes())
+	}
 	for range min(in.Octet(), MaxIdentities) {
 		id := ident.Identity{Kind: ident.Kind(in.Octet())}
 		id.Len = uint8(copy(id.Octet[:], in.Bytes()))

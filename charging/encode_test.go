@@ -34,10 +34,16 @@ func drawRequest(t *rapid.T) *CreditControl {
 	octets := func(name string, n int) []byte { return rapid.SliceOfN(rapid.Byte(), 0, n).Draw(t, name) }
 	c := &CreditControl{
 		SessionID: octets("session", 60), OriginHost: octets("host", 40), APN: octets("apn", 40), Called: octets("called", 20),
+		Calling: octets("calling", 20), Equipment: octets("equipment", 14), Also: [][]byte{},
+		Serving: ident.PLMN(rapid.Uint32().Draw(t, "serving")), RAT: rapid.Byte().Draw(t, "rat"), QCI: rapid.Byte().Draw(t, "qci"),
+		Client: Client(rapid.Byte().Draw(t, "client")),
 		Services: []Service{}, Identities: []ident.Identity{}, SubSession: rapid.Uint64().Draw(t, "sub"),
 		EndToEnd: rapid.Uint32().Draw(t, "end-to-end"), Number: rapid.Uint32().Draw(t, "number"), Context: rapid.Uint32().Draw(t, "context"),
 		Type: RequestType(rapid.Byte().Draw(t, "type")), Action: RequestedAction(rapid.Byte().Draw(t, "action")),
 		Role: rapid.Byte().Draw(t, "role"), Recipients: rapid.Byte().Draw(t, "recipients"),
+	}
+	for range rapid.IntRange(0, 4).Draw(t, "also") {
+		c.Also = append(c.Also, octets("recipient", 15))
 	}
 	for range rapid.IntRange(0, MaxIdentities).Draw(t, "identities") {
 		id := ident.Identity{Kind: ident.Kind(rapid.Byte().Draw(t, "kind"))}
@@ -68,7 +74,7 @@ func TestCreditControlRoundTrip(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		want := drawRequest(t)
 		encoded := AppendCreditControl(nil, want)
-		got := CreditControl{Services: make([]Service, 2), Identities: make([]ident.Identity, 1)}
+		got := CreditControl{Services: make([]Service, 2), Identities: make([]ident.Identity, 1), Also: make([][]byte, 1)}
 		if Kind(encoded[0]) != KindCreditControl {
 			t.Fatalf("kind %d", encoded[0])
 		}

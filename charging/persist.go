@@ -116,8 +116,12 @@ func (l *loader) readMeta(value []byte) error {
 	if err := json.Unmarshal(value, &m); err != nil {
 		return err
 	}
-	if m.Format > stateFormat || m.Semantics > Semantics {
+	switch {
+	case m.Format > stateFormat || m.Semantics > Semantics:
 		return fmt.Errorf("written by a newer gyro (format %d, semantics %d); upgrade gyro", m.Format, m.Semantics)
+	case m.Format < stateFormat || m.Semantics < Semantics:
+		return fmt.Errorf("written by a gyro before the first release (format %d, semantics %d), which this one (format %d, semantics %d) does not read; start with another data directory",
+			m.Format, m.Semantics, stateFormat, Semantics)
 	}
 	l.index, l.digest, l.now, l.settings = m.Index, m.Digest, m.Now, m.Settings
 	l.lastAccount, l.book.LastBucket, l.sessions.LastNumber = m.LastAccount, m.LastBucket, m.LastSession

@@ -87,6 +87,9 @@ func (s *shard) CreditControl(n int, _ *charging.CreditControl, o *charging.Outc
 	s.receive(n, charging.KindCreditControl, o)
 }
 
+// Notice implements charging.Receiver.
+func (s *shard) Notice(*charging.Notice) {}
+
 // Command implements charging.Receiver.
 func (s *shard) Command(n int, kind charging.Kind, o *charging.Outcome) { s.receive(n, kind, o) }
 

@@ -86,6 +86,15 @@ func (r *receiver) Command(n int, _ charging.Kind, outcome *charging.Outcome) {
 	r.next++
 }
 
+// Notice implements charging.Receiver. Notices of batches that others made are
+// theirs to send; those that a replay brings about were sent, or came to
+// nothing, when the batch was first applied.
+func (r *receiver) Notice(notice *charging.Notice) {
+	if r.b != nil && r.e.o.Notify != nil {
+		r.e.o.Notify(notice)
+	}
+}
+
 // finish sends the answers: one write per connection.
 func (r *receiver) finish() {
 	for k, to := range r.flush {

@@ -44,6 +44,9 @@ type Options struct {
 	Monotonic func() int64
 	// Origin distinguishes this process's batches from those of any other.
 	Origin uint64
+	// Notify, unless nil, is told what gateways are to be asked unasked. It is
+	// called while the state is locked: it copies the notice and does not wait.
+	Notify func(*charging.Notice)
 	// Fatal ends the process: the state diverged or a batch cannot be read.
 	Fatal func(error)
 	// MaxBatchCommands and MaxBatchBytes bound a batch, and with it what waits:

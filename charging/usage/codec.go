@@ -15,7 +15,7 @@ import (
 var ErrRecord = errors.New("malformed usage record")
 
 // version is the first octet of every record.
-const version = 1
+const version = 2
 
 // Append encodes r. The format is documented in docs/formats/store.md.
 func (r *Record) Append(dst []byte) []byte {

@@ -22,6 +22,13 @@ const (
 	Adjustment Kind = 5
 	Grant      Kind = 6 // an allowance given with an offer
 	Expiry     Kind = 7 // an allowance lost by time or with its account
+	Fee        Kind = 8 // a one-time or recurring price of an offer
+	Transfer   Kind = 9 // money given to or got from another account
+	Loan       Kind = 10
+	Repayment  Kind = 11 // of a loan
+	RollOver   Kind = 12 // an allowance carried into the next cycle
+	LifeCycle  Kind = 13 // a subscriber's state changed
+	Notice     Kind = 14 // a threshold was reached; moves nothing
 )
 
 // String is the kind's name in the API.
@@ -41,6 +48,20 @@ func (k Kind) String() string {
 		return "grant"
 	case Expiry:
 		return "expiry"
+	case Fee:
+		return "fee"
+	case Transfer:
+		return "transfer"
+	case Loan:
+		return "loan"
+	case Repayment:
+		return "repayment"
+	case RollOver:
+		return "roll-over"
+	case LifeCycle:
+		return "life-cycle"
+	case Notice:
+		return "notice"
 	}
 	return "unknown"
 }
