@@ -211,7 +211,7 @@ func (x *exchange) grant(group *session.Group, sv *Service, o *ServiceOutcome) {
 		want = min(want, asked)
 	}
 	granted, last := x.reserve(group, plan.Price(m.Rate), want)
-	if quota.FinalUnit == rating.Terminate && last {
+	if quota.Final.Action == rating.Terminate && last {
 		o.FinalUnit = Terminate
 	}
 	if granted == 0 {

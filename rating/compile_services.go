@@ -19,7 +19,7 @@ const (
 )
 
 func defaultQuota(unit Unit) Quota {
-	q := Quota{Validity: defaultValidity, ThresholdPermille: defaultThreshold, FinalUnit: Terminate}
+	q := Quota{Validity: defaultValidity, ThresholdPermille: defaultThreshold, Final: FinalUnit{Action: Terminate}}
 	switch unit {
 	case Octets:
 		q.Grant = defaultGrantOctets
@@ -110,7 +110,7 @@ func (c *compiler) quota(f field, unit Unit, q *Quota) {
 	}
 	if f, ok := m.optional("final_unit"); ok {
 		k, _ := c.oneOf(f, None.String(), Terminate.String())
-		q.FinalUnit = FinalUnitAction(max(k, 0))
+		q.Final.Action = FinalUnitAction(max(k, 0))
 	}
 }
 

@@ -22,6 +22,7 @@ type Price struct {
 	limit       money.Amount // the cap, or money.Max when there is none
 	capped      bool
 	rounding    money.Rounding
+	counter     uint32 // plus one; 0 counts the session's units alone
 }
 
 // step is one tier: from the unit after from onwards, each block costs amount.
@@ -167,6 +168,11 @@ func (p *Price) largest(budget uint64) uint128 {
 	}
 	return exact.add(uint128{lo: half})
 }
+
+// Counter is the counter of the plan whose units position the tiers; without
+// one (ok is false) the segment of the session does. The functions of a price
+// with a counter take the counter's value in place of the segment's units.
+func (p *Price) Counter() (counter uint32, ok bool) { return p.counter - 1, p.counter != 0 }
 
 // Setup is the fee charged once per session, with the first rated unit.
 func (p *Price) Setup() money.Amount { return p.setup }

@@ -210,7 +210,7 @@ func (s *scenario) show() string {
 	for _, v := range p.Services() {
 		q := v.Quota
 		fmt.Fprintf(&b, "service %s in %s: grant %s, validity %ds, holding %ds, threshold %d permille, final unit %s\n", v.Name, v.Unit,
-			formatQuantity(q.Grant, v.Unit), q.Validity/instant.Second, q.Holding/instant.Second, q.ThresholdPermille, q.FinalUnit)
+			formatQuantity(q.Grant, v.Unit), q.Validity/instant.Second, q.Holding/instant.Second, q.ThresholdPermille, q.Final.Action)
 	}
 	for _, a := range p.Allowances() {
 		fmt.Fprintf(&b, "allowance %s: %s of %s, priority %d, validity %ds\n", a.Name, p.formatDrawn(&a, a.Amount), a.Unit,
