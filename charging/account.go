@@ -398,6 +398,9 @@ func (s *State) idempotent(kind Kind, c *MoveMoney, o *Outcome, carryOut func(sl
 	if o.Result != Success {
 		return // a refusal changed nothing: the key may be used again
 	}
+	if c.Amount > 0 {
+		s.replenished(i)
+	}
 	a := s.accounts.At(i)
 	o.Record, o.Currency = a.LastRecord, uint16(a.Currency)
 	o.Amount = s.book.Buckets.At(s.book.Main(&a.Account)).Remaining

@@ -102,6 +102,8 @@ func (s *State) administer(kind Kind, body []byte, o *Outcome) error {
 		})
 	case KindConfigure:
 		return run(body, o, s.configure)
+	case KindSessionLost:
+		return run(body, o, s.sessionLost)
 	case KindTick:
 		s.tick()
 		return nil

@@ -70,6 +70,7 @@ func (s *State) command(n int, command []byte, to Receiver) error {
 		s.counters.Requests[c.Type%RequestTypes]++
 		s.creditControl(c, o)
 		s.chain(o)
+		s.tell(to)
 		to.CreditControl(n, c, o)
 		return nil
 	}
@@ -77,6 +78,7 @@ func (s *State) command(n int, command []byte, to Receiver) error {
 		return err
 	}
 	s.chain(o)
+	s.tell(to)
 	to.Command(n, kind, o)
 	return nil
 }

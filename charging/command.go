@@ -14,10 +14,11 @@ const (
 	KindDeleteAccount Kind = 3
 	KindTopUp         Kind = 4
 	KindAdjust        Kind = 5
-	KindPublish       Kind = 6 // a new version of a catalogue
-	KindPeerRestart   Kind = 7 // a gateway's Origin-State-Id changed
-	KindTick          Kind = 8 // time passed: supervision, retention
-	KindConfigure     Kind = 9 // settings that decide outcomes
+	KindPublish       Kind = 6  // a new version of a catalogue
+	KindPeerRestart   Kind = 7  // a gateway's Origin-State-Id changed
+	KindTick          Kind = 8  // time passed: supervision, retention
+	KindConfigure     Kind = 9  // settings that decide outcomes
+	KindSessionLost   Kind = 16 // a gateway does not know one of its sessions any more
 )
 
 // Client says what a gateway can do or wants to be told; the edge sets it from
@@ -286,16 +287,24 @@ type Outcome struct {
 	// Record is the sequence number of the record that a balance command
 	// wrote, or the version that a publication made.
 	Record uint64
-	// Amount is the price of an event, or the balance after a balance command,
+	// Amount is the price of an event, what a session charged in the answer to
+	// its termination where WantsCost, or the balance after a balance command,
 	// in millionths of the currency.
-	Amount   int64
-	Number   uint32 // CC-Request-Number
-	Currency uint16 // ISO 4217 numeric; zero when Amount says nothing
-	Type     RequestType
-	Action   RequestedAction
-	Result   Result
+	Amount int64
+	// Remaining is the money that the account can still spend, without what is
+	// reserved; meaningful when HasRemaining (Remaining-Balance, TS 32.299).
+	Remaining int64
+	Number    uint32 // CC-Request-Number
+	Currency  uint16 // ISO 4217 numeric; zero when Amount says nothing
+	Type      RequestType
+	Action    RequestedAction
+	Result    Result
 	// CheckBalance answers CHECK_BALANCE: Check-Balance-Result plus one.
 	CheckBalance uint8
+	// LowBalance is Low-Balance-Indication (TS 32.299) plus one: 1 not
+	// applicable, 2 yes; 0 says nothing.
+	LowBalance   uint8
+	HasRemaining bool
 	// Replayed tells that the request was a duplicate and the outcome is the
 	// stored one. It is not part of the answer.
 	Replayed bool

@@ -188,6 +188,10 @@ func (r *reader) units(u *Units) {
 	}
 }
 
+// outcomeRemaining marks an outcome with a remaining balance, in the octet of
+// the low-balance indication.
+const outcomeRemaining = 0x80
+
 // appendOutcome encodes what an answer says, to be stored for duplicates and
 // chained into the state's digest. Replayed and Detail are not part of it.
 func appendOutcome(dst []byte, o *Outcome) []byte {
@@ -196,6 +200,10 @@ func appendOutcome(dst []byte, o *Outcome) []byte {
 	dst = binary.AppendUvarint(dst, o.Record)
 	dst = binary.AppendVarint(dst, o.Amount)
 	dst = binary.AppendUvarint(dst, uint64(o.Currency))
+	if dst = append(dst, o.LowBalance); o.HasRemaining {
+		dst[len(dst)-1] |= outcomeRemaining
+		dst = binary.AppendVarint(dst, o.Remaining)
+	}
 	for i := range o.Services {
 		s := &o.Services[i]
 		dst = append(dst, byte(s.Result), byte(s.Flags), byte(s.Unit)<<4|byte(s.FinalUnit))
@@ -218,6 +226,10 @@ func (o *Outcome) decode(src []byte) error {
 	count := in.Octet()
 	o.Number = uint32(in.Uvarint())
 	o.Record, o.Amount, o.Currency = in.Uvarint(), in.Varint(), uint16(in.Uvarint())
+	if o.LowBalance = in.Octet(); o.LowBalance&outcomeRemaining != 0 {
+		o.LowBalance, o.HasRemaining = o.LowBalance&^outcomeRemaining, true
+		o.Remaining = in.Varint()
+	}
 	for range count {
 		s := ServiceOutcome{Result: Result(in.Octet()), Flags: OutcomeFlags(in.Octet())}
 		packed := in.Octet()

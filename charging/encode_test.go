@@ -123,7 +123,11 @@ func TestOutcomeRoundTrip(t *testing.T) {
 			Services: []ServiceOutcome{}, Record: rapid.Uint64().Draw(t, "record"), Amount: rapid.Int64().Draw(t, "amount"),
 			Number: rapid.Uint32().Draw(t, "number"), Currency: rapid.Uint16().Draw(t, "currency"), Type: RequestType(rapid.Byte().Draw(t, "type")),
 			Action: RequestedAction(rapid.Byte().Draw(t, "action")), Result: Result(rapid.Byte().Draw(t, "result")),
-			CheckBalance: rapid.Byte().Draw(t, "check"),
+			CheckBalance: rapid.Byte().Draw(t, "check"), LowBalance: rapid.Uint8Range(0, 2).Draw(t, "low"),
+			HasRemaining: rapid.Bool().Draw(t, "has remaining"),
+		}
+		if want.HasRemaining {
+			want.Remaining = rapid.Int64().Draw(t, "remaining")
 		}
 		for range rapid.IntRange(0, MaxServices).Draw(t, "services") {
 			n := rapid.Uint32()

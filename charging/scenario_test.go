@@ -60,6 +60,7 @@ var commands = map[string]func(*script) string{
 	"event":          (*script).event,
 	"duplicate":      (*script).duplicate,
 	"peer-restart":   (*script).peerRestart,
+	"session-lost":   (*script).sessionLost,
 	"configure":      (*script).configure,
 	"at":             (*script).at,
 	"tick":           (*script).tick,
@@ -76,7 +77,12 @@ func (s *script) run(t *testing.T, d *datadriven.TestData) string {
 	if !ok {
 		d.Fatalf(t, "unknown command %s", d.Cmd)
 	}
-	return word(s)
+	told := len(s.notices)
+	result := word(s)
+	for _, notice := range s.notices[told:] {
+		result += "-> " + notice + "\n"
+	}
+	return result
 }
 
 // text returns an argument, or what it is without it.
@@ -246,6 +252,17 @@ func normal(o outcome) outcome {
 func (s *script) peerRestart() string {
 	o := s.do(charging.KindPeerRestart, charging.RestartPeer{OriginHost: s.text("host", defaultHost), Before: s.now})
 	return fmt.Sprintf("released %d sessions\n", o.Record)
+}
+
+// sessionLost is what the edge submits after an RAA or ASA with 5002.
+func (s *script) sessionLost() string {
+	o := s.do(charging.KindSessionLost, charging.LostSession{
+		SessionID: s.text("session", "s1"), SubSession: uint64(s.number("sub", 0)), OriginHost: s.text("host", defaultHost),
+	})
+	if o.Result != charging.Success {
+		return refusal(&o)
+	}
+	return "released\n"
 }
 
 func (s *script) configure() string {

@@ -75,6 +75,8 @@ type shard struct {
 	outcomes []outcome
 	// history is every command ever applied; it is what a journal would hold.
 	history []entry
+	// notices is every notice ever given.
+	notices []string
 	unsafe  bool // skip the invariants after each batch: a benchmark measures
 }
 
@@ -88,7 +90,21 @@ func (s *shard) CreditControl(n int, _ *charging.CreditControl, o *charging.Outc
 }
 
 // Notice implements charging.Receiver.
-func (s *shard) Notice(*charging.Notice) {}
+func (s *shard) Notice(n *charging.Notice) {
+	text := fmt.Sprintf("%s: %s %s", n.OriginHost, noticeNames[n.Kind], n.SessionID)
+	if n.SubSession != 0 {
+		text += fmt.Sprintf(" sub=%d", n.SubSession)
+	}
+	if n.HasRatingGroup {
+		text += fmt.Sprintf(" rg=%d", n.RatingGroup)
+	}
+	if n.HasServiceID {
+		text += fmt.Sprintf(" service-id=%d", n.ServiceID)
+	}
+	s.notices = append(s.notices, text)
+}
+
+var noticeNames = map[charging.NoticeKind]string{charging.Reauthorise: "reauthorise", charging.Abort: "abort"}
 
 // Command implements charging.Receiver.
 func (s *shard) Command(n int, kind charging.Kind, o *charging.Outcome) { s.receive(n, kind, o) }
@@ -258,6 +274,9 @@ func (s *shard) metamorphic() {
 		got := again()
 		if got.state.Digest() != want {
 			s.t.Fatalf("replayed %s the digest is %x instead of %x: %s", name, got.state.Digest(), want, s.firstDifference(got))
+		}
+		if !slices.Equal(got.notices, s.notices) {
+			s.t.Fatalf("replayed %s the notices are\n%s\ninstead of\n%s", name, strings.Join(got.notices, "\n"), strings.Join(s.notices, "\n"))
 		}
 		got.books()
 	}

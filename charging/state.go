@@ -73,6 +73,7 @@ type scratch struct {
 	record   usage.Record
 	due      []slab.Index
 	filter   filter
+	notices  notices
 	event    session.Session
 	group    session.Group
 	postings [usage.MaxPostings]balance.Posting

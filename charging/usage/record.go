@@ -80,6 +80,7 @@ const (
 	Partial     Cause = 4 // the session goes on in a next record
 	Requested   Cause = 5 // by a request of the API
 	TimePassed  Cause = 6 // validity ended
+	Lost        Cause = 7 // the gateway answered that it does not know the session
 )
 
 // String is the cause's name in the API.
@@ -97,6 +98,8 @@ func (c Cause) String() string {
 		return "requested"
 	case TimePassed:
 		return "time-passed"
+	case Lost:
+		return "lost"
 	}
 	return "unknown"
 }

@@ -1,0 +1,131 @@
+package charging
+
+import (
+	"bytes"
+	"slices"
+
+	"gyro/charging/session"
+	"gyro/charging/usage"
+	"gyro/internal/slab"
+)
+
+// notices are what gateways are to be told because of the command at hand.
+// They are given to the receiver before the command's outcome, so that who
+// waits for the outcome knows that they are under way.
+type notices struct {
+	list   []Notice
+	octets []byte // what the list's slices point into
+	// replenished are the accounts that got credit by the command.
+	replenished []slab.Index
+}
+
+// notify asks the gateway of an open session for something. Without a group
+// all rating groups are meant. It may be called anywhere in a command: what
+// the notice says is copied.
+func (s *State) notify(kind NoticeKind, r *session.Session, group *session.Group) {
+	n := Notice{
+		Kind: kind, SubSession: r.Sub,
+		SessionID:  s.scratch.notices.keep(s.sessions.Octets.Get(r.ID)),
+		OriginHost: s.scratch.notices.keep([]byte(s.hosts.names[r.Host])),
+	}
+	if group != nil {
+		n.RatingGroup, n.HasRatingGroup = group.RatingGroup, group.HasRatingGroup
+		n.ServiceID, n.HasServiceID = group.ServiceID, group.HasServiceID
+	}
+	s.scratch.notices.list = append(s.scratch.notices.list, n)
+}
+
+func (n *notices) keep(octets []byte) []byte {
+	from := len(n.octets)
+	n.octets = append(n.octets, octets...) // an earlier notice keeps the array that it was put in
+	return n.octets[from:len(n.octets):len(n.octets)]
+}
+
+// replenished is to be called by everything that may give an account credit
+// again: the gateways of those of its sessions that ran out of it are asked to
+// report and ask anew (RFC 8506 section 5.5), at the end of the command.
+func (s *State) replenished(i slab.Index) {
+	if n := &s.scratch.notices; s.accounts.At(i).Sessions != 0 && !slices.Contains(n.replenished, i) {
+		n.replenished = append(n.replenished, i)
+	}
+}
+
+// tell gives the notices of a command to the receiver.
+func (s *State) tell(to Receiver) {
+	n := &s.scratch.notices
+	for _, i := range n.replenished {
+		if a := s.accounts.At(i); s.hasCredit(a) {
+			s.reauthoriseExhausted(a)
+		}
+	}
+	for k := range n.list {
+		to.Notice(&n.list[k])
+	}
+	n.list, n.octets, n.replenished = n.list[:0], n.octets[:0], n.replenished[:0]
+}
+
+// hasCredit reports whether any bucket of an account could pay for something:
+// a payment that debts swallowed is no reason to ask a gateway anything.
+func (s *State) hasCredit(a *account) bool {
+	for i := a.Buckets; i != 0; {
+		b := s.book.Buckets.At(i)
+		free := b.Remaining - b.Reserved
+		if b.Main {
+			free += int64(a.CreditLimit)
+		}
+		if free > 0 && b.Valid(s.now) {
+			return true
+		}
+		i = b.Next
+	}
+	return false
+}
+
+// reauthoriseExhausted asks for the sessions of an account that ran out of
+// credit: for the rating group where it is one, for the whole session where
+// several are, because a gateway answers one question at a time.
+func (s *State) reauthoriseExhausted(a *account) {
+	for i := a.Sessions; i != 0; i = s.sessions.Sessions.At(i).Next {
+		r := s.sessions.Sessions.At(i)
+		var first *session.Group
+		count := 0
+		for k := r.Groups; k != 0; k = s.sessions.Groups.At(k).Next {
+			if g := s.sessions.Groups.At(k); exhausted(g) {
+				if count++; first == nil {
+					first = g
+				}
+			}
+		}
+		switch count {
+		case 0:
+		case 1:
+			s.notify(Reauthorise, r, first)
+		default:
+			s.notify(Reauthorise, r, nil)
+		}
+	}
+}
+
+// exhausted reports whether a group wanted quota and has none.
+func exhausted(g *session.Group) bool { return g.Granted == 0 }
+
+// LostSession says that a gateway does not know a session any more: it
+// answered a re-authorisation or an abort with DIAMETER_UNKNOWN_SESSION_ID.
+type LostSession struct {
+	SessionID  string `json:"session_id"`
+	SubSession uint64 `json:"sub_session,omitempty"`
+	// OriginHost is the gateway that says so. It speaks for its own sessions.
+	OriginHost string `json:"origin_host"`
+}
+
+// sessionLost releases what a session that its gateway lost has reserved, and
+// closes its record: no termination will come.
+func (s *State) sessionLost(c *LostSession, o *Outcome) {
+	id := []byte(c.SessionID)
+	i := s.sessions.Find(id, c.SubSession, session.Hash(id, c.SubSession))
+	if i == 0 || !bytes.Equal([]byte(s.hosts.names[s.sessions.Sessions.At(i).Host]), []byte(c.OriginHost)) {
+		o.refuse(UnknownSession, "gateway %q has no open session %q", c.OriginHost, c.SessionID)
+		return
+	}
+	s.closeSession(i, usage.Lost)
+}
