@@ -3,6 +3,7 @@ package rating
 import (
 	"gyro/internal/ident"
 	"gyro/internal/instant"
+	"gyro/internal/money"
 )
 
 // Request is what a credit-control request says about one service.
@@ -17,9 +18,23 @@ type Request struct {
 	// APN is Called-Station-Id as sent; it may be empty. Letter case and an
 	// operator identifier (.mncNNN.mccNNN.gprs) make no difference.
 	APN []byte
-	// Called is the E.164 number of the called party or recipient, digits
-	// without "+"; it may be empty.
-	Called []byte
+	// Called and Calling are the E.164 numbers of the called party or recipient
+	// and of the calling party, digits without "+"; they may be empty.
+	Called, Calling []byte
+	// Serving is the network that serves the subscriber; 0 is unknown.
+	Serving ident.PLMN
+	// RAT is 3GPP-RAT-Type (TS 29.061 section 16.4.7.2) plus one; 0 is unknown.
+	RAT uint8
+	// QCI is QoS-Class-Identifier (TS 29.212 section 5.3.17); 0 is unknown.
+	QCI uint8
+	// OnNet is whether the called party is a subscriber of this operator.
+	OnNet bool
+	// Counters are what the subscriber and the account have used; nil stands
+	// for counters at zero.
+	Counters Counters
+	// CycleDay is the day of the month on which the account's billing cycle
+	// begins, 1 to 28; 0 counts as 1. It says when counters begin again.
+	CycleDay uint8
 	// Role is Node-Role (TS 32.299): 0 originating, 1 terminating, 2 proxy, 3 B2BUA.
 	Role uint8
 	// At is the moment whose tariff applies.
@@ -35,7 +50,8 @@ type Match struct {
 	Service   uint32     // index for ServiceAt
 	ServiceID ident.Name // its short name
 	Offer     ident.Name // the offer that decided
-	Zone      uint32     // index for ZoneAt, 0 for none
+	Zone      uint32     // of the called number: index for ZoneAt, 0 for none
+	Visited   uint32     // of the serving network: index for ZoneAt, 0 for none
 	Rule      uint32     // index for RuleAt
 	Rate      uint32     // index for Price
 	Unit      Unit
@@ -45,7 +61,29 @@ type Match struct {
 	// change further away than that is announced as Horizon itself, at which
 	// moment the request has to be classified again.
 	Until instant.Instant
+	// Left is how many units may be used until a counter makes the same request
+	// match otherwise; 0 is any number. A grant is cut there.
+	Left uint64
+	// LeftMoney is, likewise, what the usage may cost until a counter of money
+	// does; 0 is any amount.
+	LeftMoney money.Amount
+	// InForce has a bit for each calendar of the plan that is in force at At.
+	// Allowances that ask for calendars go by it; Until covers those, too.
+	InForce uint64
+	// Depends says on what else of the request the choice of rule depends: what
+	// a gateway has to report at once when it changes.
+	Depends Dependence
 }
+
+// Dependence is a set of properties of a request that can change in a session.
+type Dependence uint8
+
+// What the choice of a rule can depend on.
+const (
+	DependsRAT     Dependence = 1 << iota // Request.RAT
+	DependsServing                        // Request.Serving
+	DependsQCI                            // Request.QCI
+)
 
 // Horizon is how far ahead Until looks for a switch of tariff: longer than any
 // quota lives, so that what lies behind it cannot matter to a grant.

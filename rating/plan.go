@@ -27,6 +27,7 @@ type Plan struct {
 	zones        []Zone  // zones[0] is "no zone"
 	prefixes     trie
 	calendars    []string
+	counters     []Counter
 	schedule     schedule
 	apns         []string // lower case
 	words        []uint64 // bit sets, referred to by their first word
