@@ -40,21 +40,6 @@ type DeleteAccount struct {
 	Account string `json:"account"`
 }
 
-// MoveMoney is a top-up or an adjustment of an account's own money.
-type MoveMoney struct {
-	Account  string         `json:"account"`
-	Amount   money.Amount   `json:"amount"` // a top-up is positive
-	Currency money.Currency `json:"currency"`
-	Reason   string         `json:"reason"`
-	// Key makes the command idempotent: the same key with the same Digest is
-	// answered with the stored outcome; with another it is a Contradiction.
-	Key    string `json:"key"`
-	Digest uint64 `json:"digest"`
-}
-
-// MaxKey is the longest idempotency key and the longest reason in octets.
-const MaxKey = 255
-
 // Publish makes a catalogue's source its current version.
 type Publish struct {
 	Name   string `json:"name"`

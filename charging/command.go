@@ -19,6 +19,10 @@ const (
 	KindTick          Kind = 8  // time passed: supervision, retention
 	KindConfigure     Kind = 9  // settings that decide outcomes
 	KindSessionLost   Kind = 16 // a gateway does not know one of its sessions any more
+	KindVouchers      Kind = 13
+	KindRedeem        Kind = 14
+	KindTransfer      Kind = 15
+	KindLoan          Kind = 17
 )
 
 // Client says what a gateway can do or wants to be told; the edge sets it from
@@ -230,6 +234,17 @@ const (
 	InsufficientBalance Result = 21 // an adjustment below what is free
 	SubscriberBusy      Result = 22 // a subscriber with open sessions was to be removed
 	Invalid             Result = 23 // a command that cannot be carried out as written
+
+	// Of operations on a balance.
+	VoucherUnknown      Result = 40 // no voucher has the code: a wrong guess
+	VoucherUsed         Result = 41
+	VoucherExpired      Result = 42
+	VoucherBlocked      Result = 43 // with its batch, or the batch is not complete
+	GuessesLocked       Result = 44 // too many wrong codes: nothing is redeemed until Outcome.Until
+	TransferRefused     Result = 45 // a limit of transfers, or a debt of the sender, forbids it
+	LoanRefused         Result = 46 // the account is not eligible
+	ApprovalNeeded      Result = 47 // an adjustment above the threshold without a second person
+	VoucherUnsuitable   Result = 48 // the account cannot use what the voucher gives
 )
 
 // FinalUnitAction is Final-Unit-Action (RFC 8506 section 8.35) plus one; zero
