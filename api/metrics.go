@@ -254,9 +254,7 @@ func resultName(r charging.Result) string {
 		return "too_many_rating_groups"
 	case charging.AccountUnknown, charging.IdentityTaken, charging.CurrencyMismatch, charging.OfferUnknown,
 		charging.AccountBusy, charging.AccountNotEmpty, charging.Overflow, charging.CatalogInvalid,
-		charging.InsufficientBalance, charging.SubscriberBusy, charging.Invalid,
-		charging.VoucherUnknown, charging.VoucherUsed, charging.VoucherExpired, charging.VoucherBlocked,
-		charging.GuessesLocked, charging.TransferRefused, charging.LoanRefused, charging.ApprovalNeeded, charging.VoucherUnsuitable:
+		charging.InsufficientBalance, charging.SubscriberBusy, charging.Invalid:
 		_, code, _ := statusOf(r)
 		return code
 	}

@@ -18,10 +18,10 @@ const (
 	KindPeerRestart   Kind = 7  // a gateway's Origin-State-Id changed
 	KindTick          Kind = 8  // time passed: supervision, retention
 	KindConfigure     Kind = 9  // settings that decide outcomes
-	KindSessionLost   Kind = 16 // a gateway does not know one of its sessions any more
 	KindVouchers      Kind = 13
 	KindRedeem        Kind = 14
 	KindTransfer      Kind = 15
+	KindSessionLost   Kind = 16 // a gateway does not know one of its sessions any more
 	KindLoan          Kind = 17
 )
 
