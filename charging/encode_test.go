@@ -36,7 +36,7 @@ func drawRequest(t *rapid.T) *CreditControl {
 		SessionID: octets("session", 60), OriginHost: octets("host", 40), APN: octets("apn", 40), Called: octets("called", 20),
 		Calling: octets("calling", 20), Equipment: octets("equipment", 14), Also: [][]byte{},
 		Serving: ident.PLMN(rapid.Uint32().Draw(t, "serving")), RAT: rapid.Byte().Draw(t, "rat"), QCI: rapid.Byte().Draw(t, "qci"),
-		Client: Client(rapid.Byte().Draw(t, "client")),
+		Client:   Client(rapid.Byte().Draw(t, "client")),
 		Services: []Service{}, Identities: []ident.Identity{}, SubSession: rapid.Uint64().Draw(t, "sub"),
 		EndToEnd: rapid.Uint32().Draw(t, "end-to-end"), Number: rapid.Uint32().Draw(t, "number"), Context: rapid.Uint32().Draw(t, "context"),
 		Type: RequestType(rapid.Byte().Draw(t, "type")), Action: RequestedAction(rapid.Byte().Draw(t, "action")),

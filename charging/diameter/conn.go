@@ -21,6 +21,7 @@ var (
 	ErrNotCER       = errors.New("the first message is not a CER")
 	ErrHandshake    = errors.New("no CER in time")
 	ErrRefused      = errors.New("capabilities exchange refused")
+	ErrMadeRoom     = errors.New("no CER yet, and another connection needed the room")
 	ErrServerClosed = errors.New("the server is closed")
 )
 
@@ -30,6 +31,9 @@ type Conn struct {
 	server *Server
 	nc     net.Conn
 	peer   peerState
+
+	address string // what the server counts it by; set before it is served, like arrival
+	arrival uint64 // its number in the order of arrival
 
 	// out is the output. buf collects answers while the writer is busy with the other buffer.
 	out struct {

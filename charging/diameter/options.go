@@ -56,6 +56,11 @@ const (
 	// malformedRefill is how long it takes until one more is allowed: a fault that shows once a minute must not
 	// close a connection of months, a flood must.
 	malformedRefill = time.Second
+	// restartBurst is how many restarts of a peer are acted on at once: a gateway that comes up, fails and comes up again
+	// does so a few times in a row.
+	restartBurst = 4
+	// restartRefill is how long it takes until one more is: no gateway takes less than that to start and have sessions.
+	restartRefill = time.Minute
 	// rememberedPeers bounds the peers whose Origin-State-Id is remembered while they are not connected.
 	rememberedPeers = 4096
 	// identityBytes is the longest Origin-Host or Origin-Realm accepted: the longest domain name (RFC 1035).

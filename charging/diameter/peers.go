@@ -14,6 +14,29 @@ import (
 type peerEntry struct {
 	stateID atomic.Uint32 // latest Origin-State-Id, 0 if it never sent one
 	conns   []*Conn       // guarded by Server.mu; oldest first
+
+	restarts restartBudget // guarded by Server.mu
+}
+
+// restartBudget bounds how often a peer's restarts are acted on: each costs the handler a look through all sessions, so
+// that a peer whose Origin-State-Id grew with every message would occupy the server. A restart that is passed over is
+// covered by the next one that is not, which releases everything from before it, and by the sessions' supervision.
+type restartBudget struct {
+	spent   int           // restarts acted on that have not been regained
+	counted time.Duration // when spent was last brought up to date, since the server's start
+}
+
+// take spends one restart. False means that there were too many.
+func (b *restartBudget) take(now time.Duration) bool {
+	if regained := int((now - b.counted) / restartRefill); regained > 0 {
+		b.spent = max(b.spent-regained, 0)
+		b.counted += time.Duration(regained) * restartRefill
+	}
+	if b.spent == restartBurst {
+		return false
+	}
+	b.spent++
+	return true
 }
 
 // PeerInfo describes a connection of a peer.
@@ -123,6 +146,7 @@ func (s *Server) admit(c *Conn, o offer) Result {
 	c.peer.entry = entry
 	if !c.peer.open.Load() {
 		// Listed before it is open, lest the entry be evicted in between.
+		c.peer.admitted = true
 		c.peer.host, c.peer.realm, c.peer.product, c.peer.since = o.host, o.realm, o.product, s.options.Now()
 		entry.conns = append(entry.conns, c)
 	}
@@ -160,10 +184,20 @@ func (s *Server) changeState(c *Conn, id uint32) {
 	if id == 0 {
 		return
 	}
-	if old := c.peer.entry.stateID.Swap(id); old != 0 && old != id {
-		s.options.Logger.Warn("diameter peer restarted", "origin_host", c.peer.host, "old_state_id", old, "new_state_id", id)
-		s.handler.PeerRestarted(c.peer.host, old, id)
+	old := c.peer.entry.stateID.Swap(id)
+	if old == 0 || old == id {
+		return
 	}
+	s.mu.Lock()
+	taken := c.peer.entry.restarts.take(s.elapsed())
+	s.mu.Unlock()
+	if !taken {
+		s.counters.restartsPassedOver.Add(1)
+		s.options.Logger.Debug("diameter peer restarts too often: its sessions are left to supervision", "origin_host", c.peer.host, "new_state_id", id)
+		return
+	}
+	s.options.Logger.Warn("diameter peer restarted", "origin_host", c.peer.host, "old_state_id", old, "new_state_id", id)
+	s.handler.PeerRestarted(c.peer.host, old, id)
 }
 
 // peerUp announces a connection whose CER is accepted.

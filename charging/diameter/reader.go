@@ -15,11 +15,12 @@ import (
 // peerState is what a connection knows of its peer.
 type peerState struct {
 	// Set by the CER, under Server.mu, and constant from then on.
-	host    string
-	realm   string
-	product string
-	since   time.Time
-	entry   *peerEntry
+	admitted bool // the CER was good, and the fields below are set
+	host     string
+	realm    string
+	product  string
+	since    time.Time
+	entry    *peerEntry
 	// The reader's own.
 	limits  Limits
 	stateID uint32      // greatest Origin-State-Id seen on this connection

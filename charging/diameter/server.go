@@ -29,18 +29,22 @@ type Server struct {
 	listeners map[net.Listener]struct{}
 	conns     map[*Conn]struct{}
 	addresses map[string]int // connections by IP address
+	arrivals  uint64         // connections taken so far, which numbers them
 	peers     map[string]*peerEntry
 }
 
 type serverCounters struct {
-	accepted, overLimit, peersRefused atomic.Uint64
+	accepted, overLimit, madeRoom, peersRefused, restartsPassedOver atomic.Uint64
 }
 
 // Counters are totals since the server's start.
 type Counters struct {
 	Accepted     uint64 // connections accepted
 	OverLimit    uint64 // connections closed at once because there were too many
+	MadeRoom     uint64 // connections closed before their CER because another one came
 	PeersRefused uint64 // CERs answered with an error
+	// RestartsPassedOver are changes of an Origin-State-Id that came too often to be acted on.
+	RestartsPassedOver uint64
 }
 
 // NewServer returns a server with the options, whose defaults it sets, for the handler.
@@ -81,7 +85,10 @@ func (s *Server) Counters() Counters {
 	return Counters{
 		Accepted:     s.counters.accepted.Load(),
 		OverLimit:    s.counters.overLimit.Load(),
+		MadeRoom:     s.counters.madeRoom.Load(),
 		PeersRefused: s.counters.peersRefused.Load(),
+
+		RestartsPassedOver: s.counters.restartsPassedOver.Load(),
 	}
 }
 
@@ -150,16 +157,23 @@ func (s *Server) accept(nc net.Conn) {
 	c := newConn(s, nc)
 	s.mu.Lock()
 	address := addressKey(nc)
-	if s.closing || len(s.conns) >= s.options.Connections || s.addresses[address] >= s.options.ConnectionsPerAddress {
+	given, room := s.makeRoom(address)
+	if !room {
 		s.mu.Unlock()
 		s.counters.overLimit.Add(1)
 		_ = nc.Close() // before the CER there is nothing to say to it
 		return
 	}
+	s.arrivals++
+	c.address, c.arrival = address, s.arrivals
 	s.conns[c] = struct{}{}
 	s.addresses[address]++
 	s.group.Add(2)
 	s.mu.Unlock()
+	if given != nil {
+		s.counters.madeRoom.Add(1)
+		given.close(ErrMadeRoom)
+	}
 	s.counters.accepted.Add(1)
 	go c.readLoop()
 	go c.writeLoop()
@@ -177,11 +191,41 @@ func addressKey(nc net.Conn) string {
 func (s *Server) forget(c *Conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.conns, c)
-	address := addressKey(c.nc)
-	if s.addresses[address]--; s.addresses[address] == 0 {
-		delete(s.addresses, address)
+	s.discount(c)
+}
+
+// discount stops counting a connection, once.
+func (s *Server) discount(c *Conn) {
+	if _, counted := s.conns[c]; !counted {
+		return
 	}
+	delete(s.conns, c)
+	if s.addresses[c.address]--; s.addresses[c.address] == 0 {
+		delete(s.addresses, c.address)
+	}
+}
+
+// makeRoom reports whether there is room for one more connection from an address. Where there is none, the oldest
+// connection that has not shown its CER yet gives way, and is returned to be closed: who says nothing must not keep out who
+// would, neither from behind the same address nor anywhere. Peers that are up never give way.
+func (s *Server) makeRoom(address string) (given *Conn, room bool) {
+	fromAddress := s.addresses[address] >= s.options.ConnectionsPerAddress
+	switch {
+	case s.closing:
+		return nil, false
+	case !fromAddress && len(s.conns) < s.options.Connections:
+		return nil, true
+	}
+	for c := range s.conns {
+		if !c.peer.admitted && (!fromAddress || c.address == address) && (given == nil || c.arrival < given.arrival) {
+			given = c
+		}
+	}
+	if given == nil {
+		return nil, false
+	}
+	s.discount(given)
+	return given, true
 }
 
 // Shutdown stops accepting and disconnects every peer: requests already taken are answered, then DPR with cause

@@ -278,24 +278,6 @@ func TestInFlightLimit(t *testing.T) {
 	}
 }
 
-func TestConnectionLimits(t *testing.T) {
-	options := testOptions()
-	options.ConnectionsPerAddress = 2
-	r := newRecorder()
-	s, address := start(t, options, r)
-	first, _ := connect(t, address), connect(t, address)
-	dial(t, address).expectClosed()
-	if n := s.Counters(); n.OverLimit != 1 || n.Accepted != 2 {
-		t.Errorf("%+v", n)
-	}
-	if n := len(s.Peers()); n != 2 {
-		t.Errorf("%d connections of one peer are up", n)
-	}
-	_ = first.conn.Close()
-	r.awaitEvent(t, "down "+gatewayHost+": the peer closed the connection")
-	connect(t, address)
-}
-
 // TestRequestToPeer sends a RAR of ours and takes its answer.
 func TestRequestToPeer(t *testing.T) {
 	r := newRecorder()

@@ -3,8 +3,10 @@ package diameter
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -296,5 +298,48 @@ func TestShutdownContext(t *testing.T) {
 			}
 		})
 		c.expectClosed()
+	})
+}
+
+// TestRestartsAreBounded: a peer whose Origin-State-Id grows with every DWR is told of only a few times, and again when it
+// has behaved for a while.
+func TestRestartsAreBounded(t *testing.T) {
+	virtual(t, nil, func(t *testing.T, s *Server, r *recorder, p *pipes) {
+		c := p.dial(t)
+		c.handshake(1)
+		restarts := func() (n int) {
+			for _, event := range r.log() {
+				if strings.HasPrefix(event, "restarted") {
+					n++
+				}
+			}
+			return n
+		}
+		for n := range uint32(100) {
+			c.send(appendDWR(nil, n, 2+n))
+			if a := c.receive(); resultOf(a) != ResultSuccess {
+				t.Fatalf("DWA: %v", resultOf(a))
+			}
+		}
+		if n := restarts(); n != restartBurst {
+			t.Errorf("told of %d restarts, want %d", n, restartBurst)
+		}
+		if n := s.Counters().RestartsPassedOver; n != 100-restartBurst {
+			t.Errorf("%d restarts were passed over", n)
+		}
+		if got := s.Peers()[0].OriginStateID; got != 101 {
+			t.Errorf("the last Origin-State-Id is %d", got)
+		}
+		_ = c.conn.Close()
+		time.Sleep(restartRefill)
+		c = p.dial(t)
+		c.handshake(200)
+		if n := restarts(); n != restartBurst+1 {
+			t.Errorf("told of %d restarts after a quiet minute, want %d", n, restartBurst+1)
+		}
+		if want := fmt.Sprintf("restarted %s 101 200", gatewayHost); !slices.Contains(r.log(), want) {
+			t.Errorf("events %q", r.log())
+		}
+		_ = c.conn.Close()
 	})
 }

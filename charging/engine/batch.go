@@ -36,6 +36,21 @@ func (b *batch) full(o *Options) bool {
 	return len(b.tickets) >= o.MaxBatchCommands || len(b.data) >= o.MaxBatchBytes
 }
 
+// shareOfRest is how many times what is still free of the open batch one peer may have in it. What one flood leaves is so
+// a fifth of the batch, what n floods leave is one part in 4n+1, and however many there are: whoever has less in the batch
+// than four times what is free gets in. A fixed share for each peer would cut off the only gateway of a small operator
+// and still let many floods together take everything.
+const shareOfRest = 4
+
+// turn reports whether a peer may put another command into the batch, which has the number given. It is called with the
+// inbox locked.
+func (b *batch) turn(s *charging.Share, number uint64, o *Options) bool {
+	if s.Batch != number {
+		*s = charging.Share{Batch: number}
+	}
+	return s.Commands < shareOfRest*(o.MaxBatchCommands-len(b.tickets)) && s.Octets < shareOfRest*(o.MaxBatchBytes-len(b.data))
+}
+
 func (b *batch) arrived(now func() int64) int64 {
 	if len(b.tickets)%16 == 0 {
 		b.clock = now()

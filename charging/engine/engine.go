@@ -114,9 +114,10 @@ type Engine struct {
 
 	inbox struct {
 		sync.Mutex
-		open *batch
-		idle []*batch // to be used again
-		shut bool
+		open   *batch
+		number uint64   // of the open batch
+		idle   []*batch // to be used again
+		shut   bool
 	}
 	wake  chan struct{}
 	slots chan struct{}
@@ -163,7 +164,7 @@ func (e *Engine) Start(j Journal) {
 func (e *Engine) Submit(request *charging.CreditControl, t charging.Ticket) bool {
 	e.inbox.Lock()
 	b := e.inbox.open
-	if e.inbox.shut || b.full(&e.o) {
+	if e.inbox.shut || b.full(&e.o) || t.From != nil && !b.turn(t.From, e.inbox.number, &e.o) {
 		e.inbox.Unlock()
 		return false
 	}
@@ -171,6 +172,10 @@ func (e *Engine) Submit(request *charging.CreditControl, t charging.Ticket) bool
 	b.data, start = charging.BeginCommand(b.data)
 	b.data = charging.AppendCreditControl(b.data, request)
 	charging.EndCommand(b.data, start)
+	if t.From != nil {
+		t.From.Commands++
+		t.From.Octets += len(b.data) - start
+	}
 	if t.Arrived == 0 {
 		t.Arrived = b.arrived(e.o.Monotonic)
 	}
@@ -283,6 +288,7 @@ func (e *Engine) take() *batch {
 	if len(b.tickets) == 0 {
 		return nil
 	}
+	e.inbox.number++
 	if n := len(e.inbox.idle); n > 0 {
 		e.inbox.open = e.inbox.idle[n-1]
 		e.inbox.idle = e.inbox.idle[:n-1]

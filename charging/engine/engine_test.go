@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -202,6 +203,68 @@ func TestBusy(t *testing.T) {
 	}
 	if len(p.answers) != taken {
 		t.Errorf("%d of %d were answered", len(p.answers), taken)
+	}
+}
+
+// TestFairTurns: however many peers flood, and however large their requests are, one who has little in the batch gets in.
+func TestFairTurns(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		floods int
+		apn    int // octets of each request of a flood, about
+	}{
+		{"alone", 1, 8}, {"two", 2, 8}, {"ten", 10, 8}, {"two of large requests", 2, 16 << 10},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			r := start(t, engine.Options{Pipeline: 1})
+			r.open(t, 1)
+			p := newPeer()
+			r.journal.gate.Lock()
+			large := request(t, charging.Event, 0, 0, 0)
+			large.APN = bytes.Repeat([]byte{'a'}, tt.apn)
+			shares := make([]charging.Share, tt.floods)
+			var honest charging.Share
+			taken := 0
+			submit := func(c *charging.CreditControl, share *charging.Share) bool {
+				if !r.Submit(c, charging.Ticket{To: p, From: share, EndToEnd: uint32(taken)}) {
+					return false
+				}
+				taken++
+				return true
+			}
+			// In turn, as their connections' goroutines would, until each of them is refused.
+			flood := func() (accepted int) {
+				for busy := 0; busy < tt.floods; {
+					busy = 0
+					for n := range shares {
+						if submit(large, &shares[n]) {
+							accepted++
+						} else {
+							busy++
+						}
+					}
+				}
+				return accepted
+			}
+			for flood() > 0 { // once more for the batch that the collector took in the meantime
+			}
+			for n := range 30 {
+				if !submit(request(t, charging.Initial, 0, n, 0), &honest) {
+					t.Errorf("request %d of the honest peer: too busy", n)
+				}
+				flood()
+			}
+			if tt.floods == 1 && tt.apn == 8 && shares[0].Commands < engine.DefaultMaxBatchCommands*3/4 {
+				t.Errorf("a peer that is alone may have %d of %d in a batch", shares[0].Commands, engine.DefaultMaxBatchCommands)
+			}
+			r.journal.gate.Unlock()
+			if err := r.Stop(); err != nil {
+				t.Fatal(err)
+			}
+			if len(p.answers) != taken {
+				t.Errorf("%d of %d were answered", len(p.answers), taken)
+			}
+		})
 	}
 }
 

@@ -27,6 +27,7 @@ const proxyInfoChunk = 4 << 10
 type connection struct {
 	gateway *Gateway
 	out     output
+	share   *charging.Share // the peer's, nil in tests without one
 	reader  reader
 
 	proxyInfo []byte // the rest of the current chunk
@@ -53,6 +54,7 @@ func (c *connection) serve(m *diameter.Message) {
 	}
 	ticket := charging.Ticket{
 		To:       c,
+		From:     c.share,
 		Extra:    c.keepProxyInfo(m),
 		Arrived:  c.now(),
 		HopByHop: m.HopByHop,

@@ -79,6 +79,7 @@ type Gateway struct {
 	profiles map[string]*Profile
 	// origin is the part that all answers share: Origin-Host, Origin-Realm and Auth-Application-Id, encoded.
 	origin   []byte
+	shares   shares
 	counters counters
 }
 
@@ -160,11 +161,13 @@ func (g *Gateway) PeerUp(c *diameter.Conn) {
 		limits.Flags = p.Flags
 	}
 	c.SetLimits(limits)
-	c.Attach(newConnection(g, c))
+	connection := newConnection(g, c)
+	connection.share = g.shares.enter(c.OriginHost())
+	c.Attach(connection)
 }
 
-// PeerDown needs to do nothing: requests in flight stay with the core, whose answers a closed connection drops.
-func (g *Gateway) PeerDown(*diameter.Conn, error) {}
+// PeerDown gives up the peer's share. Requests in flight stay with the core, whose answers a closed connection drops.
+func (g *Gateway) PeerDown(c *diameter.Conn, _ error) { g.shares.leave(c.OriginHost()) }
 
 // PeerRestarted passes on that a gateway has lost its sessions.
 func (g *Gateway) PeerRestarted(originHost string, _, _ uint32) { g.options.PeerRestarted(originHost) }

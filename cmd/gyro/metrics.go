@@ -32,6 +32,10 @@ func (n *node) collectors() []prometheus.Collector {
 		peers(func(c diameter.Counters) uint64 { return c.Accepted }))
 	counter("gyro_diameter_connections_over_limit_total", "Connections closed at once because there were too many.",
 		peers(func(c diameter.Counters) uint64 { return c.OverLimit }))
+	counter("gyro_diameter_connections_made_room_total", "Connections closed before their CER, because another one needed the room.",
+		peers(func(c diameter.Counters) uint64 { return c.MadeRoom }))
+	counter("gyro_diameter_restarts_passed_over_total", "Changes of an Origin-State-Id that came too often to release sessions each time.",
+		peers(func(c diameter.Counters) uint64 { return c.RestartsPassedOver }))
 	counter("gyro_diameter_peers_refused_total", "Capabilities-Exchange-Requests answered with an error.",
 		peers(func(c diameter.Counters) uint64 { return c.PeersRefused }))
 	counter("gyro_ccr_refused_total", "Credit-control requests answered without the engine: something is wrong with them.",

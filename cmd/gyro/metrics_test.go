@@ -39,6 +39,8 @@ func TestMetrics(t *testing.T) {
 	for name, holds := range map[string]func(float64) bool{
 		"gyro_diameter_connections_total":            func(v float64) bool { return v == 1 },
 		"gyro_diameter_connections_over_limit_total": func(v float64) bool { return v == 0 },
+		"gyro_diameter_connections_made_room_total":  func(v float64) bool { return v == 0 },
+		"gyro_diameter_restarts_passed_over_total":   func(v float64) bool { return v == 0 },
 		"gyro_diameter_peers_refused_total":          func(v float64) bool { return v == 0 },
 		"gyro_ccr_refused_total":                     func(v float64) bool { return v == 1 },
 		"gyro_ccr_busy_total":                        func(v float64) bool { return v == 0 },
