@@ -106,16 +106,21 @@ func (s *State) subscriberOf(c *CreditControl, o *Outcome) (slab.Index, *ident.I
 func (s *State) inSession(i slab.Index, r *session.Session, c *CreditControl, o *Outcome) {
 	s.remember(r, c)
 	x := exchange{State: s, request: c, outcome: o, session: r, account: s.accounts.At(r.Account), owner: r.Account}
+	s.leave(r)
 	for n := range c.Services {
 		o.Services = append(o.Services, ServiceOutcome{})
 		x.service(&c.Services[n], &o.Services[n])
 	}
+	s.enter(r)
 	if c.Type == Initial && refusedWhole(c, o) {
 		s.closeSession(i, usage.Ended)
+		s.tellClient(c, x.account, 0, o)
 		return
 	}
 	if c.Type == Termination {
+		charged := s.chargedBy(r)
 		s.closeSession(i, usage.Ended)
+		s.tellClient(c, x.account, charged, o)
 		s.scratch.encoded = appendOutcome(s.scratch.encoded[:0], o)
 		s.keep(session.OfSessions, c.SessionID, session.Retained{
 			Digest: c.Digest, Until: s.now.Add(s.settings.SessionRetention), Number: c.Number,
@@ -123,6 +128,7 @@ func (s *State) inSession(i slab.Index, r *session.Session, c *CreditControl, o 
 		}, s.scratch.encoded)
 		return
 	}
+	s.tellClient(c, x.account, 0, o)
 	s.sessions.Supervise(i, s.now.Add(s.supervision(r)), s.now)
 	s.scratch.encoded = appendOutcome(s.scratch.encoded[:0], o)
 	s.sessions.Store(r, c.Number, c.Digest, s.scratch.encoded)
@@ -182,6 +188,7 @@ func (s *State) closeSession(i slab.Index, cause usage.Cause) {
 	r := s.sessions.Sessions.At(i)
 	s.touchSession(i)
 	s.touchAccount(r.Account)
+	s.leave(r)
 	for g := r.Groups; g != 0; {
 		group := s.sessions.Groups.At(g)
 		s.book.Release(&group.Reserved)

@@ -91,6 +91,7 @@ func (s *State) oneTime(c *CreditControl, who slab.Index, named *ident.Identity,
 		o.Services = append(o.Services, ServiceOutcome{})
 		x.oneTimeService(&services[n], o, &o.Services[n])
 	}
+	s.tellClient(c, x.account, 0, o)
 	for _, ref := range [...]slab.Ref{r.ID, r.APN, r.Called, r.Identity} {
 		octets.Free(ref)
 	}

@@ -24,7 +24,7 @@ func (s *State) appendAccount(dst []byte, a *account) []byte {
 	dst = wire.AppendBytes(dst, a.id())
 	for _, v := range [...]uint64{
 		uint64(a.Currency), uint64(a.Created), a.LastRecord, a.Records, uint64(a.Catalog),
-		uint64(a.CreditLimit), uint64(a.Excess), uint64(a.Overdrawn), uint64(len(a.offers())),
+		uint64(a.CreditLimit), uint64(a.Excess), uint64(a.Overdrawn), uint64(a.LowBalance), uint64(len(a.offers())),
 	} {
 		dst = binary.AppendUvarint(dst, v)
 	}
@@ -158,7 +158,7 @@ func (l *loader) readAccount(number uint64, value []byte) error {
 	a.Currency, a.Created = money.Currency(in.Uvarint()), instant.Instant(in.Uvarint())
 	a.LastRecord, a.Records, a.Catalog = in.Uvarint(), in.Uvarint(), ident.Name(in.Uvarint())
 	a.CreditLimit, a.Excess = money.Amount(in.Uvarint()), money.Amount(in.Uvarint())
-	a.Overdrawn = int64(in.Uvarint())
+	a.Overdrawn, a.LowBalance = int64(in.Uvarint()), money.Amount(in.Uvarint())
 	for n := range min(in.Uvarint(), MaxOffers) {
 		a.Offers[n] = ident.Name(in.Uvarint())
 	}
@@ -194,6 +194,7 @@ func (s *State) appendSession(dst []byte, r *session.Session) []byte {
 	dst = append(dst, stateFormat, r.Role)
 	for _, v := range [...]uint64{
 		r.Sub, uint64(r.Opened), uint64(r.Deadline), s.accounts.At(r.Account).Number, uint64(r.Highest), uint64(r.Context),
+		uint64(r.Charged),
 	} {
 		dst = binary.AppendUvarint(dst, v)
 	}
@@ -252,13 +253,14 @@ func (l *loader) readSession(number uint64, value []byte) error {
 	}
 	role := in.Octet()
 	sub, opened, deadline := in.Uvarint(), in.Uvarint(), in.Uvarint()
-	owner, highest, context := in.Uvarint(), in.Uvarint(), in.Uvarint()
+	owner, highest, context, charged := in.Uvarint(), in.Uvarint(), in.Uvarint(), money.Amount(in.Uvarint())
 	id := ident.Identity{Kind: ident.Kind(in.Octet())}
 	id.Len = uint8(copy(id.Octet[:], in.Bytes()))
 	host := in.Bytes()
 	i, r := l.sessions.Open(in.Bytes(), sub, number)
 	octets := &l.sessions.Octets
 	r.APN, r.Called, r.Identity = octets.Put(in.Bytes()), octets.Put(in.Bytes()), octets.Put(in.Bytes())
+	r.Charged = charged
 	r.Role, r.Opened, r.Deadline = role, instant.Instant(opened), instant.Instant(deadline)
 	r.Highest, r.Context, r.Host, r.Written = uint32(highest), uint32(context), l.hosts.enter(host), l.dirty.epoch
 	for k := range r.Answers {
@@ -288,6 +290,7 @@ func (l *loader) readSession(number uint64, value []byte) error {
 func (l *loader) attach(i slab.Index, r *session.Session, account slab.Index) {
 	r.Account = account
 	l.link(i, r)
+	l.enter(r)
 	l.sessions.Schedule(i, l.now)
 }
 

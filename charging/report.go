@@ -196,6 +196,7 @@ func (s *State) closeRecord(r *session.Session, group *session.Group, cause usag
 	}
 	record.Postings = s.postingsOf(group, a.Denomination())
 	s.emit(a, record)
+	r.Charged += group.RecordCharged
 	group.Opened, group.Requests = 0, 0
 	group.RecordUsed, group.RecordBilled, group.RecordRated = 0, 0, 0
 	group.RecordCharged, group.RecordExcess = 0, 0

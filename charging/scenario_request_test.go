@@ -63,12 +63,27 @@ func (s *script) request(kind charging.RequestType, id string, number uint32) *c
 		Type: kind, SessionID: []byte(id), Number: s.number("number", number), OriginHost: []byte(s.text("host", defaultHost)),
 		APN: []byte(s.text("apn", "")), Called: []byte(s.text("called", "")), Context: s.number("context", 32251),
 		EndToEnd: s.number("end-to-end", s.endToEnd), SubSession: uint64(s.number("sub", 0)), Role: uint8(s.number("role", 0)),
-		Recipients: uint8(s.number("recipients", 1)), Identities: s.identities(),
+		Recipients: uint8(s.number("recipients", 1)), Identities: s.identities(), Client: s.client(),
 	}
 	for line := range strings.Lines(s.d.Input) {
 		if line = strings.TrimSpace(line); line != "" {
 			c.Services = append(c.Services, s.service(line))
 		}
+	}
+	return c
+}
+
+// client is what the gateway can do or wants to be told.
+func (s *script) client() (c charging.Client) {
+	for _, word := range s.list("client") {
+		bit, ok := map[string]charging.Client{
+			"tariff-change": charging.SplitsTariffChange, "remaining": charging.WantsRemaining,
+			"low-balance": charging.WantsLowBalance, "cost": charging.WantsCost,
+		}[word]
+		if !ok {
+			s.d.Fatalf(s.t, "a client knows tariff-change, remaining, low-balance and cost, not %s", word)
+		}
+		c |= bit
 	}
 	return c
 }

@@ -42,6 +42,15 @@ func (s *script) describe(o *outcome) string {
 	case 2:
 		b.WriteString(", no credit")
 	}
+	if o.HasRemaining {
+		fmt.Fprintf(&b, ", remaining %s %s", money.Amount(o.Remaining), money.Currency(o.Currency))
+	}
+	switch o.LowBalance {
+	case 1:
+		b.WriteString(", balance not low")
+	case 2:
+		b.WriteString(", balance low")
+	}
 	b.WriteString(replayed(o) + "\n")
 	for k := range o.Services {
 		b.WriteString("  " + describeService(&o.Services[k]) + "\n")

@@ -6,6 +6,7 @@ import (
 	"gyro/charging/usage"
 	"gyro/internal/ident"
 	"gyro/internal/instant"
+	"gyro/internal/money"
 	"gyro/internal/slab"
 )
 
@@ -53,6 +54,7 @@ type State struct {
 
 	book     balance.Book
 	sessions session.Set
+	open     openSums
 	memory   session.Memory
 	hosts    hosts
 	catalogs catalogs
@@ -107,9 +109,12 @@ type account struct {
 	// Overdrawn is how far the money used and reserved was beyond the credit
 	// limit when that was last set: a limit may be lowered below what is used.
 	Overdrawn int64
-	Catalog   ident.Name
-	IDLength  uint8
-	ID        [MaxAccountID]byte
+	// LowBalance is the available money below which the balance is low; zero
+	// never is.
+	LowBalance money.Amount
+	Catalog    ident.Name
+	IDLength   uint8
+	ID         [MaxAccountID]byte
 	// touched and written are the checkpoint epochs of the last change and of
 	// the last writing; an account that was never written has written 0.
 	touched, written uint32

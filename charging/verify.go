@@ -48,6 +48,7 @@ func (s *State) Verify() *Books {
 	s.verifyReservations(b)
 	s.verifyBalances(b)
 	s.verifyDeadlines(b)
+	s.verifyOpen(b)
 	return b
 }
 

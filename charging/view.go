@@ -197,41 +197,19 @@ func (s *State) sessionView(r *session.Session) SessionView {
 // Stats are the shard's figures for metrics.
 type Stats struct {
 	Counters
-	OpenSessions, OpenAccounts, RetainedAnswers int
-	LastRecord                                  uint64
-	Totals                                      []balance.Total
-	Reserved                                    []balance.Total // open reservations by service
+	OpenSessions, OpenGroups, OpenAccounts, RetainedAnswers int
+	LastRecord                                              uint64
+	Totals                                                  []balance.Total
+	Reserved                                                []balance.Total // open reservations by service
 }
 
 // Stats shows the shard's figures.
 func (s *State) Stats() Stats {
 	return Stats{
-		Counters: s.counters, OpenSessions: s.sessions.Sessions.Len(), OpenAccounts: s.accounts.Len(),
+		Counters: s.counters, OpenSessions: s.sessions.Sessions.Len(), OpenGroups: s.open.groups, OpenAccounts: s.accounts.Len(),
 		RetainedAnswers: s.memory.Len(), LastRecord: s.outbox.last,
-		Totals: append([]balance.Total(nil), s.book.Ledger.Totals()...), Reserved: s.reservations(),
+		Totals: append([]balance.Total(nil), s.book.Ledger.Totals()...), Reserved: reservations(&s.open.reserved),
 	}
-}
-
-// reservations sums the open reservations by service and denomination.
-func (s *State) reservations() []balance.Total {
-	var sums balance.Ledger
-	s.eachGroup(func(_ *session.Session, g *session.Group) {
-		for n, i := range g.Reserved.Bucket {
-			if i != 0 && g.Reserved.Amount[n] > 0 {
-				sums.Post(&balance.Posting{
-					From: balance.LedgerAccount{Class: balance.CustomerBucket}, To: balance.LedgerAccount{Class: balance.Revenue, Name: g.ServiceName},
-					Amount: g.Reserved.Amount[n], Denomination: s.book.Buckets.At(i).Denomination,
-				})
-			}
-		}
-	})
-	var byService []balance.Total
-	for _, total := range sums.Totals() {
-		if total.Class == balance.Revenue {
-			byService = append(byService, total)
-		}
-	}
-	return byService
 }
 
 func (s *State) eachGroup(fn func(*session.Session, *session.Group)) {

@@ -29,6 +29,7 @@ type Session struct {
 	Sub        uint64 // CC-Sub-Session-Id
 	Opened     instant.Instant
 	Deadline   instant.Instant // supervision (Tcc): released at this moment
+	Charged    money.Amount    // in the records that are closed
 	Answers    [StoredAnswers]Answer
 	ID         slab.Ref // Session-Id
 	APN        slab.Ref
