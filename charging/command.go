@@ -2,6 +2,8 @@ package charging
 
 import (
 	"gyro/internal/ident"
+	"gyro/internal/instant"
+	"gyro/rating"
 )
 
 // Kind is the type of a command. Its number is part of the journal's format.
@@ -14,10 +16,10 @@ const (
 	KindDeleteAccount Kind = 3
 	KindTopUp         Kind = 4
 	KindAdjust        Kind = 5
-	KindPublish       Kind = 6  // a new version of a catalogue
-	KindPeerRestart   Kind = 7  // a gateway's Origin-State-Id changed
-	KindTick          Kind = 8  // time passed: supervision, retention
-	KindConfigure     Kind = 9  // settings that decide outcomes
+	KindPublish       Kind = 6 // a new version of a catalogue
+	KindPeerRestart   Kind = 7 // a gateway's Origin-State-Id changed
+	KindTick          Kind = 8 // time passed: supervision, retention
+	KindConfigure     Kind = 9 // settings that decide outcomes
 	KindVouchers      Kind = 13
 	KindRedeem        Kind = 14
 	KindTransfer      Kind = 15
@@ -236,15 +238,15 @@ const (
 	Invalid             Result = 23 // a command that cannot be carried out as written
 
 	// Of operations on a balance.
-	VoucherUnknown      Result = 40 // no voucher has the code: a wrong guess
-	VoucherUsed         Result = 41
-	VoucherExpired      Result = 42
-	VoucherBlocked      Result = 43 // with its batch, or the batch is not complete
-	GuessesLocked       Result = 44 // too many wrong codes: nothing is redeemed until Outcome.Until
-	TransferRefused     Result = 45 // a limit of transfers, or a debt of the sender, forbids it
-	LoanRefused         Result = 46 // the account is not eligible
-	ApprovalNeeded      Result = 47 // an adjustment above the threshold without a second person
-	VoucherUnsuitable   Result = 48 // the account cannot use what the voucher gives
+	VoucherUnknown    Result = 40 // no voucher has the code: a wrong guess
+	VoucherUsed       Result = 41
+	VoucherExpired    Result = 42
+	VoucherBlocked    Result = 43 // with its batch, or the batch is not complete
+	GuessesLocked     Result = 44 // too many wrong codes: nothing is redeemed until Outcome.Until
+	TransferRefused   Result = 45 // a limit of transfers, or a debt of the sender, forbids it
+	LoanRefused       Result = 46 // the account is not eligible
+	ApprovalNeeded    Result = 47 // an adjustment above the threshold without a second person
+	VoucherUnsuitable Result = 48 // the account cannot use what the voucher gives
 )
 
 // FinalUnitAction is Final-Unit-Action (RFC 8506 section 8.35) plus one; zero
@@ -255,7 +257,31 @@ type FinalUnitAction uint8
 const (
 	NoFinalUnit FinalUnitAction = 0
 	Terminate   FinalUnitAction = 1
+	Redirect    FinalUnitAction = 2 // to a portal
+	Restrict    FinalUnitAction = 3 // RESTRICT_ACCESS: some destinations only
 )
+
+// Triggers are the changes that a gateway is to report at once because they
+// may change the price (Trigger, TS 32.299): it sends an update with
+// Reporting-Reason RATING_CONDITION_CHANGE.
+type Triggers uint8
+
+// The triggers.
+const (
+	TriggerRAT     Triggers = 1 << iota // radio access technology
+	TriggerServing                      // serving network: SGSN, location
+	TriggerQoS                          // quality of service
+
+	allTriggers = TriggerRAT | TriggerServing | TriggerQoS
+)
+
+// FinalRef says where a catalogue has what to do after the last quota: in a
+// service's quota policy or in an allowance that ran out.
+type FinalRef struct {
+	Publication uint32 // its number in the shard; zero is nowhere
+	At          uint32 // the service or the allowance in its plan
+	Allowance   bool
+}
 
 // ServiceOutcome answers one Service of a request.
 type ServiceOutcome struct {
@@ -265,10 +291,19 @@ type ServiceOutcome struct {
 	Validity    uint32 // Validity-Time in seconds; zero is none
 	Threshold   uint32 // quota threshold in units below the grant; zero is none
 	Holding     uint32 // Quota-Holding-Time in seconds; zero is none
-	Result      Result
-	Flags       OutcomeFlags
-	Unit        GrantUnit
-	FinalUnit   FinalUnitAction
+	// TariffChange is when the price changes while the grant lasts
+	// (Tariff-Time-Change, RFC 8506 section 8.20); zero is never. The gateway
+	// reports what was used before and after it apart.
+	TariffChange instant.Instant
+	// Final has the details of FinalUnit where it is Redirect or Restrict, and is
+	// nil otherwise. It belongs to the catalogue; FinalAt is where.
+	Final     *rating.FinalUnit
+	FinalAt   FinalRef
+	Triggers  Triggers
+	Result    Result
+	Flags     OutcomeFlags
+	Unit      GrantUnit
+	FinalUnit FinalUnitAction
 }
 
 // OutcomeFlags tell what a ServiceOutcome carries; the first two mirror

@@ -46,6 +46,7 @@ func (s *State) replay(o *Outcome, stored []byte) {
 	if err := o.decode(stored); err != nil {
 		panic("charging: stored outcome cannot be read")
 	}
+	s.finals(o)
 	o.Replayed = true
 	s.counters.Duplicates++
 }
@@ -171,14 +172,30 @@ func refusedWhole(c *CreditControl, o *Outcome) bool {
 // remember notes what later requests of the session may leave out.
 func (s *State) remember(r *session.Session, c *CreditControl) {
 	octets := &s.sessions.Octets
+	if s.hosts.names[r.Host] != string(c.OriginHost) { // another half of the gateway took over
+		s.hosts.leave(r.Host)
+		r.Host = s.hosts.enter(c.OriginHost)
+	}
 	if len(c.APN) > 0 && string(octets.Get(r.APN)) != string(c.APN) {
 		r.APN = octets.Replace(r.APN, c.APN)
 	}
 	if len(c.Called) > 0 && string(octets.Get(r.Called)) != string(c.Called) {
 		r.Called = octets.Replace(r.Called, c.Called)
 	}
+	if len(c.Calling) > 0 && string(octets.Get(r.Calling)) != string(c.Calling) {
+		r.Calling = octets.Replace(r.Calling, c.Calling)
+	}
 	if c.Context != 0 {
 		r.Context = c.Context
+	}
+	if c.Serving != 0 {
+		r.Serving = c.Serving
+	}
+	if c.RAT != 0 {
+		r.RAT = c.RAT
+	}
+	if c.QCI != 0 {
+		r.QCI = c.QCI
 	}
 }
 

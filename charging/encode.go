@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"gyro/internal/ident"
+	"gyro/internal/instant"
 	"gyro/internal/wire"
 
 	"github.com/cespare/xxhash/v2"
@@ -18,7 +19,8 @@ var ErrEncoding = errors.New("malformed command")
 // what identifies it, then the body, and sets its Digest: a hash of the body,
 // which a retransmission repeats to the octet. What may differ between a
 // request and its retransmission (the End-to-End Identifier after a restart,
-// the session for an event) stays out of the body.
+// the session for an event, the gateway's host where another half of it took
+// over) stays out of the body.
 // The format is documented in docs/formats/commands.md.
 func AppendCreditControl(dst []byte, c *CreditControl) []byte {
 	dst = append(dst, byte(KindCreditControl))
@@ -27,11 +29,11 @@ func AppendCreditControl(dst []byte, c *CreditControl) []byte {
 	dst = binary.AppendUvarint(dst, uint64(c.Number))
 	dst = binary.LittleEndian.AppendUint32(dst, c.EndToEnd)
 	dst = append(dst, byte(c.Client))
+	dst = wire.AppendBytes(dst, c.OriginHost)
 	body := len(dst)
 	dst = append(dst, byte(c.Type), byte(c.Action), c.Role, c.Recipients, c.RAT, c.QCI)
 	dst = binary.AppendUvarint(dst, uint64(c.Context))
 	dst = binary.AppendUvarint(dst, uint64(c.Serving))
-	dst = wire.AppendBytes(dst, c.OriginHost)
 	dst = wire.AppendBytes(dst, c.APN)
 	dst = wire.AppendBytes(dst, c.Called)
 	dst = wire.AppendBytes(dst, c.Calling)
@@ -122,12 +124,13 @@ func (c *CreditControl) decode(src []byte) error {
 	c.Number = uint32(in.Uvarint())
 	c.EndToEnd = in.Uint32()
 	c.Client = Client(in.Octet())
+	c.OriginHost = in.Bytes()
 	c.Digest = xxhash.Sum64(in.Rest())
 	c.Type, c.Action = RequestType(in.Octet()), RequestedAction(in.Octet())
 	c.Role, c.Recipients = in.Octet(), in.Octet()
 	c.RAT, c.QCI = in.Octet(), in.Octet()
 	c.Context, c.Serving = uint32(in.Uvarint()), ident.PLMN(in.Uvarint())
-	c.OriginHost, c.APN, c.Called = in.Bytes(), in.Bytes(), in.Bytes()
+	c.APN, c.Called = in.Bytes(), in.Bytes()
 	c.Calling, c.Equipment = in.Bytes(), in.Bytes()
 	for range min(in.Octet(), MaxAlso) {
 		c.Also = append(c.Also, in.Bytes())
@@ -206,18 +209,25 @@ func appendOutcome(dst []byte, o *Outcome) []byte {
 	}
 	for i := range o.Services {
 		s := &o.Services[i]
-		dst = append(dst, byte(s.Result), byte(s.Flags), byte(s.Unit)<<4|byte(s.FinalUnit))
+		dst = append(dst, byte(s.Result), byte(s.Flags), s.packed())
 		for _, v := range [...]uint64{
 			uint64(s.RatingGroup), uint64(s.ServiceID), s.Granted,
 			uint64(s.Validity), uint64(s.Threshold), uint64(s.Holding),
 		} {
 			dst = binary.AppendUvarint(dst, v)
 		}
+		if s.TariffChange != 0 {
+			dst = binary.AppendVarint(dst, int64(s.TariffChange))
+		}
+		if s.FinalUnit > Terminate {
+			dst = s.FinalAt.append(dst)
+		}
 	}
 	return dst
 }
 
-// decode reads what appendOutcome wrote; the list of services is reused.
+// decode reads what appendOutcome wrote; the list of services is reused. Of
+// final units it knows where they are written; finals finds them.
 func (o *Outcome) decode(src []byte) error {
 	in := readerOf(src)
 	*o = Outcome{Services: o.Services[:0]}
@@ -232,10 +242,15 @@ func (o *Outcome) decode(src []byte) error {
 	}
 	for range count {
 		s := ServiceOutcome{Result: Result(in.Octet()), Flags: OutcomeFlags(in.Octet())}
-		packed := in.Octet()
-		s.Unit, s.FinalUnit = GrantUnit(packed>>4), FinalUnitAction(packed&0x0f)
+		changes := s.unpack(in.Octet())
 		s.RatingGroup, s.ServiceID, s.Granted = uint32(in.Uvarint()), uint32(in.Uvarint()), in.Uvarint()
 		s.Validity, s.Threshold, s.Holding = uint32(in.Uvarint()), uint32(in.Uvarint()), uint32(in.Uvarint())
+		if changes {
+			s.TariffChange = instant.Instant(in.Varint())
+		}
+		if s.FinalUnit > Terminate {
+			s.FinalAt = in.finalRef()
+		}
 		o.Services = append(o.Services, s)
 	}
 	if err := in.err(); err != nil {

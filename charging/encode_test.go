@@ -7,6 +7,7 @@ import (
 	"pgregory.net/rapid"
 
 	"gyro/internal/ident"
+	"gyro/internal/instant"
 )
 
 func drawUnits(t *rapid.T, name string) (u Units) {
@@ -104,10 +105,10 @@ func TestDigestIsOfTheBody(t *testing.T) {
 		AppendCreditControl(nil, c)
 		digest := c.Digest
 		c.EndToEnd++
-		c.SessionID = []byte("another")
+		c.SessionID, c.OriginHost = []byte("another"), []byte("the other half")
 		AppendCreditControl(nil, c)
 		if c.Digest != digest {
-			t.Fatal("the End-to-End Identifier or the session changes the digest")
+			t.Fatal("the End-to-End Identifier, the session or the host changes the digest")
 		}
 		c.Role++
 		AppendCreditControl(nil, c)
@@ -134,9 +135,13 @@ func TestOutcomeRoundTrip(t *testing.T) {
 			want.Services = append(want.Services, ServiceOutcome{
 				Granted: rapid.Uint64().Draw(t, "granted"), RatingGroup: n.Draw(t, "rg"), ServiceID: n.Draw(t, "sid"), Validity: n.Draw(t, "validity"),
 				Threshold: n.Draw(t, "threshold"), Holding: n.Draw(t, "holding"), Result: Result(rapid.Byte().Draw(t, "so")),
-				Flags: OutcomeFlags(rapid.Byte().Draw(t, "flags")), Unit: GrantUnit(rapid.Uint8Range(0, 15).Draw(t, "unit")),
-				FinalUnit: FinalUnitAction(rapid.Uint8Range(0, 15).Draw(t, "final")),
+				Flags: OutcomeFlags(rapid.Byte().Draw(t, "flags")), Unit: GrantUnit(rapid.Uint8Range(0, 2).Draw(t, "unit")),
+				FinalUnit: FinalUnitAction(rapid.Uint8Range(0, 3).Draw(t, "final")), Triggers: Triggers(rapid.Uint8Range(0, 7).Draw(t, "triggers")),
+				TariffChange: instant.Instant(rapid.Int64().Draw(t, "change")),
 			})
+			if so := &want.Services[len(want.Services)-1]; so.FinalUnit > Terminate {
+				so.FinalAt = FinalRef{n.Draw(t, "publication"), n.Draw(t, "at"), rapid.Bool().Draw(t, "allowance")}
+			}
 		}
 		got := Outcome{Services: make([]ServiceOutcome, 1), Detail: "left over", Replayed: true}
 		if err := got.decode(appendOutcome(nil, &want)); err != nil {

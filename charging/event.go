@@ -78,7 +78,8 @@ func (s *State) oneTime(c *CreditControl, who slab.Index, named *ident.Identity,
 	octets := &s.sessions.Octets
 	*r = session.Session{
 		Account: owner, Subscriber: who, Opened: s.now, Context: c.Context, Role: c.Role, Sub: c.SubSession,
-		ID: octets.Put(c.SessionID), APN: octets.Put(c.APN), Called: octets.Put(c.Called),
+		Serving: c.Serving, RAT: c.RAT, QCI: c.QCI,
+		ID: octets.Put(c.SessionID), APN: octets.Put(c.APN), Called: octets.Put(c.Called), Calling: octets.Put(c.Calling),
 		Identity: octets.Put(appendIdentity(nil, named)),
 	}
 	x := exchange{State: s, request: c, outcome: o, session: r, account: s.accounts.At(owner), owner: owner}
@@ -92,7 +93,7 @@ func (s *State) oneTime(c *CreditControl, who slab.Index, named *ident.Identity,
 		x.oneTimeService(&services[n], o, &o.Services[n])
 	}
 	s.tellClient(c, x.account, 0, o)
-	for _, ref := range [...]slab.Ref{r.ID, r.APN, r.Called, r.Identity} {
+	for _, ref := range [...]slab.Ref{r.ID, r.APN, r.Called, r.Calling, r.Identity} {
 		octets.Free(ref)
 	}
 }

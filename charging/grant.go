@@ -188,7 +188,7 @@ func denominationOf(u rating.Unit) balance.Denomination {
 
 // grant reserves quota for a group and fills in what the answer says of it.
 func (x *exchange) grant(group *session.Group, sv *Service, o *ServiceOutcome) {
-	group.Granted = 0
+	group.Granted, group.Exhausted = 0, false
 	plan, refusal := x.match(group)
 	if refusal != rating.Matched {
 		o.Result = RatingFailed
@@ -211,9 +211,10 @@ func (x *exchange) grant(group *session.Group, sv *Service, o *ServiceOutcome) {
 		want = min(want, asked)
 	}
 	granted, last := x.reserve(group, plan.Price(m.Rate), want)
-	if quota.Final.Action == rating.Terminate && last {
-		o.FinalUnit = Terminate
+	if last {
+		x.finish(o, FinalRef{Publication: group.Plan, At: m.Service})
 	}
+	group.Exhausted = last || granted == 0
 	if granted == 0 {
 		o.Result = CreditLimitReached
 		return

@@ -14,7 +14,7 @@ const (
 // run out, and never money.
 type Notice struct {
 	SessionID   []byte
-	OriginHost  []byte // the gateway that opened the session
+	OriginHost  []byte // the gateway that spoke last in the session
 	SubSession  uint64
 	RatingGroup uint32 // meaningful when HasRatingGroup
 	ServiceID   uint32 // meaningful when HasServiceID

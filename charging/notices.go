@@ -90,7 +90,7 @@ func (s *State) reauthoriseExhausted(a *account) {
 		var first *session.Group
 		count := 0
 		for k := r.Groups; k != 0; k = s.sessions.Groups.At(k).Next {
-			if g := s.sessions.Groups.At(k); exhausted(g) {
+			if g := s.sessions.Groups.At(k); g.Exhausted {
 				if count++; first == nil {
 					first = g
 				}
@@ -105,9 +105,6 @@ func (s *State) reauthoriseExhausted(a *account) {
 		}
 	}
 }
-
-// exhausted reports whether a group wanted quota and has none.
-func exhausted(g *session.Group) bool { return g.Granted == 0 }
 
 // LostSession says that a gateway does not know a session any more: it
 // answered a re-authorisation or an abort with DIAMETER_UNKNOWN_SESSION_ID.

@@ -34,17 +34,21 @@ type Session struct {
 	ID         slab.Ref // Session-Id
 	APN        slab.Ref
 	Called     slab.Ref
+	Calling    slab.Ref
 	Identity   slab.Ref // the identity that named the subscriber, as kind:value
 	Account    slab.Index
 	Subscriber slab.Index
 	Groups     slab.Index // first rating group
 	Next       slab.Index // the account's next open session
 	Previous   slab.Index // and the one before, so that one of thousands is closed at once
-	Host       uint32     // the gateway, as the state numbers hosts
+	Host       uint32     // the gateway that spoke last, as the state numbers hosts
 	Highest    uint32     // highest CC-Request-Number seen
 	Context    uint32
+	Serving    ident.PLMN // the network that serves the subscriber; 0 unknown
 	GroupCount uint8
 	Role       uint8
+	RAT        uint8 // 3GPP-RAT-Type plus one; 0 unknown
+	QCI        uint8 // 0 unknown
 
 	timerNext, timerPrevious slab.Index
 	timerSlot                uint16
@@ -89,6 +93,9 @@ type Group struct {
 	HasRatingGroup, HasServiceID    bool
 	Bare, Matched, Free, SetupTaken bool
 	Unrated                         bool
+	// Exhausted: the last answer granted nothing for want of credit, or was the
+	// last quota. With credit again the gateway is to be asked to ask anew.
+	Exhausted bool
 }
 
 // MaxGroups is the most rating groups in one session.
@@ -149,6 +156,7 @@ func (s *Set) Close(i slab.Index) {
 	s.Octets.Free(r.ID)
 	s.Octets.Free(r.APN)
 	s.Octets.Free(r.Called)
+	s.Octets.Free(r.Calling)
 	s.Octets.Free(r.Identity)
 	s.Sessions.Free(i)
 }
