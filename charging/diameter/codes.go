@@ -267,6 +267,8 @@ const (
 	AVPRecipientReceivedAddress             Code = tgpp | 2028
 	AVPSMServiceType                        Code = tgpp | 2029
 	AVPMMTelInformation                     Code = tgpp | 2030
+	AVPNumberOfDiversions                   Code = tgpp | 2034
+	AVPAssociatedPartyAddress               Code = tgpp | 2035
 	AVPChangeCondition                      Code = tgpp | 2037
 	AVPChangeTime                           Code = tgpp | 2038
 	AVPServiceDataContainer                 Code = tgpp | 2040

@@ -107,11 +107,13 @@ func New(o Options) (*Gateway, error) {
 	if o.Default == (Profile{}) {
 		g.fallback = Lenient()
 	}
+	g.fallback.client = g.fallback.capabilities()
 	for host, p := range o.Profiles {
 		lower := string(appendLower(nil, []byte(host)))
 		if g.profiles[lower] != nil {
 			return nil, fmt.Errorf("gy: two profiles for Origin-Host %s", lower)
 		}
+		p.client = p.capabilities()
 		g.profiles[lower] = &p
 	}
 	g.options.Profiles = nil

@@ -1,6 +1,7 @@
 package gy
 
 import (
+	"bytes"
 	"encoding/hex"
 	"fmt"
 	"strings"
@@ -32,8 +33,12 @@ func (c *captured) Submit(command *charging.CreditControl, t charging.Ticket) bo
 
 func copyCommand(c *charging.CreditControl) charging.CreditControl {
 	k := *c
-	for _, b := range [...]*[]byte{&k.SessionID, &k.OriginHost, &k.APN, &k.Called} {
+	for _, b := range [...]*[]byte{&k.SessionID, &k.OriginHost, &k.APN, &k.Called, &k.Calling, &k.Equipment} {
 		*b = append([]byte(nil), *b...)
+	}
+	k.Also = nil
+	for _, number := range c.Also {
+		k.Also = append(k.Also, append([]byte(nil), number...))
 	}
 	k.Identities = append(k.Identities[:0:0], c.Identities...)
 	k.Services = append(k.Services[:0:0], c.Services...)
@@ -237,6 +242,27 @@ func showCommand(c *charging.CreditControl, ticket *charging.Ticket) string {
 	if len(c.Called) != 0 {
 		fmt.Fprintf(&out, " called=%s", c.Called)
 	}
+	if len(c.Also) != 0 {
+		fmt.Fprintf(&out, " also=%s", bytes.Join(c.Also, []byte(",")))
+	}
+	if len(c.Calling) != 0 {
+		fmt.Fprintf(&out, " calling=%s", c.Calling)
+	}
+	if len(c.Equipment) != 0 {
+		fmt.Fprintf(&out, " imei=%s", c.Equipment)
+	}
+	if c.Serving != 0 {
+		fmt.Fprintf(&out, " serving=%s", c.Serving)
+	}
+	if c.RAT != 0 {
+		fmt.Fprintf(&out, " rat=%d", c.RAT-1)
+	}
+	if c.QCI != 0 {
+		fmt.Fprintf(&out, " qci=%d", c.QCI)
+	}
+	if names := clientNames(c.Client); names != "" {
+		fmt.Fprintf(&out, "\nclient%s", names)
+	}
 	out.WriteByte('\n')
 	for _, id := range c.Identities {
 		fmt.Fprintf(&out, "identity %s\n", id)
@@ -253,6 +279,22 @@ func showCommand(c *charging.CreditControl, ticket *charging.Ticket) string {
 	}
 	out.WriteByte('\n')
 	return out.String()
+}
+
+// clientNames says what the core is told of the client.
+func clientNames(c charging.Client) (names string) {
+	for _, b := range [...]struct {
+		bit  charging.Client
+		name string
+	}{
+		{charging.SplitsTariffChange, " splits-tariff-change"}, {charging.WantsRemaining, " remaining"},
+		{charging.WantsLowBalance, " low-balance"}, {charging.WantsCost, " cost"},
+	} {
+		if c&b.bit != 0 {
+			names += b.name
+		}
+	}
+	return names
 }
 
 func showService(out *strings.Builder, s *charging.Service) {

@@ -11,7 +11,8 @@ import (
 var preference = [...]uint8{ident.IMSI: 0, ident.E164: 1, ident.SIPURI: 2, ident.NAI: 3, ident.Private: 4}
 
 // readIdentities reads who is charged: Subscription-Id and its extension (RFC 8506 sections 8.46 and 8.58); if the
-// command level has none, those that TS 32.299 allows in Service-Information; if there are none either, User-Name.
+// command level has none, those that TS 32.299 allows in Service-Information; if there are none either, User-Name, and
+// at last the party that diverts a call, which is charged for the way on. Whoever is named above pays, diverting or not.
 //
 // An update or termination need not name anyone: the session knows its subscriber.
 func (r *reader) readIdentities() refusal {
@@ -26,6 +27,9 @@ func (r *reader) readIdentities() refusal {
 	}
 	if len(r.command.Identities) == 0 && r.root.has(atUserName) {
 		r.addUserName(r.m.Data(r.root.at(atUserName)))
+	}
+	if len(r.command.Identities) == 0 {
+		r.chargedParty()
 	}
 	if len(r.command.Identities) == 0 && (r.command.Type == charging.Initial || r.command.Type == charging.Event) {
 		return refusal{result: r.profile.NoIdentity, failure: diameter.Missing(diameter.Root, diameter.AVPSubscriptionID)}

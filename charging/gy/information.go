@@ -1,18 +1,11 @@
 package gy
 
 import (
-	"bytes"
 	"math"
 
+	"gyro/charging"
 	"gyro/charging/diameter"
 )
-
-// maxCalled is the longest called number in digits. E.164 allows 15; carrier selection and number portability
-// prefixes may add to them. What is longer is no number.
-const maxCalled = 32
-
-// maxRole is the greatest Role-Of-Node (TS 32.299 section 7.2.177): B2BUA_ROLE of its earlier releases.
-const maxRole = 3
 
 // Values of Address-Type (TS 32.299) of addresses that are dialled.
 const (
@@ -24,6 +17,9 @@ const (
 func (r *reader) readInformation() refusal {
 	if r.root.has(atCalledStation) {
 		r.command.APN = r.m.Data(r.root.at(atCalledStation))
+	}
+	if r.root.has(atEquipment) {
+		r.readEquipment(r.root.at(atEquipment))
 	}
 	group := r.root.at(atInformation)
 	if group == diameter.Root {
@@ -48,55 +44,65 @@ func (r *reader) readInformation() refusal {
 	return accepted
 }
 
-// readPacketData reads PS-Information (TS 32.299).
+// readPacketData reads PS-Information (TS 32.299). Other domains have it too, for where the subscriber is.
 func (r *reader) readPacketData(group int) {
-	if at := r.m.FindIn(group, diameter.AVPCalledStationID); at != diameter.Root {
-		r.command.APN = r.m.Data(at)
-	}
-}
-
-// readIMS reads IMS-Information (TS 32.299 section 7.2.77). A message's recipient, if there is one, says more than
-// the called party of the session that carried it.
-func (r *reader) readIMS(group int) refusal {
-	if at := r.m.FindIn(group, diameter.AVPRoleOfNode); at != diameter.Root {
-		role := r.uint32(at)
-		if role <= maxRole {
-			r.command.Role = uint8(role)
-		} else if r.profile.RefuseInvalid {
-			return invalid(at)
+	location, serving := diameter.Root, diameter.Root
+	for i, end := r.m.Members(group); i < end; i = r.m.Next(i) {
+		switch r.m.At(i).Code {
+		case diameter.AVPCalledStationID:
+			r.command.APN = r.m.Data(i)
+		case diameter.AVP3GPPUserLocationInfo:
+			location = i
+		case diameter.AVP3GPPSGSNMCCMNC:
+			serving = i
+		case diameter.AVP3GPPRATType:
+			r.readRAT(i)
+		case diameter.AVPQoSInformation:
+			r.command.QCI = 0 // the bearer's, rather than that of one service on it
+			r.readQoS(i)
+		case diameter.AVPUserEquipmentInfo:
+			r.readEquipment(i)
+		case diameter.AVP3GPPIMEISV:
+			r.setEquipment(r.m.Data(i))
 		}
 	}
-	called := r.m.FindIn(group, diameter.AVPCalledPartyAddress)
-	if called == diameter.Root {
-		called = r.m.FindIn(group, diameter.AVPRequestedPartyAddress)
-	}
-	if called != diameter.Root && r.command.Called == nil {
-		r.command.Called = r.dialled(r.m.Data(called))
-	}
-	return accepted
+	r.readServing(location, serving)
 }
 
 // readShortMessage reads SMS-Information (TS 32.299 section 7.2.211). Each Recipient-Info is a recipient. One that
 // holds several addresses to be dialled stands for as many recipients; addresses of other types (IMSI, e-mail) are
 // other names of the same one.
 func (r *reader) readShortMessage(group int) refusal {
-	var recipients recipients
+	var found recipients
 	for i, end := r.m.Members(group); i < end; i = r.m.Next(i) {
-		if r.m.At(i).Code == diameter.AVPRecipientInfo {
-			before := recipients.dialled
-			r.addRecipients(i, &recipients)
-			recipients.count += max(1, recipients.dialled-before)
+		switch r.m.At(i).Code {
+		case diameter.AVPRecipientInfo:
+			before := found.dialled
+			r.addRecipients(i, &found)
+			found.count += max(1, found.dialled-before)
+		case diameter.AVPOriginatorReceivedAddress, diameter.AVPOriginatorAddress:
+			r.readOriginator(i)
 		}
 	}
-	return r.setRecipients(group, &recipients)
+	return r.setRecipients(group, &found)
 }
 
 // readMultimediaMessage reads MMS-Information (TS 32.299), which holds the addresses directly.
 func (r *reader) readMultimediaMessage(group int) refusal {
-	var recipients recipients
-	r.addRecipients(group, &recipients)
-	recipients.count = recipients.addresses
-	return r.setRecipients(group, &recipients)
+	var found recipients
+	r.addRecipients(group, &found)
+	found.count = found.addresses
+	if at := r.m.FindIn(group, diameter.AVPOriginatorAddress); at != diameter.Root {
+		r.readOriginator(at)
+	}
+	return r.setRecipients(group, &found)
+}
+
+// readOriginator reads the sender of a message from a group with its address.
+func (r *reader) readOriginator(group int) {
+	if at := r.dialledIn(group); at != diameter.Root && r.command.Calling == nil {
+		r.command.Calling = r.dialled(r.m.Data(at))
+	}
 }
 
 // recipients is what a message says of them.
@@ -104,7 +110,7 @@ type recipients struct {
 	count     int
 	addresses int // Recipient-Address AVPs
 	dialled   int // those that are dialled
-	first     int // Address-Data of the first one that is dialled
+	numbers   int // those whose numbers are kept: the first in Called, the others in Also
 }
 
 // addRecipients adds the Recipient-Addresses of a group.
@@ -114,58 +120,40 @@ func (r *reader) addRecipients(group int, to *recipients) {
 			continue
 		}
 		to.addresses++
-		kind, data := r.m.FindIn(i, diameter.AVPAddressType), r.m.FindIn(i, diameter.AVPAddressData)
-		if kind == diameter.Root || data == diameter.Root ||
-			r.uint32(kind) != addressMSISDN && r.uint32(kind) != addressShortCode {
+		at := r.dialledIn(i)
+		if at == diameter.Root {
 			continue
 		}
-		if to.dialled == 0 {
-			to.first = data
-		}
 		to.dialled++
+		number := r.dialled(r.m.Data(at))
+		switch {
+		case number == nil:
+			continue
+		case to.numbers == 0:
+			r.command.Called = number
+		case to.numbers <= charging.MaxAlso:
+			r.also[to.numbers-1] = number
+		}
+		to.numbers++
 	}
+}
+
+// dialledIn returns the Address-Data of a group whose Address-Type says that it is dialled, diameter.Root if there is
+// none.
+func (r *reader) dialledIn(group int) int {
+	kind, data := r.m.FindIn(group, diameter.AVPAddressType), r.m.FindIn(group, diameter.AVPAddressData)
+	if kind == diameter.Root || data == diameter.Root ||
+		r.uint32(kind) != addressMSISDN && r.uint32(kind) != addressShortCode {
+		return diameter.Root
+	}
+	return data
 }
 
 func (r *reader) setRecipients(group int, from *recipients) refusal {
-	if from.count > math.MaxUint8 {
+	if from.count > math.MaxUint8 || from.numbers > 1+charging.MaxAlso {
 		return tooMany(group)
 	}
 	r.command.Recipients = uint8(max(1, from.count))
-	if from.dialled != 0 {
-		r.command.Called = r.dialled(r.m.Data(from.first))
-	}
+	r.command.Also = r.also[:max(0, from.numbers-1)]
 	return accepted
-}
-
-// dialled returns the digits of an address as the core rates them: without scheme, "+", parameters, domain and the
-// visual separators of RFC 3966 section 3. It returns nil for an address that is not a number.
-func (r *reader) dialled(address []byte) []byte {
-	for _, scheme := range [...]string{"tel:", "sip:", "sips:"} {
-		if len(address) >= len(scheme) && equalFold(address[:len(scheme)], scheme) {
-			address = address[len(scheme):]
-			break
-		}
-	}
-	if i := bytes.IndexAny(address, "@;"); i >= 0 {
-		address = address[:i]
-	}
-	address = trimPlus(address)
-	if digitsOnly(address) && len(address) <= maxCalled {
-		return address
-	}
-	n := 0
-	for _, c := range address {
-		switch {
-		case '0' <= c && c <= '9' && n < maxCalled:
-			r.called[n] = c
-			n++
-		case c == '-' || c == '.' || c == '(' || c == ')':
-		default:
-			return nil
-		}
-	}
-	if n == 0 {
-		return nil
-	}
-	return r.called[:n]
 }

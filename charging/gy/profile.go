@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"gyro/charging"
 	"gyro/charging/diameter"
 )
 
@@ -81,50 +82,75 @@ type Profile struct {
 	FailureHandling FailureHandling
 	// DirectDebiting goes into successful answers to debited events.
 	DirectDebiting DirectDebitingFailureHandling
-	// CostInformation adds Cost-Information to the answer of a debited event. A price enquiry has it always.
+	// CostInformation adds Cost-Information to the answers to debited events and to terminations. A price enquiry has it
+	// always.
 	CostInformation bool
 	// RefundInformation adds Refund-Information (TS 32.299) to the answer of an event that cost money, for the client
 	// to return in a REFUND_ACCOUNT request. It is for operators whose plans pay such events in money: what an
 	// allowance has given is not in it. No built-in profile has it.
 	RefundInformation bool
+	// Remaining and LowBalance add Remaining-Balance and Low-Balance-Indication (TS 32.299) to successful answers.
+	Remaining, LowBalance bool
+	// TariffChange says that the peer reports what it used before and after a Tariff-Time-Change apart (RFC 8506
+	// section 5.1.2). Without it quotas end at the switch by their Validity-Time, which every peer obeys.
+	TariffChange bool
+	// Triggers sends which changes (serving network, radio access, quality of service) are to be reported at once,
+	// where the price depends on them.
+	Triggers bool
+	// FinalUnits is which Final-Unit-Actions the peer can carry out. For others it gets TERMINATE, which every peer
+	// can.
+	FinalUnits FinalUnits
+
+	// Reauthorise is how the peer is told to report and ask again (RFC 8506 section 5.5), and Abort how it is told to
+	// end a session (RFC 6733 section 8.5).
+	Reauthorise, Abort Notification
+	// NoticesPerSecond bounds how fast it is told; 0 is DefaultNoticesPerSecond.
+	NoticesPerSecond uint16
+
+	client charging.Client // what the core is to know of it; set by New
 }
 
-// Lenient returns the profile for gateways as they are, and the default. It tolerates whatever leaves the meaning of
-// a request intact.
-func Lenient() Profile {
-	return Profile{
-		Name:       "lenient",
-		NoIdentity: diameter.ResultRatingFailed,
-		// Session state is durable and duplicates are recognised after a restart, so a client may well move a
-		// session to another connection or server, and needs to give no service away while it does.
-		SessionFailover: FailoverSupported,
-		FailureHandling: FailureRetryAndTerminate,
-		DirectDebiting:  DirectDebitingTerminateOrBuffer,
-	}
-}
+// FinalUnits is which Final-Unit-Actions (RFC 8506 section 8.35) a peer can carry out.
+type FinalUnits uint8
 
-// Strict returns the profile that holds a peer to RFC 8506, for acceptance tests and for peers known to conform.
-func Strict() Profile {
-	p := Lenient()
-	p.Name = "strict"
-	p.RefuseMissing = true
-	p.RefuseRepeated = true
-	p.RefuseNotAllowed = true
-	p.RefuseContradicting = true
-	p.RefuseInvalid = true
-	p.NoIdentity = diameter.ResultMissingAVP
-	p.CostInformation = true
-	return p
-}
+// The sets of final-unit actions.
+const (
+	FinalUnitsAny       FinalUnits = 0
+	FinalUnitsTerminate FinalUnits = 1
+)
 
-// ProfileNamed returns the built-in profile of that name.
-func ProfileNamed(name string) (Profile, error) {
-	for _, p := range [...]Profile{Lenient(), Strict()} {
-		if p.Name == name {
-			return p, nil
+// Notification is a request of the server's that a peer understands.
+type Notification uint8
+
+// The notifications.
+const (
+	NotifyNone    Notification = 0
+	NotifyReAuth  Notification = 1 // Re-Auth-Request
+	NotifyAbort   Notification = 2 // Abort-Session-Request
+	notifications              = 3
+)
+
+// DefaultNoticesPerSecond paces the requests that a peer gets unasked. Each brings about an update or a termination: a
+// hundred a second are a hundredth of what a large gateway sends by itself, and reach ten thousand sessions within two
+// minutes, which is sooner than their quotas end.
+const DefaultNoticesPerSecond = 100
+
+// capabilities is what the core is to know of the peer.
+func (p *Profile) capabilities() (c charging.Client) {
+	for _, has := range [...]struct {
+		it     bool
+		client charging.Client
+	}{
+		{p.TariffChange, charging.SplitsTariffChange},
+		{p.Remaining, charging.WantsRemaining},
+		{p.LowBalance, charging.WantsLowBalance},
+		{p.CostInformation, charging.WantsCost},
+	} {
+		if has.it {
+			c |= has.client
 		}
 	}
-	return Profile{}, fmt.Errorf("unknown Gy profile %q: use lenient or strict", name)
+	return c
 }
 
 // ErrNoIdentityResult is returned for a profile whose NoIdentity is neither of the two results that make sense.
@@ -145,6 +171,12 @@ func (p *Profile) Validate() error {
 		return fmt.Errorf("profile %q: no flag check %d", p.Name, p.Flags)
 	case p.Currency > maxCurrency:
 		return fmt.Errorf("profile %q: no ISO 4217 currency %d", p.Name, p.Currency)
+	case p.FinalUnits > FinalUnitsTerminate:
+		return fmt.Errorf("profile %q: no set %d of final-unit actions", p.Name, p.FinalUnits)
+	case p.Reauthorise >= notifications:
+		return fmt.Errorf("profile %q: no way %d to ask for re-authorisation", p.Name, p.Reauthorise)
+	case p.Abort >= notifications:
+		return fmt.Errorf("profile %q: no way %d to end sessions", p.Name, p.Abort)
 	}
 	return nil
 }

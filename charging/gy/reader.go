@@ -16,11 +16,14 @@ type reader struct {
 
 	services   [charging.MaxServices]charging.Service
 	identities [charging.MaxIdentities]ident.Identity
-	called     [maxCalled]byte // where Called is put together if it does not stand in the message as it is
+	also       [charging.MaxAlso][]byte
+	digits     []byte           // where numbers are put together that do not stand in the message as they are
+	imei       [imeiDigits]byte // likewise
+	forwarding []byte           // the number of the party that diverts the call
 }
 
 // read reads a request. What is wrong with it is looked for in a fixed order: AVPs that are not allowed, repeated,
-// missing, then values in the order of their meaning: session, type, subscriber, service, units.
+// missing, then values in the order of their meaning: session, type, service, subscriber, units.
 func (r *reader) read(g *Gateway, m *diameter.Message) refusal {
 	r.m = m
 	r.root.find(m)
@@ -28,15 +31,17 @@ func (r *reader) read(g *Gateway, m *diameter.Message) refusal {
 	if r.root.has(atOriginHost) {
 		r.profile = g.profileOf(m.Data(r.root.at(atOriginHost)))
 	}
+	r.digits, r.forwarding = r.digits[:0], nil
 	r.command = charging.CreditControl{
+		Client:     r.profile.client,
 		Services:   r.services[:0],
 		Identities: r.identities[:0],
 		EndToEnd:   m.EndToEnd,
 		Recipients: 1,
 	}
 	for _, step := range [...]func(*reader) refusal{
-		(*reader).checkGrammar, (*reader).readSession, (*reader).readType, (*reader).readIdentities,
-		(*reader).readInformation, (*reader).readServices,
+		(*reader).checkGrammar, (*reader).readSession, (*reader).readType, (*reader).readInformation,
+		(*reader).readIdentities, (*reader).readServices,
 	} {
 		if f := step(r); !f.ok() {
 			return f

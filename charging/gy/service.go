@@ -61,7 +61,8 @@ func (r *reader) readService(group int) refusal {
 				s.RatingGroup, s.Flags = r.uint32(i), s.Flags|charging.HasRatingGroup
 			}
 		case diameter.AVPServiceIdentifier:
-			// Several may share a quota (RFC 8506 section 5.1.2); the first stands for them.
+			// Several may share a quota (RFC 8506 section 5.1.2). The first stands for them, in the answer as well: to
+			// repeat them all, they would have to be kept with the session for the answers to duplicates.
 			if s.Flags&charging.HasServiceID == 0 {
 				s.ServiceID, s.Flags = r.uint32(i), s.Flags|charging.HasServiceID
 			}
@@ -74,6 +75,8 @@ func (r *reader) readService(group int) refusal {
 			f = r.readReport(i, s)
 		case diameter.AVPReportingReason:
 			f = r.readReason(i, &s.Reason)
+		case diameter.AVPQoSInformation:
+			r.readQoS(i)
 		}
 		if !f.ok() {
 			return f
