@@ -109,7 +109,7 @@ func (c *compiler) catalogue(root field, zones Zones) {
 	c.header(&m, zones)
 	c.plan.zones = []Zone{{}}
 	c.parents = []uint32{0}
-	c.plan.prices = []Price{{first: 1, next: 1, per: 1, steps: []step{{}}, limit: money.Max}}
+	c.plan.prices = []Price{{first: 1, next: 1, per: 1, block: 1, steps: []step{{}}, limit: money.Max}}
 	c.plan.rates = []rate{{}}
 	c.each(&m, "zones", MaxZones, c.zone)
 	c.allHolidays(&m)

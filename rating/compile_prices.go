@@ -8,8 +8,24 @@ import (
 )
 
 var priceKeys = []string{
-	"amount", "per", "increment", "setup", "minimum", "cap", "free", "tiers", "rounding",
+	"model", "amount", "per", "tiers", "increment", "setup", "minimum", "cap", "free", "rounding", "counter",
 }
+
+// model is how the amounts of a price make a cost.
+type model int
+
+// The models, in the order of modelNames.
+const (
+	perUnit   model = iota // each unit costs its part of the amount
+	packaged               // each started block costs the amount
+	graduated              // each unit costs what its own tier says
+	volume                 // all units cost what the tier of the last one says
+	stairstep              // the tier of the last unit says what all cost together
+)
+
+var modelNames = []string{"per-unit", "package", "graduated", "volume", "stairstep"}
+
+func (m model) tiered() bool { return m >= graduated }
 
 // price reads a price for units of a service and returns its index.
 func (c *compiler) price(f field, unit Unit) (uint32, bool) {
@@ -18,8 +34,9 @@ func (c *compiler) price(f field, unit Unit) (uint32, bool) {
 		return 0, false
 	}
 	before := len(c.errors)
-	p := Price{first: 1, next: 1, per: 1, limit: money.Max}
-	c.block(&m, unit, &p)
+	p := Price{first: 1, next: 1, per: 1, block: 1, limit: money.Max}
+	how := c.model(&m)
+	c.block(&m, unit, how, &p)
 	if f, ok := m.optional("increment"); ok {
 		p.first, p.next = c.increment(f, unit)
 	}
@@ -33,22 +50,61 @@ func (c *compiler) price(f field, unit Unit) (uint32, bool) {
 		p.rounding = modes[max(k, 0)]
 	}
 	c.fees(&m, &p)
-	c.steps(&m, unit, &p)
+	if f, ok := m.optional("free"); ok {
+		p.free, _ = c.units(f, unit, 1)
+	}
+	c.steps(&m, unit, how, &p)
 	c.plan.prices = append(c.plan.prices, p)
 	return uint32(len(c.plan.prices) - 1), len(c.errors) == before
+}
+
+// model reads how the price counts; a price with tiers is graduated unless it
+// says otherwise.
+func (c *compiler) model(m *mapping) model {
+	amount, hasAmount := m.optional("amount")
+	tiers, hasTiers := m.optional("tiers")
+	how := perUnit
+	if hasTiers {
+		how = graduated
+	}
+	if f, ok := m.optional("model"); ok {
+		k, ok := c.oneOf(f, modelNames...)
+		if !ok {
+			return how
+		}
+		how = model(k)
+	}
+	switch {
+	case hasAmount && hasTiers:
+		c.fail(amount, "the price has both amount and tiers", "with tiers, each tier has its own amount")
+	case !hasAmount && !hasTiers && how.tiered():
+		c.fail(m.field, "the price has no tiers, which model "+modelNames[how]+" needs",
+			"for example tiers: [{up_to: 100, amount: 0.09}, {amount: 0.05}]")
+	case !hasAmount && !hasTiers:
+		c.fail(m.field, "the price has neither amount nor tiers", "for example amount: 0.09")
+	case hasAmount && how.tiered():
+		c.fail(amount, "model "+modelNames[how]+" has tiers in place of amount", "write the amount in the tiers, or model: per-unit")
+	case hasTiers && !how.tiered():
+		c.fail(tiers, "model "+modelNames[how]+" has no tiers", "write amount, or model: graduated, volume or stairstep")
+	}
+	return how
 }
 
 // block reads how many units an amount is for. Events are priced one by one
 // unless the source says otherwise; octets and seconds must name the block,
 // because "0.09" alone is a mistake of six orders of magnitude waiting.
-func (c *compiler) block(m *mapping, unit Unit, p *Price) {
+func (c *compiler) block(m *mapping, unit Unit, how model, p *Price) {
 	f, ok := m.optional("per")
-	if ok {
+	switch {
+	case ok && how == stairstep:
+		c.fail(f, "an amount of model stairstep is for all units of its tier together", "leave per out")
+	case ok:
 		p.per, _ = c.units(f, unit, 1)
-		return
+	case how != stairstep && (unit != Events || how == packaged):
+		c.required(m, "per", map[Unit]string{Octets: "per: 1MB", Seconds: "per: 1m", Events: "per: 100"}[unit])
 	}
-	if unit != Events {
-		c.required(m, "per", map[Unit]string{Octets: "per: 1MB", Seconds: "per: 1m"}[unit])
+	if how == packaged {
+		p.block = p.per
 	}
 }
 
@@ -92,72 +148,5 @@ func (c *compiler) fees(m *mapping, p *Price) {
 		c.fail(f, "a cap of zero makes everything free", "write treatment: free in the rule instead of a price")
 	case ok && p.limit < p.minimum:
 		c.fail(f, fmt.Sprintf("the cap is below the minimum charge of %s", p.minimum), "raise the cap or lower the minimum")
-	}
-}
-
-// steps reads amount or tiers, and the free units, into ascending steps. All
-// of them count units of the session from its beginning, so free units are
-// just a first step that costs nothing.
-func (c *compiler) steps(m *mapping, unit Unit, p *Price) {
-	free := uint64(0)
-	if f, ok := m.optional("free"); ok {
-		free, _ = c.units(f, unit, 1)
-		p.steps = append(p.steps, step{})
-	}
-	amount, hasAmount := m.optional("amount")
-	tiers, hasTiers := m.optional("tiers")
-	switch {
-	case hasAmount && hasTiers:
-		c.fail(amount, "the price has both amount and tiers", "with tiers, each tier has its own amount")
-	case hasTiers:
-		c.tiers(tiers, unit, free, p)
-	case hasAmount:
-		a, _ := c.amount(amount)
-		p.steps = append(p.steps, step{from: free, amount: a})
-	default:
-		c.fail(m.field, "the price has neither amount nor tiers", "for example amount: 0.09")
-	}
-	for k := 1; k < len(p.steps); k++ {
-		last := &p.steps[k-1]
-		p.steps[k].before = last.before.add(product(p.steps[k].from-last.from, uint64(last.amount)))
-	}
-}
-
-// tiers reads graduated tiers: each unit costs what its own tier says.
-func (c *compiler) tiers(f field, unit Unit, free uint64, p *Price) {
-	elements := c.list(f, MaxTiers, false)
-	if elements != nil && len(elements) == 0 {
-		c.fail(f, "the list is empty", "write amount instead of tiers")
-	}
-	from := free
-	for k, element := range elements {
-		m, ok := c.mapping(element, "up_to", "amount")
-		if !ok {
-			return
-		}
-		s := step{from: from}
-		if f, ok := c.required(&m, "amount", "amount: 0.05"); ok {
-			s.amount, _ = c.amount(f)
-		}
-		p.steps = append(p.steps, s)
-		upTo, bounded := m.optional("up_to")
-		switch {
-		case !bounded && k < len(elements)-1:
-			c.fail(element, "only the last tier may have no up_to", "for example up_to: 1GB")
-			return
-		case bounded && k == len(elements)-1:
-			c.fail(upTo, "the last tier must have no up_to", "leave it out: units beyond it would have no price")
-			return
-		case bounded:
-			n, ok := c.units(upTo, unit, 1)
-			if ok && n <= from {
-				c.fail(upTo, fmt.Sprintf("the tier ends at or before %s, where it begins", formatQuantity(from, unit)),
-					"up_to counts from the start of the session, free units included")
-			}
-			if !ok || n <= from {
-				return
-			}
-			from = n
-		}
 	}
 }

@@ -16,6 +16,8 @@ import (
 type Price struct {
 	first, next uint64 // increments; both at least 1
 	per         uint64 // units in the block that the amounts of steps are for
+	block       uint64 // rated units behind free are rounded up to it; 1 for all but packages
+	free        uint64 // where the first block begins
 	steps       []step // ascending by from; steps[0].from is 0
 	setup       money.Amount
 	minimum     money.Amount
@@ -25,13 +27,19 @@ type Price struct {
 	counter     uint32 // plus one; 0 counts the session's units alone
 }
 
-// step is one tier: from the unit after from onwards, each block costs amount.
-// before is the exact cost of the units up to from, times per; as a numerator
-// it has no fraction, so that the tiers of a session are rounded once.
+// step is a range of units, from the one after from onwards, in which each
+// block costs amount more. before is what the line of the step has at from,
+// times per: as a numerator it has no fraction, so that all tiers are rounded
+// once. The function may jump up from one step to the next, never down.
 type step struct {
 	from   uint64
 	amount money.Amount
 	before uint128
+}
+
+// at is the exact cost of n units, which lie in the step, times per.
+func (s *step) at(n uint64) uint128 {
+	return s.before.add(product(n-s.from, uint64(s.amount)))
 }
 
 // Billable rounds used up to the increments of the price: nothing stays
@@ -83,14 +91,18 @@ func (p *Price) Cost(rated uint64) (cost money.Amount, ok bool) {
 }
 
 // numerator is the exact cost of rated units times per. It fits: the sum of
-// all units is at most 2^62 and no amount reaches 2^63.
+// all units is at most 2^63 and no amount reaches 2^63.
 func (p *Price) numerator(rated uint64) uint128 {
+	if p.block > 1 && rated > p.free {
+		if partial := (rated - p.free) % p.block; partial != 0 {
+			rated += p.block - partial
+		}
+	}
 	k := len(p.steps) - 1
 	for p.steps[k].from >= rated {
 		k--
 	}
-	s := &p.steps[k]
-	return s.before.add(product(rated-s.from, uint64(s.amount)))
+	return p.steps[k].at(rated)
 }
 
 // round divides n by per. The whole part is exact; the fraction goes through
@@ -126,10 +138,19 @@ func (p *Price) Affordable(budget money.Amount) uint64 {
 	case budget < p.minimum:
 		return 0
 	}
-	n := p.largest(uint64(budget))
+	rated := p.within(p.largest(uint64(budget)))
+	if p.block > 1 && rated > p.free {
+		rated -= (rated - p.free) % p.block
+	}
+	return min(rated, MaxUnits)
+}
+
+// within returns the largest count, whole blocks aside, whose numerator is at
+// most n. It may be above MaxUnits, as the block that MaxUnits begins may be.
+func (p *Price) within(n uint128) uint64 {
 	for k := len(p.steps) - 1; k >= 0; k-- {
 		s := &p.steps[k]
-		if n.less(s.before) {
+		if n.less(s.at(s.from + 1)) {
 			continue
 		}
 		if s.amount == 0 {
@@ -145,7 +166,7 @@ func (p *Price) end(k int) uint64 {
 	if k+1 < len(p.steps) {
 		return p.steps[k+1].from
 	}
-	return MaxUnits
+	return 2 * MaxUnits
 }
 
 // largest returns the largest numerator that round brings to at most budget.
@@ -201,11 +222,11 @@ func (a uint128) less(b uint128) bool {
 	return a.hi < b.hi || (a.hi == b.hi && a.lo < b.lo)
 }
 
-// quotient is a/d, or MaxUnits when that is larger.
+// quotient is a/d, or twice MaxUnits when that is larger.
 func (a uint128) quotient(d uint64) uint64 {
 	if a.hi >= d {
-		return MaxUnits
+		return 2 * MaxUnits
 	}
 	q, _ := bits.Div64(a.hi, a.lo, d)
-	return min(q, MaxUnits)
+	return min(q, 2*MaxUnits)
 }

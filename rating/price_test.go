@@ -1,127 +1,13 @@
 package rating
 
 import (
-	"fmt"
 	"math/big"
-	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
 
-	"gyro/internal/instant"
 	"gyro/internal/money"
 )
-
-// tariff is a price as a tariff sheet has it: what the compiled Price is
-// compared with.
-type tariff struct {
-	first, next, per     uint64
-	free                 uint64
-	tiers                []tier
-	setup, minimum, most money.Amount // most is the cap, or 0 for none
-	rounding             money.Rounding
-}
-
-// tier ends after the unit upTo, counted from the start of the session; 0 is
-// without end.
-type tier struct {
-	upTo   uint64
-	amount money.Amount
-}
-
-// source writes the tariff in the language of catalogues.
-func (a *tariff) source() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "{per: %d, increment: %d/%d, rounding: %s, setup: %s", a.per, a.first, a.next, a.rounding, a.setup)
-	if a.minimum > 0 {
-		fmt.Fprintf(&b, ", minimum: %s", a.minimum)
-	}
-	if a.most > 0 {
-		fmt.Fprintf(&b, ", cap: %s", a.most)
-	}
-	if a.free > 0 {
-		fmt.Fprintf(&b, ", free: %d", a.free)
-	}
-	if len(a.tiers) == 1 {
-		fmt.Fprintf(&b, ", amount: %s}", a.tiers[0].amount)
-		return b.String()
-	}
-	b.WriteString(", tiers: [")
-	for _, t := range a.tiers {
-		if t.upTo > 0 {
-			fmt.Fprintf(&b, "{up_to: %d, amount: %s}, ", t.upTo, t.amount)
-		} else {
-			fmt.Fprintf(&b, "{amount: %s}]}", t.amount)
-		}
-	}
-	return b.String()
-}
-
-// fataler is the part of testing.TB that rapid has too.
-type fataler interface {
-	Fatalf(format string, args ...any)
-}
-
-func (a *tariff) compile(t fataler) *Price {
-	source := fmt.Sprintf(`{catalog: t, currency: EUR, time_zone: UTC, services: [{name: s, context: 1, unit: octets}],
-  offers: [{name: o, rates: [{service: s, rules: [{price: %s}]}]}]}`, a.source())
-	p, err := Compile([]byte(source), utcOnly)
-	if err != nil {
-		t.Fatalf("%s:\n%v", source, err)
-	}
-	return p.Price(1)
-}
-
-func utcOnly(name string) (instant.Zone, bool) { return instant.UTC(), name == "UTC" }
-
-// slowCost adds tier by tier in exact fractions and rounds once.
-func (a *tariff) slowCost(rated uint64) (money.Amount, bool) {
-	if rated == 0 {
-		return 0, true
-	}
-	sum := new(big.Rat)
-	from := a.free
-	for _, t := range a.tiers {
-		end := rated
-		if t.upTo > 0 {
-			end = min(end, t.upTo)
-		}
-		if end > from {
-			part := new(big.Rat).SetInt(new(big.Int).SetUint64(end - from))
-			part.Mul(part, new(big.Rat).SetFrac(big.NewInt(int64(t.amount)), new(big.Int).SetUint64(a.per)))
-			sum.Add(sum, part)
-			from = end
-		}
-	}
-	rounded := roundRat(sum, a.rounding)
-	if low := big.NewInt(int64(a.minimum)); rounded.Cmp(low) < 0 {
-		rounded = low
-	}
-	if high := big.NewInt(int64(a.most)); a.most > 0 && rounded.Cmp(high) > 0 {
-		rounded = high
-	}
-	return money.Amount(rounded.Int64()), rounded.IsInt64()
-}
-
-func roundRat(r *big.Rat, mode money.Rounding) *big.Int {
-	floor := new(big.Int).Quo(r.Num(), r.Denom())
-	fraction := new(big.Rat).Sub(r, new(big.Rat).SetInt(floor))
-	half := fraction.Cmp(big.NewRat(1, 2))
-	up := false
-	switch mode {
-	case money.Up:
-		up = fraction.Sign() > 0
-	case money.HalfUp:
-		up = half >= 0
-	case money.HalfEven:
-		up = half > 0 || (half == 0 && floor.Bit(0) == 1)
-	case money.Down:
-	}
-	if up {
-		floor.Add(floor, big.NewInt(1))
-	}
-	return floor
-}
 
 // drawCount favours small numbers, where increments and tiers meet, over the
 // whole range.
@@ -132,11 +18,12 @@ func drawCount(t *rapid.T, label string, least uint64) uint64 {
 
 func drawAmount(t *rapid.T, label string, least int64) money.Amount {
 	most := rapid.SampledFrom([]int64{20, 1_000_000, 50_000_000, int64(money.Max)}).Draw(t, label+" magnitude")
-	return money.Amount(rapid.Int64Range(least, most).Draw(t, label))
+	return money.Amount(rapid.Int64Range(least, max(least, most)).Draw(t, label))
 }
 
 func drawTariff(t *rapid.T) tariff {
 	a := tariff{
+		model:    model(rapid.IntRange(int(perUnit), int(stairstep)).Draw(t, "model")),
 		per:      drawCount(t, "per", 1),
 		first:    drawCount(t, "first", 1),
 		next:     drawCount(t, "next", 1),
@@ -146,16 +33,7 @@ func drawTariff(t *rapid.T) tariff {
 	if rapid.Bool().Draw(t, "has free") {
 		a.free = drawCount(t, "free", 1)
 	}
-	from := a.free
-	for range rapid.IntRange(0, 3).Draw(t, "bounded tiers") {
-		upTo := from + drawCount(t, "length", 1)
-		if upTo > MaxUnits {
-			break
-		}
-		a.tiers = append(a.tiers, tier{upTo, drawAmount(t, "amount", 0)})
-		from = upTo
-	}
-	a.tiers = append(a.tiers, tier{0, drawAmount(t, "amount", 0)})
+	a.drawTiers(t)
 	if rapid.Bool().Draw(t, "has minimum") {
 		a.minimum = drawAmount(t, "minimum", 0)
 	}
@@ -164,6 +42,33 @@ func drawTariff(t *rapid.T) tariff {
 		a.minimum = min(a.minimum, a.most)
 	}
 	return a
+}
+
+func (a *tariff) drawTiers(t *rapid.T) {
+	from, least, bounded := a.free, int64(0), 0
+	if a.model.tiered() {
+		bounded = rapid.IntRange(0, 3).Draw(t, "bounded tiers")
+	}
+	amount := func() money.Amount {
+		n := drawAmount(t, "amount", least)
+		switch a.model {
+		case stairstep:
+			least = int64(n) // later steps cost no less
+		case volume:
+			least = 1
+		case perUnit, packaged, graduated:
+		}
+		return n
+	}
+	for range bounded {
+		upTo := from + drawCount(t, "length", 1)
+		if upTo > MaxUnits {
+			break
+		}
+		a.tiers = append(a.tiers, tariffTier{upTo, amount()})
+		from = upTo
+	}
+	a.tiers = append(a.tiers, tariffTier{0, amount()})
 }
 
 // drawRated favours the ends of tiers.
@@ -278,25 +183,79 @@ func slowAffordable(a *tariff, budget money.Amount) uint64 {
 	return low
 }
 
-// TestEverySmallPrice goes through all small prices, budgets and usages, where
-// halves and thirds of a millionth meet every rounding mode.
+// TestEverySmallPrice goes through all small prices, budgets and usages of
+// every model, where halves and thirds of a millionth meet every rounding mode.
 func TestEverySmallPrice(t *testing.T) {
-	for mode := range money.HalfEven + 1 {
-		for per := range uint64(6) {
-			for amount := range money.Amount(8) {
-				a := tariff{per: per + 1, first: 1, next: 1, free: 1, rounding: mode, tiers: []tier{{5, amount}, {0, 3}}}
-				p := a.compile(t)
-				for n := range uint64(30) {
-					got, _ := p.Cost(n)
-					if want, _ := a.slowCost(n); got != want {
-						t.Errorf("%s: Cost(%d) = %d, want %d", a.source(), n, got, want)
+	for how := perUnit; how <= stairstep; how++ {
+		for mode := range money.HalfEven + 1 {
+			for per := range uint64(6) {
+				for amount := range money.Amount(8) {
+					a := tariff{model: how, per: per + 1, first: 1, next: 1, free: 1, rounding: mode}
+					switch how {
+					case perUnit, packaged:
+						a.tiers = []tariffTier{{0, amount}}
+					case stairstep:
+						a.tiers = []tariffTier{{5, amount}, {0, amount + 3}}
+					case graduated, volume:
+						a.tiers = []tariffTier{{5, amount}, {0, 3}}
 					}
-					budget := money.Amount(n) - 1
-					if got, want := p.Affordable(budget), slowAffordable(&a, budget); got != want {
-						t.Errorf("%s: Affordable(%s) = %d, want %d", a.source(), budget, got, want)
-					}
+					everySmallUsage(t, &a)
 				}
 			}
+		}
+	}
+}
+
+func everySmallUsage(t *testing.T, a *tariff) {
+	p := a.compile(t)
+	for n := range uint64(30) {
+		got, _ := p.Cost(n)
+		if want, _ := a.slowCost(n); got != want {
+			t.Errorf("%s: Cost(%d) = %d, want %d", a.source(), n, got, want)
+		}
+		budget := money.Amount(n) - 1
+		if got, want := p.Affordable(budget), slowAffordable(a, budget); got != want {
+			t.Errorf("%s: Affordable(%s) = %d, want %d", a.source(), budget, got, want)
+		}
+	}
+}
+
+// TestVolumeIsTheCheapestOfAllLargerUsages looks at every larger usage, where
+// the compiled price looks at the first units of tiers.
+func TestVolumeIsTheCheapestOfAllLargerUsages(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		a := tariff{model: volume, per: 1, first: 1, next: 1, free: rapid.Uint64Range(0, 4).Draw(t, "free"), rounding: money.Up}
+		from := a.free
+		for range rapid.IntRange(1, 4).Draw(t, "bounded tiers") {
+			from += rapid.Uint64Range(1, 8).Draw(t, "length")
+			a.tiers = append(a.tiers, tariffTier{from, money.Amount(rapid.Int64Range(1, 12).Draw(t, "amount"))})
+		}
+		a.tiers = append(a.tiers, tariffTier{0, money.Amount(rapid.Int64Range(1, 12).Draw(t, "amount"))})
+		p := a.compile(t)
+		for n := uint64(1); n < from+10; n++ {
+			least := a.exact(n)
+			for larger := n; larger < 13*(from+10); larger++ {
+				if cost := a.exact(larger); cost.Cmp(least) < 0 {
+					least = cost
+				}
+			}
+			if got, _ := p.Cost(n); roundRat(least, money.Up).Cmp(big.NewInt(int64(got))) != 0 {
+				t.Fatalf("%s: Cost(%d) = %d, but a larger usage costs %s", a.source(), n, got, least)
+			}
+		}
+	})
+}
+
+// TestPricesAllocateNothing: both functions run for every report.
+func TestPricesAllocateNothing(t *testing.T) {
+	for how := perUnit; how <= stairstep; how++ {
+		a := tariff{model: how, per: 1000, first: 60, next: 1, free: 10, tiers: []tariffTier{{0, 100}}}
+		if how.tiered() {
+			a.tiers = []tariffTier{{100, 100}, {1000, 150}, {0, 300}}
+		}
+		p := a.compile(t)
+		if n := testing.AllocsPerRun(100, func() { p.Cost(5000); p.Affordable(777) }); n != 0 {
+			t.Errorf("%s: %v allocations", a.source(), n)
 		}
 	}
 }
@@ -338,7 +297,7 @@ func (a *tariff) slowBillable(used uint64) (uint64, bool) {
 }
 
 func TestCountsBeyondTheLimitAreRefused(t *testing.T) {
-	a := tariff{per: 1, first: 60, next: 60, tiers: []tier{{0, 1}}}
+	a := tariff{per: 1, first: 60, next: 60, tiers: []tariffTier{{0, 1}}}
 	p := a.compile(t)
 	for _, n := range []uint64{MaxUnits - 1, MaxUnits, MaxUnits + 1, ^uint64(0)} {
 		if got, ok := p.Billable(n); ok {
@@ -358,8 +317,8 @@ func TestCountsBeyondTheLimitAreRefused(t *testing.T) {
 
 func BenchmarkCost(b *testing.B) {
 	for name, a := range map[string]tariff{
-		"flat":    {per: 1_000_000, first: 100_000, next: 100_000, tiers: []tier{{0, 10_000}}},
-		"tiers=4": {per: 1_000_000, first: 1, next: 1, tiers: []tier{{1e6, 40_000}, {1e7, 30_000}, {1e8, 20_000}, {0, 10_000}}},
+		"flat":    {model: perUnit, per: 1_000_000, first: 100_000, next: 100_000, tiers: []tariffTier{{0, 10_000}}},
+		"tiers=4": {model: graduated, per: 1_000_000, first: 1, next: 1, tiers: []tariffTier{{1e6, 40_000}, {1e7, 30_000}, {1e8, 20_000}, {0, 10_000}}},
 	} {
 		p := a.compile(b)
 		b.Run(name, func(b *testing.B) {
