@@ -8,7 +8,7 @@ import (
 )
 
 var priceKeys = []string{
-	"model", "amount", "per", "tiers", "increment", "setup", "minimum", "cap", "free", "rounding", "counter",
+	"model", "amount", "per", "tiers", "increment", "setup", "minimum", "cap", "free", "rounding",
 }
 
 // model is how the amounts of a price make a cost.
