@@ -147,10 +147,16 @@ func (d *desk) request(t *testing.T, td *datadriven.TestData) string {
 			if profile, err = ProfileNamed(arg.Vals[0]); err != nil {
 				t.Fatal(err)
 			}
-		case "refunds":
-			profile.RefundInformation = true
-		case "currency":
-			arg.Scan(t, 0, &profile.Currency)
+		case "set":
+			values := map[string]string{}
+			for _, v := range arg.Vals {
+				key, value, _ := strings.Cut(v, ":")
+				values[key] = value
+			}
+			var err error
+			if profile, err = profile.Derive("custom", values); err != nil {
+				t.Fatal(err)
+			}
 		case "flags":
 			flags = diameter.FlagRequest
 			if strings.Contains(arg.Vals[0], "P") {
@@ -348,90 +354,4 @@ func showUnits(u *charging.Units) string {
 		}
 	}
 	return strings.Join(shown, " ")
-}
-
-// readOutcome reads "result=n amount=n currency=n check=n" and, per line, "service rg=n id=n bare result=n granted=n
-// unit=octets|seconds|events validity=n threshold=n holding=n final".
-func readOutcome(t testing.TB, text string) charging.Outcome {
-	t.Helper()
-	o := charging.Outcome{Result: charging.Success}
-	for line := range strings.Lines(text) {
-		fields := strings.Fields(line)
-		if len(fields) == 0 {
-			continue
-		}
-		if fields[0] == "service" {
-			o.Services = append(o.Services, readService(t, fields[1:]))
-			continue
-		}
-		for _, f := range fields {
-			name, value, _ := strings.Cut(f, "=")
-			switch name {
-			case "result":
-				o.Result = resultNamed(t, value)
-			case "amount":
-				o.Amount = number[int64](t, value)
-			case "currency":
-				o.Currency = uint16(number[uint32](t, value))
-			case "check":
-				o.CheckBalance = uint8(number[uint32](t, value)) + 1
-			default:
-				t.Fatalf("outcome: no field %q", name)
-			}
-		}
-	}
-	return o
-}
-
-func readService(t testing.TB, fields []string) charging.ServiceOutcome {
-	t.Helper()
-	s := charging.ServiceOutcome{Result: charging.Success}
-	for _, f := range fields {
-		name, value, _ := strings.Cut(f, "=")
-		switch name {
-		case "bare":
-			s.Flags |= charging.OutcomeBare
-		case "rg":
-			s.RatingGroup, s.Flags = number[uint32](t, value), s.Flags|charging.OutcomeRatingGroup
-		case "id":
-			s.ServiceID, s.Flags = number[uint32](t, value), s.Flags|charging.OutcomeServiceID
-		case "result":
-			s.Result = resultNamed(t, value)
-		case "granted":
-			s.Granted, s.Flags = number[uint64](t, value), s.Flags|charging.Grants
-		case "unit":
-			s.Unit = map[string]charging.GrantUnit{
-				"octets": charging.GrantOctets, "seconds": charging.GrantSeconds, "events": charging.GrantEvents,
-			}[value]
-		case "validity":
-			s.Validity = number[uint32](t, value)
-		case "threshold":
-			s.Threshold = number[uint32](t, value)
-		case "holding":
-			s.Holding = number[uint32](t, value)
-		case "final":
-			s.FinalUnit = charging.Terminate
-		default:
-			t.Fatalf("service: no field %q", name)
-		}
-	}
-	return s
-}
-
-// resultNames are the results that a credit-control request can come to.
-var resultNames = map[string]charging.Result{
-	"success": charging.Success, "unknown-session": charging.UnknownSession, "user-unknown": charging.UserUnknown,
-	"no-identity": charging.NoIdentity, "contradiction": charging.Contradiction, "rating-failed": charging.RatingFailed,
-	"credit-limit": charging.CreditLimitReached, "denied": charging.ServiceDenied, "free": charging.NotApplicable,
-	"invalid-value": charging.InvalidValue, "session-exists": charging.SessionExists, "too-many-groups": charging.TooManyGroups,
-	"overflow": charging.Overflow,
-}
-
-func resultNamed(t testing.TB, name string) charging.Result {
-	t.Helper()
-	r, ok := resultNames[name]
-	if !ok {
-		t.Fatalf("no result %q", name)
-	}
-	return r
 }
