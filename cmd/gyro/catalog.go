@@ -21,6 +21,7 @@ func newCatalogCommand() *cobra.Command {
 usage costs. The language is described in docs/catalog.md.`,
 	}
 	cmd.AddCommand(newCatalogCheckCommand())
+	addRemoteCatalogCommands(cmd)
 	return cmd
 }
 

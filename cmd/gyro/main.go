@@ -28,7 +28,8 @@ func newRootCommand() *cobra.Command {
 	root.SetVersionTemplate("{{.Version}}\n")
 	root.AddCommand(
 		newUpCommand(), newConfigCommand(), newSimulateCommand(), newDecodeCommand(),
-		newCatalogCommand(), newLedgerCommand(), newBenchCommand(), newVersionCommand(),
+		newCatalogCommand(), newAccountCommand(), newBalanceCommand(), newSessionCommand(), newUsageCommand(), newBooksCommand(),
+		newLedgerCommand(), newBenchCommand(), newVersionCommand(),
 	)
 	for _, cmd := range root.Commands() {
 		if cmd.HasSubCommands() {

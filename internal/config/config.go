@@ -130,6 +130,10 @@ func Defaults() map[string]any {
 // http.listen.
 const environmentPrefix = "GYRO_"
 
+// clientVariables are for the commands that talk to a running server; whoever
+// has them set may start one as well.
+var clientVariables = []string{"GYRO_SERVER", "GYRO_API_KEY"}
+
 // Load reads the configuration: path may be empty; flags maps keys to what the
 // command line says.
 func Load(path string, environ []string, flags map[string]any) (*Config, error) {
@@ -150,6 +154,9 @@ func Load(path string, environ []string, flags map[string]any) (*Config, error) 
 		TransformFunc: func(name, value string) (string, any) {
 			if key, ok := names[name]; ok {
 				return key, value
+			}
+			if slices.Contains(clientVariables, name) {
+				return "", nil
 			}
 			unknown = append(unknown, fmt.Errorf("environment variable %s names no setting%s; `gyro config show` lists every key",
 				name, didYouMean(similar(name, slices.Sorted(maps.Keys(names))))))

@@ -61,6 +61,8 @@ var layers = []layer{
 		why: "edges know the domain, never each other; commands go in through the engine",
 	},
 
+	{folder: "api/client", why: "the client knows the API's documents, not the server's code, as any other client does"},
+
 	{
 		folder: "internal/demo", may: join(domain, "charging/engine", "network/element"),
 		why: "the demo drives a running engine with simulated elements over the network; commands start the engine",

@@ -1,0 +1,186 @@
+// Package client speaks to the charging API of a running gyro: JSON over HTTP
+// with a key, and errors in the words of the server.
+package client
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// Client sends requests to one server.
+type Client struct {
+	// Server is the base URL, such as http://127.0.0.1:8080.
+	Server string
+	// Key is the API key; empty sends none.
+	Key string
+	// HTTP does the work; nil is a client with Timeout.
+	HTTP *http.Client
+}
+
+// Timeout bounds one request: longer than the server waits for its core, so
+// that the server's own words about a time-out arrive.
+const Timeout = 30 * time.Second
+
+// maxAnswer bounds what is read of an answer: a page of records is below it.
+const maxAnswer = 64 << 20
+
+// Problem is an error that the server answered with.
+type Problem struct {
+	Code    string   `json:"code"`
+	Message string   `json:"message"`
+	Details []Detail `json:"details"`
+	Status  int      `json:"-"`
+}
+
+// Detail is one of several things that are wrong with a request.
+type Detail struct {
+	Line   int    `json:"line"`
+	Column int    `json:"column"`
+	Key    string `json:"key"`
+	Reason string `json:"reason"`
+	Remedy string `json:"remedy"`
+}
+
+// Error implements error.
+func (p *Problem) Error() string {
+	var b strings.Builder
+	b.WriteString(p.Message)
+	if len(p.Details) < 2 {
+		return b.String()
+	}
+	for _, d := range p.Details {
+		b.WriteString("\n  ")
+		if d.Line > 0 {
+			fmt.Fprintf(&b, "line %d: ", d.Line)
+		}
+		if d.Key != "" {
+			b.WriteString(d.Key + ": ")
+		}
+		b.WriteString(d.Reason)
+		if d.Remedy != "" {
+			b.WriteString("; " + d.Remedy)
+		}
+	}
+	return b.String()
+}
+
+// The methods that the API has.
+const (
+	Get    = http.MethodGet
+	Put    = http.MethodPut
+	Post   = http.MethodPost
+	Delete = http.MethodDelete
+)
+
+// Request is one request of the API.
+type Request struct {
+	Method string
+	// Path is below the server's base URL, its variable parts escaped (Path).
+	Path  string
+	Query url.Values
+	// Body is sent as JSON; a RawBody as it is.
+	Body any
+	// IdempotencyKey makes a movement safe to repeat.
+	IdempotencyKey string
+}
+
+// RawBody is a body that is JSON or YAML already.
+type RawBody struct {
+	ContentType string
+	Data        []byte
+}
+
+// Path joins the parts of a path, each escaped.
+func Path(parts ...string) string {
+	var b strings.Builder
+	for _, part := range parts {
+		b.WriteString("/" + url.PathEscape(part))
+	}
+	return b.String()
+}
+
+// Do sends a request and returns the answer's body: JSON, or nothing.
+func (c *Client) Do(ctx context.Context, r *Request) (json.RawMessage, error) {
+	request, err := c.build(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	using := c.HTTP
+	if using == nil {
+		using = &http.Client{Timeout: Timeout}
+	}
+	response, err := using.Do(request)
+	if err != nil {
+		if wrapped, found := errors.AsType[*url.Error](err); found {
+			err = wrapped.Err
+		}
+		return nil, fmt.Errorf("no answer from %s: %w; is gyro up running there?", c.Server, err)
+	}
+	defer func() { _ = response.Body.Close() }() // only read
+	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
+	if err != nil {
+		return nil, fmt.Errorf("the answer of %s broke off: %w", c.Server, err)
+	}
+	if response.StatusCode >= http.StatusMultipleChoices {
+		return nil, problemOf(response, body)
+	}
+	return body, nil
+}
+
+func (c *Client) build(ctx context.Context, r *Request) (*http.Request, error) {
+	base, err := url.Parse(c.Server)
+	if err != nil || base.Host == "" || (base.Scheme != "http" && base.Scheme != "https") {
+		return nil, fmt.Errorf("server %q is no URL; write it as http://127.0.0.1:8080", c.Server)
+	}
+	target := strings.TrimSuffix(c.Server, "/") + r.Path
+	if len(r.Query) > 0 {
+		target += "?" + r.Query.Encode()
+	}
+	contentType, data, err := encode(r.Body)
+	if err != nil {
+		return nil, err
+	}
+	request, err := http.NewRequestWithContext(ctx, r.Method, target, bytes.NewReader(data))
+	if err != nil {
+		return nil, err
+	}
+	if contentType != "" {
+		request.Header.Set("Content-Type", contentType)
+	}
+	if c.Key != "" {
+		request.Header.Set("Authorization", "Bearer "+c.Key)
+	}
+	if r.IdempotencyKey != "" {
+		request.Header.Set("Idempotency-Key", r.IdempotencyKey)
+	}
+	return request, nil
+}
+
+func encode(body any) (contentType string, data []byte, err error) {
+	switch b := body.(type) {
+	case nil:
+		return "", nil, nil
+	case RawBody:
+		return b.ContentType, b.Data, nil
+	}
+	data, err = json.Marshal(body)
+	return "application/json", data, err
+}
+
+// problemOf reads an error; a proxy's page becomes one as well.
+func problemOf(response *http.Response, body []byte) error {
+	p := &Problem{}
+	if err := json.Unmarshal(body, p); err != nil || p.Message == "" {
+		p = &Problem{Message: fmt.Sprintf("%s answered %s", response.Request.URL.Host, response.Status)}
+	}
+	p.Status = response.StatusCode
+	return p
+}

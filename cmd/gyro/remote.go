@@ -1,0 +1,104 @@
+package main
+
+import (
+	"cmp"
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"gyro/api/client"
+)
+
+// remote is how a command reaches a running server, and how it shows answers.
+type remote struct {
+	server, key string
+	json        bool
+}
+
+// Environment variables of commands that reach a server. The key has no flag,
+// for flags can be seen in the list of processes.
+const (
+	serverVariable = "GYRO_SERVER"
+	keyVariable    = "GYRO_API_KEY"
+	defaultServer  = "http://127.0.0.1:8080"
+)
+
+// flags gives a group of commands the flags of a connection.
+func (r *remote) flags(cmd *cobra.Command) {
+	f := cmd.PersistentFlags()
+	f.StringVar(&r.server, "server", "", "base `URL` of the charging API (default: the environment variable "+serverVariable+", else "+defaultServer+")")
+	f.StringVar(&r.key, "api-key-file", "", "`file` with the API key (default: the environment variable "+keyVariable+")")
+	f.BoolVar(&r.json, "json", false, "print the answer as JSON, for programs")
+}
+
+// do sends a request and prints what it came to.
+func (r *remote) do(cmd *cobra.Command, request *client.Request) error {
+	body, err := r.call(cmd, request)
+	if err != nil {
+		return err
+	}
+	return r.print(cmd.OutOrStdout(), body)
+}
+
+func (r *remote) call(cmd *cobra.Command, request *client.Request) (json.RawMessage, error) {
+	key := os.Getenv(keyVariable)
+	if r.key != "" {
+		text, err := os.ReadFile(r.key)
+		if err != nil {
+			return nil, fmt.Errorf("API key: %w", err)
+		}
+		key = trimLine(text)
+	}
+	c := client.Client{Server: cmp.Or(r.server, os.Getenv(serverVariable), defaultServer), Key: key}
+	return c.Do(cmd.Context(), request)
+}
+
+func trimLine(text []byte) string {
+	for len(text) > 0 && (text[len(text)-1] == '\n' || text[len(text)-1] == '\r') {
+		text = text[:len(text)-1]
+	}
+	return string(text)
+}
+
+// print shows an answer: as it came, or as tables.
+func (r *remote) print(out io.Writer, body json.RawMessage) error {
+	if len(body) == 0 {
+		return nil
+	}
+	if r.json {
+		_, err := out.Write(body)
+		return err
+	}
+	return renderJSON(out, body)
+}
+
+// movement is the flags of a command that moves money: the key that makes it
+// safe to repeat, a new one unless the user gives it.
+type movement struct{ key string }
+
+func (m *movement) flags(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&m.key, "idempotency-key", "", "`key` that makes a repetition have no second effect (default: a new one, printed if the outcome is open)")
+}
+
+// idempotencyKey is the user's key or a new one.
+func (m *movement) idempotencyKey() string {
+	if m.key == "" {
+		m.key = rand.Text()
+	}
+	return m.key
+}
+
+// doMovement sends a movement. Where it is not known what became of it, the
+// user is told how to find out without moving money twice.
+func (r *remote) doMovement(cmd *cobra.Command, m *movement, request *client.Request) error {
+	request.IdempotencyKey = m.idempotencyKey()
+	err := r.do(cmd, request)
+	if err != nil && !answered(err) {
+		return fmt.Errorf("%w\nit is not known whether it was carried out: repeat the command with --idempotency-key %s", err, m.key)
+	}
+	return err
+}

@@ -1,0 +1,100 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+
+	"gyro/api/client"
+)
+
+// newSessionCommand builds "gyro session": open sessions of a running server.
+func newSessionCommand() *cobra.Command {
+	cmd := &cobra.Command{Use: "session", Short: "Open sessions of a running server"}
+	r := &remote{}
+	r.flags(cmd)
+	var page pageFlags
+	list := &cobra.Command{
+		Use: "list", Short: "List open sessions, in the order in which they were opened", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return r.do(cmd, &client.Request{Method: client.Get, Path: sessionsPath, Query: page.query("after")})
+		},
+	}
+	page.flags(list, "after", "begin behind this session `number`")
+	cmd.AddCommand(list, &cobra.Command{
+		Use: "show SESSION-ID", Short: "Show an open session and what it has reserved", Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return r.do(cmd, &client.Request{Method: client.Get, Path: sessionsPath + client.Path(args[0])})
+		},
+	})
+	return cmd
+}
+
+// newUsageCommand builds "gyro usage": rated usage records, in order.
+func newUsageCommand() *cobra.Command {
+	r := &remote{}
+	var page pageFlags
+	cmd := &cobra.Command{
+		Use: "usage", Short: "Rated usage records of a running server, in order", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return r.do(cmd, &client.Request{Method: client.Get, Path: usagePath, Query: page.query("after")})
+		},
+	}
+	r.flags(cmd)
+	page.flags(cmd, "after", "begin behind this `record`")
+	return cmd
+}
+
+// newBooksCommand builds "gyro books": the trial balance.
+func newBooksCommand() *cobra.Command {
+	r := &remote{}
+	cmd := &cobra.Command{
+		Use: "books", Short: "The balance of every ledger account of a running server, and whether they sum to zero", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return r.do(cmd, &client.Request{Method: client.Get, Path: booksPath})
+		},
+	}
+	r.flags(cmd)
+	return cmd
+}
+
+// addRemoteCatalogCommands adds what "gyro catalog" does on a running server.
+func addRemoteCatalogCommands(cmd *cobra.Command) {
+	r := &remote{}
+	publish := &cobra.Command{
+		Use: "publish NAME FILE", Short: "Make a file the current version of a catalogue of a running server", Args: cobra.ExactArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			text, err := readCatalog(cmd.InOrStdin(), args[1])
+			if err != nil {
+				return err
+			}
+			return r.do(cmd, &client.Request{
+				Method: client.Put, Path: catalogsPath + client.Path(args[0]),
+				Body: client.RawBody{ContentType: "application/yaml", Data: text},
+			})
+		},
+	}
+	list := &cobra.Command{
+		Use: "list", Short: "List the current catalogues of a running server", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return r.do(cmd, &client.Request{Method: client.Get, Path: catalogsPath})
+		},
+	}
+	show := &cobra.Command{
+		Use: "show NAME [VERSION]", Short: "Print a catalogue of a running server as it was published", Args: cobra.RangeArgs(1, 2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			path := catalogsPath + client.Path(args[0])
+			if len(args) == 2 {
+				path += client.Path("versions", args[1])
+			}
+			text, err := r.call(cmd, &client.Request{Method: client.Get, Path: path})
+			if err != nil {
+				return err
+			}
+			_, err = cmd.OutOrStdout().Write(text)
+			return err
+		},
+	}
+	for _, sub := range []*cobra.Command{publish, list, show} {
+		r.flags(sub)
+		cmd.AddCommand(sub)
+	}
+}
