@@ -30,7 +30,7 @@ func (s *State) creditControl(c *CreditControl, o *Outcome) {
 	switch known, stored := r.Answered(c.Number, c.Digest); {
 	case known == session.Duplicate:
 		s.replay(o, s.sessions.Octets.Get(stored))
-	case known == session.Mismatch || known == session.TooOld:
+	case known != session.Fresh:
 		o.Result = Contradiction
 	case c.Type == Initial:
 		o.Result = SessionExists
@@ -251,14 +251,11 @@ func (s *State) unlink(r *session.Session) {
 // was charged.
 func (s *State) bury(r *session.Session) {
 	id := s.sessions.Octets.Get(r.ID)
-	for k := range r.Answers {
-		if a := &r.Answers[k]; a.Outcome != 0 && a.Number == r.Highest {
-			s.keep(session.OfSessions, id, session.Retained{
-				Digest: a.Digest, Until: s.now.Add(s.settings.SessionRetention), Number: a.Number,
-				Hash: session.Hash(id, r.Sub), Sub: r.Sub,
-			}, s.sessions.Octets.Get(a.Outcome))
-			return
-		}
+	if a := r.Last(); a != nil {
+		s.keep(session.OfSessions, id, session.Retained{
+			Digest: a.Digest, Until: s.now.Add(s.settings.SessionRetention), Number: a.Number,
+			Hash: session.Hash(id, r.Sub), Sub: r.Sub,
+		}, s.sessions.Octets.Get(a.Outcome))
 	}
 }
 

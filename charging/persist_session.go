@@ -30,6 +30,7 @@ func (s *State) appendSession(dst []byte, r *session.Session) []byte {
 	for _, ref := range [...]slab.Ref{r.ID, r.APN, r.Called, r.Calling, r.Identity} {
 		dst = wire.AppendBytes(dst, octets.Get(ref))
 	}
+	dst = binary.LittleEndian.AppendUint64(append(dst, r.NextAnswer), r.Seen)
 	for k := range r.Answers {
 		a := &r.Answers[k]
 		dst = binary.LittleEndian.AppendUint64(dst, a.Digest)
@@ -90,6 +91,7 @@ func (l *loader) readSession(number uint64, value []byte) error {
 	r.Charged = charged
 	r.Role, r.Opened, r.Deadline = role, instant.Instant(opened), instant.Instant(deadline)
 	r.Highest, r.Context, r.Host, r.Written = uint32(highest), uint32(context), l.hosts.enter(host), l.dirty.epoch
+	r.NextAnswer, r.Seen = in.Octet()%session.StoredAnswers, in.Uint64()
 	for k := range r.Answers {
 		a := &r.Answers[k]
 		a.Digest, a.Number = in.Uint64(), uint32(in.Uvarint())

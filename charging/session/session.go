@@ -25,12 +25,15 @@ const StoredAnswers = 4
 // Session is one open credit-control session (RFC 8506 section 4.1).
 type Session struct {
 	// Number counts sessions from 1; it never repeats.
-	Number     uint64
-	Sub        uint64 // CC-Sub-Session-Id
-	Opened     instant.Instant
-	Deadline   instant.Instant // supervision (Tcc): released at this moment
-	Charged    money.Amount    // in the records that are closed
-	Answers    [StoredAnswers]Answer
+	Number   uint64
+	Sub      uint64 // CC-Sub-Session-Id
+	Opened   instant.Instant
+	Deadline instant.Instant // supervision (Tcc): released at this moment
+	Charged  money.Amount    // in the records that are closed
+	Answers  [StoredAnswers]Answer
+	// Seen has bit k set when the request number Highest-k was answered; it is
+	// zero before the first answer.
+	Seen       uint64
 	ID         slab.Ref // Session-Id
 	APN        slab.Ref
 	Called     slab.Ref
@@ -42,10 +45,11 @@ type Session struct {
 	Next       slab.Index // the account's next open session
 	Previous   slab.Index // and the one before, so that one of thousands is closed at once
 	Host       uint32     // the gateway that spoke last, as the state numbers hosts
-	Highest    uint32     // highest CC-Request-Number seen
+	Highest    uint32     // highest CC-Request-Number answered
 	Context    uint32
 	Serving    ident.PLMN // the network that serves the subscriber; 0 unknown
 	GroupCount uint8
+	NextAnswer uint8 // where in Answers the next one goes
 	Role       uint8
 	RAT        uint8 // 3GPP-RAT-Type plus one; 0 unknown
 	QCI        uint8 // 0 unknown
@@ -201,54 +205,6 @@ func (s *Set) RemoveGroup(r *Session, i slab.Index) {
 			return
 		}
 	}
-}
-
-// Lookup is what is known of a request number.
-type Lookup uint8
-
-// The states of a request number.
-const (
-	Fresh     Lookup = iota // not seen before
-	Duplicate               // answered, and the answer is at hand
-	Mismatch                // answered, but the request had another body
-	TooOld                  // so far behind that it cannot be told
-)
-
-// Answered looks a request number up among the stored answers.
-func (r *Session) Answered(number uint32, digest uint64) (Lookup, slab.Ref) {
-	full, lowest := true, ^uint32(0)
-	for k := range r.Answers {
-		a := &r.Answers[k]
-		switch {
-		case a.Outcome == 0:
-			full = false
-		case a.Number == number && a.Digest == digest:
-			return Duplicate, a.Outcome
-		case a.Number == number:
-			return Mismatch, 0
-		default:
-			lowest = min(lowest, a.Number)
-		}
-	}
-	if full && number < lowest {
-		return TooOld, 0
-	}
-	return Fresh, 0
-}
-
-// Store keeps the encoded outcome of a request in place of the one with the
-// lowest number. Requests may come out of order: were the oldest arrival
-// replaced, a number above the lowest kept could be one that was answered and
-// forgotten, and its duplicate would be charged again.
-func (s *Set) Store(r *Session, number uint32, digest uint64, outcome []byte) {
-	a := &r.Answers[0]
-	for k := range r.Answers {
-		if b := &r.Answers[k]; b.Outcome == 0 || a.Outcome != 0 && b.Number < a.Number {
-			a = b
-		}
-	}
-	a.Number, a.Digest, a.Outcome = number, digest, s.Octets.Replace(a.Outcome, outcome)
-	r.Highest = max(r.Highest, number)
 }
 
 // SortByNumber puts sessions in the order in which they were opened.

@@ -17,8 +17,11 @@ func TestAnswersAgainstMap(t *testing.T) {
 		var set Set
 		_, r := set.Open([]byte("session"), 0, 0)
 		answered := map[uint32]string{}
+		var order []uint32 // of the answers
+		highest := uint32(0)
+		most := rapid.SampledFrom([]uint32{12, 3 * Window, 1<<32 - 1}).Draw(t, "most")
 		for range rapid.IntRange(1, 30).Draw(t, "requests") {
-			number, digest := rapid.Uint32Range(0, 12).Draw(t, "number"), rapid.Uint64Range(1, 2).Draw(t, "digest")
+			number, digest := rapid.Uint32Range(0, most).Draw(t, "number"), rapid.Uint64Range(1, 2).Draw(t, "digest")
 			want, known := answered[number]
 			outcome := fmt.Sprintf("outcome of %d with %d", number, digest)
 			got, ref := r.Answered(number, digest)
@@ -29,22 +32,22 @@ func TestAnswersAgainstMap(t *testing.T) {
 				t.Fatalf("%d with %d mismatches, answered was %q", number, digest, want)
 			case got == Fresh && known:
 				t.Fatalf("%d is fresh, though it was answered with %q", number, want)
-			case got == TooOld && len(answered) < StoredAnswers:
-				t.Fatalf("%d is too old after %d answers", number, len(answered))
+			case got == Forgotten && !known:
+				t.Fatalf("%d was never answered and counts as such", number)
+			case got == TooOld && number+Window > highest:
+				t.Fatalf("%d is too old, the highest is %d", number, highest)
 			case got == Fresh:
 				set.Store(r, number, digest, []byte(outcome))
-				answered[number] = outcome
+				answered[number], order, highest = outcome, append(order, number), max(highest, number)
 			}
 		}
-		var numbers []uint32
-		for number := range answered {
-			numbers = append(numbers, number)
-		}
-		slices.Sort(numbers)
-		for _, number := range numbers[max(0, len(numbers)-StoredAnswers):] {
+		for _, number := range order[max(0, len(order)-StoredAnswers):] {
 			if got, _ := r.Answered(number, 1); got != Duplicate && got != Mismatch {
-				t.Fatalf("of %v, %d is no longer known", numbers, number)
+				t.Fatalf("of %v, %d is no longer known", order, number)
 			}
+		}
+		if last := r.Last(); last == nil || last.Number != order[len(order)-1] {
+			t.Fatalf("the last of %v is %+v", order, last)
 		}
 	})
 }
