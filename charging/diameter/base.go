@@ -130,7 +130,8 @@ func (r *batch) capabilities(refusal Refusal) {
 		}
 		return
 	}
-	c.server.options.Logger.Warn("diameter peer refused", "origin_host", offer.host, "address", c.nc.RemoteAddr(), "result", result)
+	c.server.options.Logger.Warn("diameter peer refused", "origin_host", offer.host, "address", c.nc.RemoteAddr(), "result", result,
+		"certified_as", certifiedAs(c.nc))
 	if result == ResultNoCommonApplication || result == ResultNoCommonSecurity {
 		c.Unlock(c.server.appendCEA(c.Lock(), &r.message.Header, result, c.nc.LocalAddr()))
 	} else {
@@ -184,6 +185,15 @@ func (r *batch) decideCER(o offer) Result {
 		return ResultNoCommonApplication
 	}
 	return ResultSuccess
+}
+
+// certifiedAs returns the names in the certificate of a peer that has shown one.
+func certifiedAs(nc net.Conn) []string {
+	t, ok := nc.(*tls.Conn)
+	if !ok || len(t.ConnectionState().PeerCertificates) == 0 {
+		return nil
+	}
+	return t.ConnectionState().PeerCertificates[0].DNSNames
 }
 
 // certified reports whether a peer with a certificate is named in it (RFC 6733 section 13.1).

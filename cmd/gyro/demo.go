@@ -88,14 +88,14 @@ func runDemo(cmd *cobra.Command, cfg *config.Config, d *demoFlags) (err error) {
 		return err
 	}
 	out := cmd.OutOrStdout()
-	_, _ = fmt.Fprintf(out, "gyro is up: Diameter %s, HTTP %s, data %s\n", n.listener.Addr(), n.http.addr(), cfg.Data)
+	_, _ = fmt.Fprintf(out, "gyro is up: Diameter %s, HTTP %s, data %s\n", n.gateways[0].Addr(), n.http.addr(), cfg.Data)
 	if err := openOperator(ctx, n, operator); err != nil {
 		return errors.Join(err, n.stop())
 	}
 	_, _ = fmt.Fprintf(out, "the demo operator has %d subscribers; try: curl http://%s/charging/v1/accounts/demo-00000\n", operator.Subscribers, n.http.addr())
 	terminal := term.IsTerminal(int(os.Stdout.Fd()))
 	err = demo.Run(ctx, demo.Options{
-		Engine: n.core.engine, Operator: operator, Server: n.listener.Addr().String(),
+		Engine: n.core.engine, Operator: operator, Server: n.gateways[0].Addr().String(),
 		Realm: cfg.Origin.Realm, Dir: work, For: d.span,
 		Rate: d.rate, Seed: d.seed, Summary: d.summary, Out: out, Terminal: terminal,
 		Close: func() (*demo.Books, error) { return closeDemoBooks(n.core) },

@@ -3,16 +3,15 @@ package main
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
-	"os"
 
 	"gyro/api"
 	"gyro/charging/diameter"
 	"gyro/charging/journal"
+	"gyro/internal/certificate"
 	"gyro/internal/config"
 )
 
@@ -30,8 +29,10 @@ type httpSide struct {
 func newHTTPSide(cfg *config.Config, logger *slog.Logger) (*httpSide, error) {
 	h := &httpSide{cfg: cfg, logger: logger, syncs: api.NewSyncHistogram()}
 	var err error
-	if h.tls, err = tlsConfig(cfg.HTTP.TLS); err != nil {
-		return nil, err
+	if cfg.HTTP.TLS.Cert != "" {
+		if h.tls, err = tlsConfig("http.tls", cfg.HTTP.TLS, logger); err != nil {
+			return nil, err
+		}
 	}
 	if h.listener, err = listen("http.listen", cfg.HTTP.Listen); err != nil {
 		return nil, err
@@ -39,28 +40,19 @@ func newHTTPSide(cfg *config.Config, logger *slog.Logger) (*httpSide, error) {
 	return h, nil
 }
 
-func tlsConfig(t config.TLS) (*tls.Config, error) {
-	if t.Cert == "" {
-		return nil, nil
-	}
-	pair, err := tls.LoadX509KeyPair(t.Cert, t.Key)
+// tlsConfig returns the configuration of a listener, whose files are read again when they have changed.
+func tlsConfig(key string, t config.TLS, logger *slog.Logger) (*tls.Config, error) {
+	keeper, err := certificate.Open(certificate.Files{Cert: t.Cert, Key: t.Key, ClientCA: t.ClientCA}, func(err error) {
+		if err != nil {
+			logger.Error("renewed certificate cannot be used; the one from before stays in force", "setting", key, "error", err)
+			return
+		}
+		logger.Info("certificate renewed", "setting", key, "cert", t.Cert)
+	})
 	if err != nil {
-		return nil, fmt.Errorf("http.tls: %w", err)
+		return nil, fmt.Errorf("%s: %w", key, err)
 	}
-	c := &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}
-	if t.ClientCA == "" {
-		return c, nil
-	}
-	text, err := os.ReadFile(t.ClientCA)
-	if err != nil {
-		return nil, fmt.Errorf("http.tls.client_ca: %w", err)
-	}
-	c.ClientCAs = x509.NewCertPool()
-	if !c.ClientCAs.AppendCertsFromPEM(text) {
-		return nil, fmt.Errorf("http.tls.client_ca: %s holds no PEM certificate", t.ClientCA)
-	}
-	c.ClientAuth = tls.RequireAndVerifyClientCert
-	return c, nil
+	return keeper.Config(), nil
 }
 
 func (h *httpSide) observeSync(s journal.SyncInfo) { h.syncs.Observe(s.Duration) }

@@ -3,11 +3,9 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net"
 	"strings"
-	"syscall"
 	"time"
 
 	"gyro/bench"
@@ -24,7 +22,7 @@ type node struct {
 	cfg      *config.Config
 	logger   *slog.Logger
 	core     *core
-	listener net.Listener // for gateways
+	gateways []net.Listener // the first one is that of diameter.listen
 	server   *diameter.Server
 	requests *gy.Gateway
 	http     *httpSide
@@ -35,13 +33,13 @@ type node struct {
 // startNode binds the listeners, opens the data directory and serves. When it
 // fails nothing was changed.
 func startNode(cfg *config.Config, logger *slog.Logger) (_ *node, err error) {
-	n := &node{cfg: cfg, logger: logger, served: make(chan error, 2), started: time.Now()}
+	n := &node{cfg: cfg, logger: logger, served: make(chan error, 2+len(cfg.Diameter.Listeners)), started: time.Now()}
 	defer func() {
 		if err != nil {
 			n.abandon()
 		}
 	}()
-	if n.listener, err = listen("diameter.listen", cfg.Diameter.Listen); err != nil {
+	if n.gateways, err = gatewayListeners(&cfg.Diameter, logger); err != nil {
 		return nil, err
 	}
 	if n.http, err = newHTTPSide(cfg, logger); err != nil {
@@ -64,21 +62,8 @@ func startNode(cfg *config.Config, logger *slog.Logger) (_ *node, err error) {
 	if err = n.http.start(n); err != nil {
 		return nil, err
 	}
-	logger.Info(bench.ReadyMessage, "diameter", n.listener.Addr().String(), "http", n.http.addr().String(), "data", cfg.Data)
+	logger.Info(bench.ReadyMessage, "diameter", n.gateways[0].Addr().String(), "http", n.http.addr().String(), "data", cfg.Data)
 	return n, nil
-}
-
-func listen(key, address string) (net.Listener, error) {
-	l, err := net.Listen("tcp", address)
-	switch {
-	case errors.Is(err, syscall.EADDRINUSE):
-		return nil, fmt.Errorf("%s: %s is in use by another process; stop it, or choose another address", key, address)
-	case errors.Is(err, syscall.EACCES):
-		return nil, fmt.Errorf("%s: no permission to listen on %s; choose a port above 1023", key, address)
-	case err != nil:
-		return nil, fmt.Errorf("%s: %w", key, err)
-	}
-	return l, nil
 }
 
 // configureCore journals the settings that decide outcomes, where they differ
@@ -135,7 +120,12 @@ func (n *node) openGateways(monotonic func() int64) error {
 	if err != nil {
 		return err
 	}
-	go func() { n.served <- n.server.Serve(n.listener) }()
+	for i, l := range n.gateways {
+		if i > 0 {
+			n.logger.Info("gateways can connect here too", "listener", n.cfg.Diameter.Listeners[i-1].String())
+		}
+		go func() { n.served <- n.server.Serve(l) }()
+	}
 	return nil
 }
 
@@ -185,9 +175,7 @@ func (n *node) abandon() {
 	if n.server != nil {
 		n.server.Close()
 	}
-	if n.listener != nil {
-		_ = n.listener.Close()
-	}
+	closeListeners(n.gateways)
 	if n.http != nil {
 		n.http.abandon()
 	}

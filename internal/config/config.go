@@ -51,6 +51,7 @@ type Diameter struct {
 	Profile      string        `koanf:"profile"` // of gateways that name none
 	Watchdog     time.Duration `koanf:"watchdog"`
 	Peers        []Peer        `koanf:"peers"`
+	Listeners    []Listener    `koanf:"listeners"` // besides Listen
 }
 
 // Peer is a gateway that may connect.
@@ -111,6 +112,7 @@ func Defaults() map[string]any {
 		"diameter.profile":            "lenient",
 		"diameter.watchdog":           "30s",
 		"diameter.peers":              []any{},
+		"diameter.listeners":          []any{},
 		"http.listen":                 "127.0.0.1:8080",
 		"http.api_keys":               []any{},
 		"http.tls.cert":               "",
@@ -319,9 +321,18 @@ func (c *Config) validateDiameter(bad func(string, string, ...any)) {
 			bad(fmt.Sprintf("diameter.peers[%d].profile", n), "%q is not one of strict, lenient", p.Profile)
 		}
 	}
+	for n := range d.Listeners {
+		d.Listeners[n].validate(fmt.Sprintf("diameter.listeners[%d]", n), bad)
+	}
 	known := isAddress(d.Listen) && oneOf(d.AllowUnknown, "auto", "true", "false") // otherwise who may connect is not
 	if known && len(d.Peers) == 0 && !c.AllowUnknownPeers() {
-		bad("diameter.peers", "is empty, and %s is not a loopback address: no gateway could connect; list the Origin-Hosts of your gateways, or set diameter.allow_unknown to true in a laboratory", d.Listen)
+		exposed := d.Listen
+		for n := range d.Listeners {
+			if address := d.Listeners[n].HostPort(); Loopback(exposed) {
+				exposed = address
+			}
+		}
+		bad("diameter.peers", "is empty, and %s is not a loopback address: no gateway could connect; list the Origin-Hosts of your gateways, or set diameter.allow_unknown to true in a laboratory", exposed)
 	}
 }
 
@@ -352,7 +363,9 @@ func (c *Config) validateHTTP(bad func(string, string, ...any)) {
 // AllowUnknownPeers reports whether gateways that are not listed may connect.
 func (c *Config) AllowUnknownPeers() bool {
 	if c.Diameter.AllowUnknown == "auto" {
-		return Loopback(c.Diameter.Listen)
+		return Loopback(c.Diameter.Listen) && !slices.ContainsFunc(c.Diameter.Listeners, func(l Listener) bool {
+			return !Loopback(l.HostPort())
+		})
 	}
 	return c.Diameter.AllowUnknown == "true"
 }
@@ -378,10 +391,11 @@ func oneOf(s string, words ...string) bool { return slices.Contains(words, s) }
 
 // shape heads what Show writes: of an empty list nobody could tell what belongs
 // into it.
-const shape = `# What each key means: docs/operations/configuration.md. The two lists have elements such as
+const shape = `# What each key means: docs/operations/configuration.md. The lists have elements such as
 #
 # diameter:
 #   peers: [{host: pgw01.epc.example.net, profile: lenient}]
+#   listeners: [{address: "127.0.0.1:5658", tls: {cert: ocs.crt, key: ocs.key, client_ca: gateways.crt}}]
 # http:
 #   api_keys: [{name: billing, hash: "sha256:...", scope: read}]
 #

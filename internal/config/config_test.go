@@ -122,6 +122,9 @@ diameter:
   peers:
     - {host: pgw.example.org, profile: strict}
     - {host: smf.example.org}
+  listeners:
+    - {address: 192.0.2.10, tls: {cert: a, key: b, client_ca: c}}
+    - {address: "[2001:db8::1]:3869", transport: sctp}
 http:
   listen: 0.0.0.0:8080
   api_keys:
@@ -132,7 +135,8 @@ charging: {supervision: 90m, event_retention: 30m}
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(c.Diameter.Peers) != 2 || c.Diameter.Peers[0].Profile != "strict" || c.AllowUnknownPeers() || c.HTTP.APIKeys[0].Name != "crm" {
+	if len(c.Diameter.Peers) != 2 || c.Diameter.Peers[0].Profile != "strict" || c.AllowUnknownPeers() || c.HTTP.APIKeys[0].Name != "crm" ||
+		c.Diameter.Listeners[0].String() != "192.0.2.10:5658 (TLS)" || c.Diameter.Listeners[1].String() != "[2001:db8::1]:3869 (SCTP)" {
 		t.Errorf("loaded %+v", c)
 	}
 	shown, err := c.Show()
@@ -169,21 +173,28 @@ func TestRefused(t *testing.T) {
 		"http: {tls: {key: a}}":         {"http.tls", "both or neither"},
 		"http: {tls: {client_ca: a}}":   {"http.tls.client_ca", "http.tls.cert"},
 		"http: {api_keys: [{name: x}]}": {"http.api_keys[0]", "scope", "http.api_keys[0].hash", "`gyro config api-key`"},
-		"http: {api_keys: [{name: x, scope: admin, hash: 'sha256:00'}]}": {"scope of read or write", "http.api_keys[0].hash"},
-		"diameter: {allow_unknown: maybe}":                               {"diameter.allow_unknown", "maybe", "auto, true, false"},
-		"diameter: {profile: mild}":                                      {"diameter.profile", "mild"},
-		"diameter: {watchdog: 5999ms}":                                   {"diameter.watchdog", "5.999s", "RFC 3539"},
-		"diameter: {peers: [{profile: strict}]}":                         {"diameter.peers[0].host", "Origin-Host"},
-		"diameter: {peers: [{host: a}, {host: b, profile: c}]}":          {"diameter.peers[1].profile", `"c"`},
-		"diameter: {listen: '0.0.0.0:3868'}":                             {"diameter.peers", "0.0.0.0:3868", "diameter.allow_unknown"},
-		"charging: {event_retention: 999ms}":                             {"charging.event_retention", "999ms", "at least 1s"},
-		"charging: {supervision: 5}":                                     {"charging.supervision: 5 needs a unit, such as 5s"},
-		"charging: {supervision: '5'}":                                   {"charging.supervision: 5 needs a unit, such as 5s"},
-		"charging: {supervision: 2.5}":                                   {"charging.supervision: 2.5 needs a unit, such as 2.5s"},
-		"diameter: {peers: [{host: a}, {hots: b}]}":                      {"diameter.peers[1].hots is no setting (did you mean diameter.peers[1].host?)"},
-		"journal: {checkpoint_interval: often}":                          {"journal.checkpoint_interval", `"often"`, "write 30s"},
-		"log: {level: loud}\ndiameter: {watchdog: 1s}":                   {"log.level", "diameter.watchdog"},
-		"log: {format: xml}":                                             {"log.format", "xml", "text, json"},
+		"http: {api_keys: [{name: x, scope: admin, hash: 'sha256:00'}]}":                                   {"scope of read or write", "http.api_keys[0].hash"},
+		"diameter: {allow_unknown: maybe}":                                                                 {"diameter.allow_unknown", "maybe", "auto, true, false"},
+		"diameter: {profile: mild}":                                                                        {"diameter.profile", "mild"},
+		"diameter: {watchdog: 5999ms}":                                                                     {"diameter.watchdog", "5.999s", "RFC 3539"},
+		"diameter: {peers: [{profile: strict}]}":                                                           {"diameter.peers[0].host", "Origin-Host"},
+		"diameter: {peers: [{host: a}, {host: b, profile: c}]}":                                            {"diameter.peers[1].profile", `"c"`},
+		"diameter: {listen: '0.0.0.0:3868'}":                                                               {"diameter.peers", "0.0.0.0:3868", "diameter.allow_unknown"},
+		"diameter: {listeners: [{address: '192.0.2.1:5658', tls: {cert: a, key: b, client_ca: c}}]}":       {"diameter.peers", "192.0.2.1:5658 is not a loopback"},
+		"diameter: {listeners: [{}]}":                                                                      {"diameter.listeners[0].address", "192.0.2.10:5658"},
+		"diameter: {listeners: [{address: 'a b'}]}":                                                        {"diameter.listeners[0].address", `"a b"`},
+		"diameter: {listeners: [{address: '::1', transport: udp}]}":                                        {"diameter.listeners[0].transport", "udp", "tcp, sctp"},
+		"diameter: {listeners: [{address: '::1', tls: {cert: a}}]}":                                        {"diameter.listeners[0].tls", "cert, key and client_ca", "RFC 6733"},
+		"diameter: {listeners: [{address: '::1', transport: sctp, tls: {cert: a, key: b, client_ca: c}}]}": {"diameter.listeners[0].tls", "DTLS", "IPsec"},
+		"diameter: {listeners: [{address: '::1', tsl: {}}]}":                                               {"diameter.listeners[0].tsl is no setting (did you mean diameter.listeners[0].tls?)"},
+		"charging: {event_retention: 999ms}":                                                               {"charging.event_retention", "999ms", "at least 1s"},
+		"charging: {supervision: 5}":                                                                       {"charging.supervision: 5 needs a unit, such as 5s"},
+		"charging: {supervision: '5'}":                                                                     {"charging.supervision: 5 needs a unit, such as 5s"},
+		"charging: {supervision: 2.5}":                                                                     {"charging.supervision: 2.5 needs a unit, such as 2.5s"},
+		"diameter: {peers: [{host: a}, {hots: b}]}":                                                        {"diameter.peers[1].hots is no setting (did you mean diameter.peers[1].host?)"},
+		"journal: {checkpoint_interval: often}":                                                            {"journal.checkpoint_interval", `"often"`, "write 30s"},
+		"log: {level: loud}\ndiameter: {watchdog: 1s}":                                                     {"log.level", "diameter.watchdog"},
+		"log: {format: xml}":                                                                               {"log.format", "xml", "text, json"},
 	} {
 		_, err := Load(fileOf(t, text), nil, nil)
 		if err == nil {
@@ -235,7 +246,7 @@ func TestShape(t *testing.T) {
 		}
 	}
 	c, err = Load(fileOf(t, example.String()), nil, nil)
-	if err != nil || len(c.Diameter.Peers) != 1 || len(c.HTTP.APIKeys) != 1 {
+	if err != nil || len(c.Diameter.Peers) != 1 || len(c.Diameter.Listeners) != 1 || len(c.HTTP.APIKeys) != 1 {
 		t.Errorf("%v: %+v from\n%s", err, c, example.String())
 	}
 }

@@ -69,6 +69,7 @@ var layers = []layer{
 	},
 	{folder: "testdata", why: "files that go into the binary"},
 	{folder: "internal/zone", may: []string{"internal/instant"}, why: "the time-zone database enters here and nowhere else"},
+	{folder: "internal/certificate", why: "files of certificates are the same to every listener"},
 	{folder: "internal/config", may: ground, why: "configuration is read before anything exists that it could know"},
 	{folder: "internal/lint", why: "the rules of the house look at the code from outside"},
 	{folder: "bench", may: []string{"charging/diameter"}, why: "the benchmark starts the real program and measures it from outside; only the codec is shared"},
