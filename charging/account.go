@@ -232,6 +232,7 @@ func (s *State) removeSubscriber(who slab.Index) {
 		s.identities.Free(i)
 		i = next
 	}
+	s.forgetCounters(&s.subscribers.At(who).Counters)
 	s.subscribers.Free(who)
 }
 
@@ -363,5 +364,6 @@ func (s *State) deleteAccount(c *DeleteAccount, o *Outcome) {
 	s.byAccount.Remove(accountHash(a.id()), i)
 	s.catalogs.hold(a, -1)
 	s.dirty.accountDeleted(a)
+	s.forgetCounters(&a.Counters)
 	s.accounts.Free(i)
 }

@@ -105,6 +105,7 @@ func (x *exchange) oneTimeService(sv *Service, o *Outcome, so *ServiceOutcome) {
 	so.RatingGroup, so.ServiceID, so.Result = sv.RatingGroup, sv.ServiceID, Success
 	so.Flags = outcomeFlags(sv.Flags)
 	group := &x.scratch.group
+	x.sessions.Octets.Free(group.Facts.Seen)
 	*group = session.Group{
 		RatingGroup: sv.RatingGroup, HasRatingGroup: sv.Flags&HasRatingGroup != 0,
 		ServiceID: sv.ServiceID, HasServiceID: sv.Flags&HasServiceID != 0,

@@ -19,6 +19,9 @@ type exchange struct {
 	session *session.Session
 	account *account
 	owner   slab.Index
+	// taken is the money that the report at hand has taken in the open record,
+	// carried what it took in records that were closed because they were full.
+	taken, carried money.Amount
 }
 
 // filter tells which allowances pay for a group's usage.
@@ -137,8 +140,9 @@ func (x *exchange) match(group *session.Group) (*rating.Plan, rating.Refusal) {
 	}
 	m := &f.match
 	same := group.Matched && group.Plan == number && group.Rate == m.Rate &&
-		group.Service == m.Service && group.Zone == m.Zone && group.Free == (m.Treatment == rating.Free)
+		group.Service == m.Service && group.Zone == m.Zone && group.Facts.Visited == m.Visited && group.Free == (m.Treatment == rating.Free)
 	if same {
+		x.classified(group, plan, m, x.now)
 		return plan, refusal
 	}
 	if m.Treatment == rating.Denied {
@@ -150,16 +154,12 @@ func (x *exchange) match(group *session.Group) (*rating.Plan, rating.Refusal) {
 	group.Plan, group.Rate, group.Service, group.Zone = number, m.Rate, m.Service, m.Zone
 	group.ServiceName, group.Offer, group.Unit = m.ServiceID, m.Offer, denominationOf(m.Unit)
 	group.Used, group.Billed, group.Rated, group.Charged = 0, 0, 0, 0
+	x.classified(group, plan, m, x.now)
 	return plan, refusal
 }
 
 func (x *exchange) classify(plan *rating.Plan, group *session.Group, m *rating.Match) rating.Refusal {
-	request := rating.Request{
-		Context: x.session.Context, RatingGroup: group.RatingGroup, ServiceID: group.ServiceID,
-		HasRatingGroup: group.HasRatingGroup, HasServiceID: group.HasServiceID,
-		APN: x.sessions.Octets.Get(x.session.APN), Called: x.sessions.Octets.Get(x.session.Called),
-		Role: x.session.Role, At: x.now, Offers: x.account.offers(),
-	}
+	request := x.requestOf(plan, group, x.now)
 	return plan.Classify(&request, m)
 }
 
@@ -169,7 +169,7 @@ func (x *exchange) pin(group *session.Group) *rating.Price {
 	f.plan = x.catalogs.plan(group.Plan)
 	f.match = rating.Match{
 		Service: group.Service, ServiceID: group.ServiceName, Offer: group.Offer,
-		Zone: group.Zone, Rate: group.Rate, Treatment: rating.Charged,
+		Zone: group.Zone, Visited: group.Facts.Visited, Rate: group.Rate, Treatment: rating.Charged,
 		Unit: f.plan.ServiceAt(group.Service).Unit,
 	}
 	return f.plan.Price(group.Rate)
@@ -210,7 +210,7 @@ func (x *exchange) grant(group *session.Group, sv *Service, o *ServiceOutcome) {
 	if asked := sv.Requested.in(group.Unit); asked > 0 {
 		want = min(want, asked)
 	}
-	granted, last := x.reserve(group, plan.Price(m.Rate), want)
+	granted, last := x.reserve(group, plan.Price(m.Rate), x.within(group, plan.Price(m.Rate), want, m))
 	if last {
 		x.finish(o, FinalRef{Publication: group.Plan, At: m.Service})
 	}
@@ -351,11 +351,12 @@ func (x *exchange) costOf(group *session.Group, price *rating.Price, rated uint6
 	if rated == 0 {
 		return 0, true
 	}
-	cost, ok := price.Cost(group.Rated + rated)
+	from, charged := x.position(group, price)
+	cost, ok := price.Cost(from + rated)
 	if !ok {
 		return 0, false
 	}
-	due, ok := cost.Sub(group.Charged)
+	due, ok := cost.Sub(charged)
 	if ok && !group.SetupTaken {
 		due, ok = due.Add(price.Setup())
 	}
@@ -364,19 +365,17 @@ func (x *exchange) costOf(group *session.Group, price *rating.Price, rated uint6
 
 // affordable is how many billable units more an amount of money pays for.
 func (x *exchange) affordable(group *session.Group, price *rating.Price, available int64) uint64 {
-	budget, ok := group.Charged.Add(money.Amount(available))
+	from, charged := x.position(group, price)
+	budget, ok := charged.Add(money.Amount(available))
 	if !ok {
 		budget = money.Max
 	}
 	if !group.SetupTaken {
 		budget -= price.Setup()
 	}
-	if budget < group.Charged {
+	if budget < charged {
 		return 0
 	}
 	most := price.Affordable(budget)
-	if most <= group.Rated {
-		return 0
-	}
-	return most - group.Rated
+	return most - min(most, from)
 }

@@ -43,7 +43,7 @@ func (s *State) appendAccount(dst []byte, a *account) []byte {
 		}
 		dst = append(dst, 0)
 	}
-	return append(dst, 0)
+	return s.appendCounters(append(dst, 0), a)
 }
 
 // appendBucket leaves Reserved out: it is the sum of the sessions' parts.
@@ -170,6 +170,7 @@ func (l *loader) readAccount(number uint64, value []byte) error {
 		*link = l.readSubscriber(&in, i)
 		link = &l.subscribers.At(*link).Next
 	}
+	l.readCounters(&in, a)
 	l.byAccount.Insert(accountHash(a.id()), i)
 	l.catalogs.hold(a, 1)
 	l.owners[number] = i

@@ -69,7 +69,7 @@ func (s *State) appendGroup(dst []byte, g *session.Group) []byte {
 		}
 		dst = append(dst, 0)
 	}
-	return dst
+	return s.appendFacts(dst, &g.Facts)
 }
 
 func (l *loader) readSession(number uint64, value []byte) error {
@@ -148,6 +148,7 @@ func (l *loader) readGroup(in *reader) (g session.Group, err error) {
 			}
 		}
 	}
+	g.Facts = l.facts(in)
 	if in.Failed() || int(g.Plan) > len(l.catalogs.publications) {
 		return g, ErrEncoding
 	}

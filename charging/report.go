@@ -102,6 +102,8 @@ func (x *exchange) charge(group *session.Group, price *rating.Price, used uint64
 		return InvalidValue
 	}
 	need := int64(billable - group.Billed)
+	x.resume(group, price)
+	x.taken, x.carried = 0, 0
 	// Unless even the whole could be booked, nothing is taken.
 	most, ok := x.costOf(group, price, uint64(need))
 	if !ok || most > balance.MaxAmount || x.account.Excess > balance.MaxAmount {
@@ -119,8 +121,11 @@ func (x *exchange) charge(group *session.Group, price *rating.Price, used uint64
 	group.Rated += rated
 	if rated > 0 {
 		group.Charged, _ = price.Cost(group.Rated)
+		group.Facts.Setup = group.Facts.Setup || !group.SetupTaken
 		group.SetupTaken = true
 	}
+	group.Facts.Ahead -= x.carried
+	x.count(group, used, rated, money.Amount(cost))
 	group.RecordUsed += used
 	group.RecordBilled += uint64(need)
 	group.RecordRated += rated
@@ -141,11 +146,14 @@ func (x *exchange) debit(group *session.Group, d balance.Denomination, want int6
 		}
 		if d.IsMoney() {
 			group.RecordCharged += money.Amount(got)
+			x.taken += money.Amount(got)
 		}
 		taken += got
 		if taken == want || group.Moved.Bucket[balance.MaxParts-1] == 0 {
 			return taken // all of it, or nothing is left to take
 		}
+		group.Facts.Ahead += x.taken
+		x.carried, x.taken = x.carried+x.taken, 0
 		x.closeRecord(x.session, group, usage.Partial)
 		group.Opened = x.now
 	}
@@ -195,7 +203,9 @@ func (s *State) closeRecord(r *session.Session, group *session.Group, cause usag
 		Unit: group.Unit, Currency: a.Currency, Flags: recordFlags(group),
 	}
 	record.Postings = s.postingsOf(group, a.Denomination())
+	record.Why = s.why(r, group, a, record.Postings)
 	s.emit(a, record)
+	carry(group)
 	r.Charged += group.RecordCharged
 	group.Opened, group.Requests = 0, 0
 	group.RecordUsed, group.RecordBilled, group.RecordRated = 0, 0, 0

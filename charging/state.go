@@ -48,6 +48,7 @@ type State struct {
 	accounts    slab.Slab[account]
 	subscribers slab.Slab[subscriber]
 	identities  slab.Slab[identity]
+	counts      slab.Slab[counter]
 	byAccount   slab.Table
 	byIdentity  slab.Table
 	lastAccount uint64
@@ -79,6 +80,9 @@ type scratch struct {
 	event    session.Session
 	group    session.Group
 	postings [usage.MaxPostings]balance.Posting
+	left     [usage.MaxPostings]int64
+	why      []byte
+	counting counting
 }
 
 // NewState returns an empty shard.
@@ -105,6 +109,7 @@ type account struct {
 	Offers       [MaxOffers]ident.Name
 	Subscribers  slab.Index
 	Sessions     slab.Index
+	Counters     slab.Index // of the account as a whole
 	OpenSessions uint32
 	// Overdrawn is how far the money used and reserved was beyond the credit
 	// limit when that was last set: a limit may be lowered below what is used.
@@ -148,6 +153,7 @@ type subscriber struct {
 	Account      slab.Index
 	Next         slab.Index // the account's next subscriber
 	Identities   slab.Index
+	Counters     slab.Index
 	OpenSessions uint32
 }
 

@@ -81,6 +81,9 @@ type Group struct {
 	Used, Billed, Rated uint64
 	Charged             money.Amount
 
+	// Facts are of the open record, too.
+	Facts Facts
+
 	// The open record.
 	Opened                          instant.Instant
 	RecordUsed, RecordBilled        uint64
@@ -151,6 +154,7 @@ func (s *Set) Close(i slab.Index) {
 	s.table.Remove(Hash(s.Octets.Get(r.ID), r.Sub), i)
 	for g := r.Groups; g != 0; {
 		next := s.Groups.At(g).Next
+		s.Octets.Free(s.Groups.At(g).Facts.Seen)
 		s.Groups.Free(g)
 		g = next
 	}
@@ -200,6 +204,7 @@ func (s *Set) RemoveGroup(r *Session, i slab.Index) {
 	for link := &r.Groups; *link != 0; link = &s.Groups.At(*link).Next {
 		if *link == i {
 			*link = s.Groups.At(i).Next
+			s.Octets.Free(s.Groups.At(i).Facts.Seen)
 			s.Groups.Free(i)
 			r.GroupCount--
 			return

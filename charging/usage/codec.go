@@ -37,7 +37,7 @@ func (r *Record) Append(dst []byte) []byte {
 	for i := range r.Postings {
 		dst = appendPosting(dst, &r.Postings[i])
 	}
-	return dst
+	return wire.AppendBytes(dst, r.Why)
 }
 
 func appendPosting(dst []byte, p *balance.Posting) []byte {
@@ -88,7 +88,7 @@ func (r *Record) Decode(src []byte) error {
 			return ErrRecord
 		}
 	}
-	if !in.Whole() {
+	if r.Why = in.Bytes(); !in.Whole() {
 		return ErrRecord
 	}
 	return nil

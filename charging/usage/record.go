@@ -80,6 +80,7 @@ const (
 	Partial     Cause = 4 // the session goes on in a next record
 	Requested   Cause = 5 // by a request of the API
 	TimePassed  Cause = 6 // validity ended
+	Crossed     Cause = 8 // a threshold was reached
 	Lost        Cause = 7 // the gateway answered that it does not know the session
 )
 
@@ -98,6 +99,8 @@ func (c Cause) String() string {
 		return "requested"
 	case TimePassed:
 		return "time-passed"
+	case Crossed:
+		return "crossed"
 	case Lost:
 		return "lost"
 	}
@@ -116,6 +119,7 @@ type Record struct {
 	Subscriber []byte // the identity the request named, as kind:value
 	Called     []byte // called party or recipient, E.164 digits
 	Reason     []byte // of a balance operation
+	Why        []byte // of usage: what it was decided from, as Why.Append encodes it
 	Postings   []balance.Posting
 
 	// Sequence counts the shard's records from 1; Previous is the account's

@@ -1,0 +1,337 @@
+package charging
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math/bits"
+
+	"gyro/balance"
+	"gyro/charging/session"
+	"gyro/charging/usage"
+	"gyro/internal/ident"
+	"gyro/internal/instant"
+	"gyro/internal/money"
+	"gyro/internal/slab"
+	"gyro/rating"
+)
+
+// counter is how far a counter of the plan is for one subscriber or account.
+// It is there from the first use that it counts. Only plans that declare
+// counters have any, so they are chained beside their owners.
+type counter struct {
+	ID   ident.Name
+	Next slab.Index // the owner's next counter
+	// Until is the end of the period that the counts are of; zero is never. The
+	// next use after it begins again at zero.
+	Until instant.Instant
+	// Used is what was used, whatever paid for it, or what it cost.
+	Used uint64
+	// Rated is the part of it that money paid for, in units. It is where the
+	// tiers of prices by this counter stand. What these units have cost is
+	// Price.Cost of Rated, so it does not matter in how many reports, and in how
+	// many sessions at once, they were used.
+	Rated uint64
+	// Told is the highest part of the limit, in percent, for which a notice was
+	// written in this period.
+	Told uint8
+}
+
+// counterAt returns an owner's counter, or zero when nothing was counted.
+func (s *State) counterAt(first slab.Index, id ident.Name) slab.Index {
+	for i := first; i != 0; i = s.counts.At(i).Next {
+		if s.counts.At(i).ID == id {
+			return i
+		}
+	}
+	return 0
+}
+
+// counted is what a chain of counters says of one: its counts in the period of
+// the state's time.
+func (s *State) counted(first slab.Index, id ident.Name) (used, rated uint64) {
+	i := s.counterAt(first, id)
+	if i == 0 {
+		return 0, 0
+	}
+	c := s.counts.At(i)
+	if c.Until != 0 && c.Until <= s.now {
+		return 0, 0
+	}
+	return c.Used, c.Rated
+}
+
+// forgetCounters drops an owner's counters.
+func (s *State) forgetCounters(first *slab.Index) {
+	for i := *first; i != 0; {
+		next := s.counts.At(i).Next
+		s.counts.Free(i)
+		i = next
+	}
+	*first = 0
+}
+
+// counting shows a classification how far the counters of its subscriber and
+// account are. It implements rating.Counters.
+type counting struct {
+	s          *State
+	plan       *rating.Plan
+	account    slab.Index
+	subscriber slab.Index
+}
+
+// Used implements rating.Counters.
+func (k *counting) Used(counter uint32) uint64 {
+	c := k.plan.CounterAt(counter)
+	used, _ := k.s.counted(*k.s.countersOf(k.account, k.subscriber, c.Of), c.ID)
+	return used
+}
+
+// countersOf is the chain of the owner that a counter is of.
+func (s *State) countersOf(account, subscriber slab.Index, of rating.CounterOf) *slab.Index {
+	if of == rating.OfAccount {
+		return &s.accounts.At(account).Counters
+	}
+	return &s.subscribers.At(subscriber).Counters
+}
+
+// countersFor is what a classification is to know of counters: nil, at no cost,
+// where the plan has none.
+func (x *exchange) countersFor(plan *rating.Plan) rating.Counters {
+	if len(plan.Counters()) == 0 {
+		return nil
+	}
+	x.scratch.counting = counting{x.State, plan, x.owner, x.session.Subscriber}
+	return &x.scratch.counting
+}
+
+// seen keeps the values of the counters at a classification for the record.
+func (x *exchange) seen(group *session.Group, plan *rating.Plan) {
+	if len(plan.Counters()) == 0 {
+		x.sessions.Octets.Free(group.Facts.Seen)
+		group.Facts.Seen = 0
+		return
+	}
+	x.scratch.counting = counting{x.State, plan, x.owner, x.session.Subscriber}
+	x.scratch.why = x.scratch.why[:0]
+	for k := range plan.Counters() {
+		x.scratch.why = binary.AppendUvarint(x.scratch.why, x.scratch.counting.Used(uint32(k)))
+	}
+	group.Facts.Seen = x.sessions.Octets.Replace(group.Facts.Seen, x.scratch.why)
+}
+
+// position is where a price stands before more units are rated by it, and what
+// the units up to there have cost: in the group's segment, or by the counter
+// of the plan that the price goes by.
+func (x *exchange) position(group *session.Group, price *rating.Price) (rated uint64, charged money.Amount) {
+	k, by := price.Counter()
+	if !by {
+		return group.Rated, group.Charged
+	}
+	c := x.scratch.filter.plan.CounterAt(k)
+	_, rated = x.counted(*x.countersOf(x.owner, x.session.Subscriber, c.Of), c.ID)
+	charged, _ = price.Cost(rated)
+	return rated, charged
+}
+
+// count advances the counters of the plan by usage that was charged.
+func (x *exchange) count(group *session.Group, used, rated uint64, cost money.Amount) {
+	f := &x.scratch.filter
+	for k := range f.plan.Counters() {
+		if used == 0 && cost == 0 || !f.plan.Counts(uint32(k), &f.match) {
+			continue
+		}
+		spec := f.plan.CounterAt(uint32(k))
+		c := x.counter(spec)
+		if spec.Unit == rating.Money {
+			c.Used = plus(c.Used, uint64(cost))
+		} else if denominationOf(spec.Unit) == group.Unit {
+			c.Used = plus(c.Used, used)
+			c.Rated = plus(c.Rated, rated)
+		}
+		x.crossed(group, spec, c)
+	}
+}
+
+// counter returns the counter of the plan for whom the usage at hand is, at
+// zero where its period has ended.
+func (x *exchange) counter(spec *rating.Counter) *counter {
+	first := x.countersOf(x.owner, x.session.Subscriber, spec.Of)
+	i := x.counterAt(*first, spec.ID)
+	if i == 0 {
+		var c *counter
+		i, c = x.counts.New()
+		*c = counter{ID: spec.ID, Next: *first, Until: x.periodEnd(spec)}
+		*first = i
+	}
+	c := x.counts.At(i)
+	if c.Until != 0 && c.Until <= x.now {
+		*c = counter{ID: c.ID, Next: c.Next, Until: x.periodEnd(spec)}
+	}
+	return c
+}
+
+// cycleDay is the day of the month on which the account's billing cycle begins.
+func (a *account) cycleDay() uint8 { return 1 }
+
+// periodEnd is when a counter begins again at zero.
+func (x *exchange) periodEnd(spec *rating.Counter) (until instant.Instant) {
+	switch spec.Period {
+	case rating.PerDay:
+		_, until = x.scratch.filter.plan.Day(x.now)
+	case rating.PerCycle:
+		_, until = x.scratch.filter.plan.Cycle(x.now, x.account.cycleDay())
+	case rating.Ever:
+	}
+	return until
+}
+
+// crossed writes a notice for each part of its limit that a counter has come
+// to in this period and that none was written for.
+func (x *exchange) crossed(group *session.Group, spec *rating.Counter, c *counter) {
+	for _, percent := range spec.Notify {
+		if spec.Limit == 0 || percent <= c.Told || !reaches(c.Used, spec.Limit, percent) {
+			continue
+		}
+		c.Told = percent
+		octets := &x.sessions.Octets
+		record := &x.scratch.record
+		*record = usage.Record{
+			Kind: usage.Notice, Cause: usage.Crossed, Opened: x.now, Closed: x.now,
+			SessionID: octets.Get(x.session.ID), SubSession: x.session.Sub, Subscriber: octets.Get(x.session.Identity),
+			Reason: fmt.Appendf(x.scratch.why[:0], "counter-%s-%d%%", spec.Name, percent),
+			Used:   c.Used, Billed: spec.Limit, Plan: group.Plan,
+			Unit: denominationOf(spec.Unit), Currency: x.account.Currency,
+		}
+		if spec.Unit == rating.Money {
+			record.Unit = x.account.Denomination()
+		}
+		x.emit(x.account, record)
+	}
+}
+
+// reaches reports whether used is at least a part of a limit.
+func reaches(used, limit uint64, percent uint8) bool {
+	high, low := bits.Mul64(used, 100)
+	limitHigh, limitLow := bits.Mul64(limit, uint64(percent))
+	return high > limitHigh || high == limitHigh && low >= limitLow
+}
+
+// within cuts a wanted grant where a counter makes the tariff another: at so
+// many units, or at what so much money pays for. One increment is granted all
+// the same, or a gateway could never come past the limit.
+func (x *exchange) within(group *session.Group, price *rating.Price, want uint64, m *rating.Match) uint64 {
+	if m.Left > 0 {
+		want = min(want, m.Left)
+	}
+	if m.LeftMoney > 0 {
+		most := price.Within(plus(group.Billed, x.affordable(group, price, int64(m.LeftMoney))))
+		if next, ok := price.Billable(plus(group.Used, 1)); ok {
+			most = max(most, next)
+		}
+		want = min(want, most-min(most, group.Used))
+	}
+	return want
+}
+
+// appendCounters encodes the counters of an account and its subscribers: the
+// owner, 0 for the account and n for its n-th subscriber, and the counts.
+func (s *State) appendCounters(dst []byte, a *account) []byte {
+	dst = s.appendChain(dst, 0, a.Counters)
+	n := uint64(1)
+	for who := a.Subscribers; who != 0; who = s.subscribers.At(who).Next {
+		dst = s.appendChain(dst, n, s.subscribers.At(who).Counters)
+		n++
+	}
+	return append(dst, 0)
+}
+
+func (s *State) appendChain(dst []byte, owner uint64, first slab.Index) []byte {
+	for i := first; i != 0; i = s.counts.At(i).Next {
+		c := s.counts.At(i)
+		dst = append(dst, 1, c.Told)
+		for _, v := range [...]uint64{owner, uint64(c.ID), uint64(c.Until), c.Used, c.Rated} {
+			dst = binary.AppendUvarint(dst, v)
+		}
+	}
+	return dst
+}
+
+// readCounters reads what appendCounters wrote, and keeps the order.
+func (l *loader) readCounters(in *reader, a *account) {
+	var last slab.Index
+	owner, who := uint64(0), slab.Index(0)
+	for in.Octet() == 1 && !in.Failed() {
+		i, c := l.counts.New()
+		c.Told = in.Octet()
+		of := in.Uvarint()
+		c.ID, c.Until, c.Used, c.Rated = ident.Name(in.Uvarint()), instant.Instant(in.Uvarint()), in.Uvarint(), in.Uvarint()
+		for ; owner < of; owner++ {
+			if last = 0; owner == 0 {
+				who = a.Subscribers
+			} else if who != 0 {
+				who = l.subscribers.At(who).Next
+			}
+		}
+		switch {
+		case last != 0:
+			l.counts.At(last).Next = i
+		case of == 0:
+			a.Counters = i
+		case who != 0:
+			l.subscribers.At(who).Counters = i
+		default:
+			return
+		}
+		last = i
+	}
+}
+
+// CounterView is a counter of an account or of one of its subscribers.
+type CounterView struct {
+	Name       string
+	Subscriber int // the account's n-th, from 1; 0 is the account itself
+	Used       uint64
+	Rated      uint64 // the part of Used that money paid for, in units
+	Limit      uint64
+	Unit       balance.Denomination
+	Until      instant.Instant // the end of its period; 0 never
+}
+
+// Counters shows the counters of an account and its subscribers that have
+// counted something in their present periods.
+func (s *State) Counters(account string) (views []CounterView) {
+	i := s.findAccount([]byte(account))
+	if i == 0 {
+		return nil
+	}
+	a := s.accounts.At(i)
+	plan, _ := s.catalogs.current(a.Catalog)
+	views = s.counterViews(views, a, plan, 0, a.Counters)
+	for n, who := 1, a.Subscribers; who != 0; n, who = n+1, s.subscribers.At(who).Next {
+		views = s.counterViews(views, a, plan, n, s.subscribers.At(who).Counters)
+	}
+	return views
+}
+
+func (s *State) counterViews(views []CounterView, a *account, plan *rating.Plan, n int, first slab.Index) []CounterView {
+	for i := first; i != 0; i = s.counts.At(i).Next {
+		c := s.counts.At(i)
+		if plan == nil || c.Until != 0 && c.Until <= s.now {
+			continue
+		}
+		k, known := plan.Counter(c.ID)
+		if !known {
+			continue
+		}
+		spec := plan.CounterAt(k)
+		view := CounterView{
+			Name: spec.Name, Subscriber: n, Used: c.Used, Rated: c.Rated, Limit: spec.Limit,
+			Unit: denominationOf(spec.Unit), Until: c.Until,
+		}
+		if spec.Unit == rating.Money {
+			view.Unit = a.Denomination()
+		}
+		views = append(views, view)
+	}
+	return views
+}
