@@ -1,6 +1,8 @@
 package rating
 
 import (
+	"strings"
+
 	"gyro/internal/ident"
 	"gyro/internal/instant"
 	"gyro/internal/money"
@@ -56,10 +58,10 @@ type Match struct {
 	Rate      uint32     // index for Price
 	Unit      Unit
 	Treatment Treatment
-	// Until is the earliest moment at which the calendar can make the same
-	// request match otherwise; 0 means never. It is exact within Horizon; a
-	// change further away than that is announced as Horizon itself, at which
-	// moment the request has to be classified again.
+	// Until is the earliest moment at which time makes the same request match
+	// otherwise: a calendar changes, or counters begin again at zero. 0 means
+	// never. It is exact within Horizon; what is further away is announced as
+	// Horizon itself, at which moment the request has to be classified again.
 	Until instant.Instant
 	// Left is how many units may be used until a counter makes the same request
 	// match otherwise; 0 is any number. A grant is cut there.
@@ -84,6 +86,20 @@ const (
 	DependsServing                        // Request.Serving
 	DependsQCI                            // Request.QCI
 )
+
+// String lists them by the words of catalogues, "nothing" for none.
+func (d Dependence) String() string {
+	var words []string
+	for k, word := range []string{"rat", "visited", "qci"} {
+		if d>>k&1 != 0 {
+			words = append(words, word)
+		}
+	}
+	if words == nil {
+		return "nothing"
+	}
+	return strings.Join(words, ", ")
+}
 
 // Horizon is how far ahead Until looks for a switch of tariff: longer than any
 // quota lives, so that what lies behind it cannot matter to a grant.
@@ -147,49 +163,28 @@ func (p *Plan) Classify(r *Request, m *Match) Refusal {
 	m.Service = service
 	m.ServiceID = p.services[service].ID
 	m.Unit = p.services[service].Unit
-	m.Zone = p.prefixes.zone(r.Called)
+	m.Zone, m.Visited = p.prefixes.zone(r.Called), p.visited(r.Serving)
 	rate, offer := p.rateFor(r.Offers, service)
 	if rate == nil {
 		return NoTariff
 	}
 	m.Offer = offer
-	rule, until := p.ruleAndUntil(rate, r, m.Zone)
-	m.Until = until
+	s := situation{request: r, zone: m.Zone, visited: m.Visited}
+	if rate.calling {
+		s.calling = p.prefixes.zone(r.Calling)
+	}
+	rule := p.choose(rate, &s, m)
 	if rule == noRule {
 		return NoTariff
 	}
 	m.Rule = rule
 	m.Rate = p.rules[rule].Rate
 	m.Treatment = p.rules[rule].Treatment
+	if rate.counted {
+		p.left(rate, &s, m)
+	}
 	return Matched
 }
-
-// firstRule returns the first rule of a rate that applies, and the calendars
-// on which the choice depends for this request. Rules are tried in order; the
-// first that asks for no calendar ends the search at any time of day.
-func (p *Plan) firstRule(rate *rate, apn []byte, zone uint32, inForce uint64) (rule uint32, asked uint64) {
-	rule = noRule
-	for k := rate.rules.from; k < rate.rules.to; k++ {
-		r := &p.rules[k]
-		if r.zones != noSet && !p.contains(r.zones, zone) {
-			continue
-		}
-		if r.apns.from != r.apns.to && !p.hasAPN(r.apns, apn) {
-			continue
-		}
-		if rule == noRule && (r.calendars == 0 || r.calendars&inForce != 0) {
-			rule = k
-		}
-		if r.calendars == 0 {
-			break
-		}
-		asked |= r.calendars
-	}
-	return rule, asked
-}
-
-// noRule is the index of no rule.
-const noRule = ^uint32(0)
 
 // rateFor returns the rate of the first offer that has one for the service.
 func (p *Plan) rateFor(offers []ident.Name, service uint32) (*rate, ident.Name) {
@@ -203,33 +198,4 @@ func (p *Plan) rateFor(offers []ident.Name, service uint32) (*rate, ident.Name) 
 		}
 	}
 	return nil, 0
-}
-
-// ruleAndUntil returns the rule that applies at r.At and the moment at which
-// another (or none) begins to apply.
-func (p *Plan) ruleAndUntil(rate *rate, r *Request, zone uint32) (rule uint32, until instant.Instant) {
-	if rate.calendars == 0 {
-		rule, _ = p.firstRule(rate, r.APN, zone, 0)
-		return rule, 0
-	}
-	w := p.schedule.walk(&p.zone, r.At)
-	inForce := w.inForce()
-	rule, asked := p.firstRule(rate, r.APN, zone, inForce)
-	if asked == 0 {
-		return rule, 0
-	}
-	end := r.At.Add(Horizon)
-	for {
-		w.next()
-		if w.at >= end {
-			return rule, end
-		}
-		if (w.inForce()^inForce)&asked == 0 {
-			continue
-		}
-		inForce = w.inForce()
-		if other, _ := p.firstRule(rate, r.APN, zone, inForce); other != rule {
-			return rule, w.at
-		}
-	}
 }

@@ -34,7 +34,7 @@ func TimeZone(text []byte) (string, error) {
 // Compile makes a plan of a catalogue in YAML or JSON. An error is
 // SourceErrors, with the position, reason and remedy of each.
 func Compile(text []byte, zones Zones) (*Plan, error) {
-	c := &compiler{plan: &Plan{}, byID: map[ident.Name]string{}, apnNumbers: map[string]uint32{}}
+	c := &compiler{plan: &Plan{}, byID: map[ident.Name]string{}, apnNumbers: map[string]uint32{}, networkOf: map[uint64]uint32{}}
 	if root, ok := c.parse(text); ok {
 		c.catalogue(root, zones)
 	}
@@ -53,11 +53,14 @@ type compiler struct {
 
 	byID       map[ident.Name]string // every name so far
 	zones      names
-	parents    []uint32 // beside Plan.zones
+	kinds      []zoneKind // beside Plan.zones
+	networks   []networkEntry
+	networkOf  map[uint64]uint32 // what of networks there is, and its zone
 	calendars  names
 	services   names
 	by         []recognisedBy // beside Plan.services
 	allowances names
+	counters   names
 	offers     names
 	apnNumbers map[string]uint32 // of those that rules ask for
 	prefixes   int
@@ -98,7 +101,7 @@ const timeZoneExample = "time_zone: Europe/Berlin"
 
 var catalogueKeys = []string{
 	"catalog", "currency", "time_zone", "services", "zones", "holidays", "calendars",
-	"allowances", "offers", "tests",
+	"counters", "allowances", "offers", "tests",
 }
 
 func (c *compiler) catalogue(root field, zones Zones) {
@@ -108,10 +111,12 @@ func (c *compiler) catalogue(root field, zones Zones) {
 	}
 	c.header(&m, zones)
 	c.plan.zones = []Zone{{}}
-	c.parents = []uint32{0}
+	c.kinds = []zoneKind{0}
 	c.plan.prices = []Price{{first: 1, next: 1, per: 1, block: 1, steps: []step{{}}, limit: money.Max}}
 	c.plan.rates = []rate{{}}
 	c.each(&m, "zones", MaxZones, c.zone)
+	c.spreadKinds()
+	c.buildNetworks()
 	c.allHolidays(&m)
 	c.each(&m, "calendars", MaxCalendars, c.calendar)
 	c.plan.calendars = c.calendars.list
@@ -120,11 +125,13 @@ func (c *compiler) catalogue(root field, zones Zones) {
 		c.each(&m, "services", MaxServices, c.service)
 		c.buildRecognition()
 	}
+	c.each(&m, "counters", MaxCounters, c.counter)
 	c.each(&m, "allowances", MaxAllowances, func(f field) { c.allowance(f) })
 	if _, ok := c.required(&m, "offers", "offers: [{name: payg, rates: [...]}]"); ok {
 		c.each(&m, "offers", MaxOffers, c.offer)
 	}
 	c.buildIndexes()
+	c.buildPaidCalendars()
 	c.each(&m, "tests", MaxTests, c.test)
 }
 
@@ -290,6 +297,20 @@ func (c *compiler) buildIndexes() {
 	p.labels = newIndex(len(p.names))
 	for k, name := range p.names {
 		p.labels.put(uint64(ident.NameOf(name)), uint32(k))
+	}
+}
+
+// buildPaidCalendars collects, per service, the calendars that allowances for it
+// ask for: when one changes, usage may be paid otherwise.
+func (c *compiler) buildPaidCalendars() {
+	p := c.plan
+	p.paidCalendars = make([]uint64, len(p.services))
+	for k := range p.allowances {
+		for service := range p.services {
+			if a := &p.allowances[k]; a.calendars != 0 && p.contains(a.services, uint32(service)) {
+				p.paidCalendars[service] |= a.calendars
+			}
+		}
 	}
 }
 

@@ -187,15 +187,22 @@ func (c *compiler) dateList(f field, set *days) {
 		text, ok := c.text(element)
 		if ok && !addDates(text, set) {
 			c.fail(element, quote(text)+" is no date or range of up to a year",
-				`write 2026-12-25, 12-25 for every year, or a range such as 2026-12-24..2026-12-26`)
+				`write 2026-12-25, 12-25 or easter+1 for every year, or a range such as 2026-12-24..2026-12-26`)
 		}
 	}
 }
 
-// date is a day; year 0 means every year.
-type date struct{ year, month, day int }
+// date is a day; year 0 means every year. Of a feast, day counts the days after
+// it and month says nothing.
+type date struct {
+	year, month, day int
+	feast            feast
+}
 
 func (d date) number(year int) int64 {
+	if d.feast != noFeast {
+		return d.feast.sunday(year) + int64(d.day)
+	}
 	if d.year != 0 {
 		year = d.year
 	}
@@ -209,25 +216,31 @@ const maxRangeDays = 366
 // over the turn of the year; 29 February is only there in leap years.
 func addDates(text string, set *days) bool {
 	first, last, ranged := strings.Cut(text, "..")
-	from, ok := parseDate(first)
+	from, ok := parseDay(first)
 	if !ok {
 		return false
 	}
 	to := from
 	if ranged {
-		if to, ok = parseDate(last); !ok || (from.year == 0) != (to.year == 0) {
+		if to, ok = parseDay(last); !ok || (from.year == 0) != (to.year == 0) || from.feast != to.feast {
 			return false
 		}
 	}
-	if from.year != 0 {
+	switch {
+	case from.year != 0:
 		return addRange(set, from.number(0), to.number(0))
+	case from.feast != noFeast:
+		for year := firstYear; year < endYear; year++ {
+			ok = addRange(set, from.number(year), to.number(year))
+		}
+		return ok
 	}
 	wrap := 0
 	if to.month < from.month || (to.month == from.month && to.day < from.day) {
 		wrap = 1
 	}
 	for year := firstYear - 1; year < endYear; year++ {
-		end := date{year + wrap, to.month, min(to.day, daysIn(year+wrap, to.month))}
+		end := date{year: year + wrap, month: to.month, day: min(to.day, daysIn(year+wrap, to.month))}
 		addRange(set, from.number(year), end.number(0)) // false for 29 February in other years
 	}
 	return true
@@ -242,6 +255,14 @@ func addRange(set *days, from, to int64) bool {
 		set.add(day)
 	}
 	return true
+}
+
+// parseDay reads a date or a day counted from a feast.
+func parseDay(text string) (date, bool) {
+	if d, ok := parseFeast(text); ok {
+		return d, true
+	}
+	return parseDate(text)
 }
 
 // parseDate reads YYYY-MM-DD or MM-DD.
@@ -270,9 +291,9 @@ func (d date) valid() bool {
 
 // daysIn is the length of a month.
 func daysIn(year, month int) int {
-	next := date{year, month + 1, 1}
+	next := date{year: year, month: month + 1, day: 1}
 	if month == 12 {
-		next = date{year + 1, 1, 1}
+		next = date{year: year + 1, month: 1, day: 1}
 	}
 	return int(next.number(0) - instant.DaysFromCivil(year, month, 1))
 }

@@ -1,9 +1,8 @@
 package rating
 
-import (
-	"fmt"
-	"slices"
-)
+import "fmt"
+
+var ruleKeys = append([]string{"name"}, append(conditionKeys, "price", "treatment")...)
 
 // rate reads the rules of one service into the offer's row of the table.
 func (c *compiler) rate(f field, row []uint32) {
@@ -28,7 +27,7 @@ func (c *compiler) rate(f field, row []uint32) {
 		return
 	}
 	r := rate{rules: span{from: uint32(len(c.plan.rules))}}
-	var earlier []conditions
+	var earlier []compared
 	elements := c.list(f, MaxServiceRules, false)
 	if elements != nil && len(elements) == 0 {
 		c.fail(f, "the rate has no rules", "leave the service out: without a rate there is no tariff")
@@ -38,7 +37,7 @@ func (c *compiler) rate(f field, row []uint32) {
 		if !ok {
 			continue
 		}
-		asks := c.conditionsOf(&rule)
+		asks := c.comparedOf(&rule)
 		if by := c.shadow(earlier, &asks); by != nil {
 			c.neverReached(element, by)
 			if by.none() {
@@ -51,7 +50,9 @@ func (c *compiler) rate(f field, row []uint32) {
 			c.fail(element, "too many rules", fmt.Sprintf("a catalogue may have %d", MaxRules))
 			return
 		}
-		r.calendars |= rule.calendars
+		r.calendars |= rule.conditions.calendars
+		r.calling = r.calling || rule.conditions.calling != noSet
+		r.counted = r.counted || rule.conditions.periods != 0
 		c.plan.rules = append(c.plan.rules, rule)
 	}
 	r.rules.to = uint32(len(c.plan.rules))
@@ -61,29 +62,16 @@ func (c *compiler) rate(f field, row []uint32) {
 
 // rule reads one rule for a service counted in unit.
 func (c *compiler) rule(f field, unit Unit) (Rule, bool) {
-	rule := Rule{Line: f.node.Line, zones: noSet}
-	m, ok := c.mapping(f, "name", "zone", "calendar", "apn", "price", "treatment")
+	rule := Rule{Line: f.node.Line, conditions: anything()}
+	m, ok := c.mapping(f, ruleKeys...)
 	if !ok {
 		return rule, false
 	}
 	before := len(c.errors)
-	valid := true // what it asks for is known
 	if f, ok := m.optional("name"); ok {
 		rule.Name, _ = c.validName(f)
 	}
-	if f, ok := m.optional("zone"); ok {
-		rule.zones, valid = c.zoneSet(f)
-	}
-	if f, ok := m.optional("calendar"); ok {
-		found, ok := c.references(f, &c.calendars, "calendar", MaxCalendars)
-		valid = valid && ok
-		for _, k := range found {
-			rule.calendars |= 1 << k
-		}
-	}
-	if f, ok := m.optional("apn"); ok {
-		rule.apns = c.apnList(f)
-	}
+	valid := c.conditions(&m, &rule.conditions)
 	c.treatment(&m, unit, &rule)
 	return rule, valid && len(c.errors) == before
 }
@@ -105,87 +93,4 @@ func (c *compiler) treatment(m *mapping, unit Unit, rule *Rule) {
 		c.fail(m.field, "the rule says neither price nor treatment",
 			"write price: {amount: 0.01, per: 1MB}, treatment: free or treatment: deny")
 	}
-}
-
-// conditions are what a rule asks for, made to be compared with those of
-// another rule of the rate.
-type conditions struct {
-	line      int
-	zones     uint32 // as in Rule
-	calendars uint64
-	apns      []uint32 // numbers of the compiler, ascending; none for any
-}
-
-func (c *compiler) conditionsOf(r *Rule) conditions {
-	asks := conditions{line: r.Line, zones: r.zones, calendars: r.calendars}
-	for _, apn := range c.plan.apns[r.apns.from:r.apns.to] {
-		number, known := c.apnNumbers[apn]
-		if !known {
-			number = uint32(len(c.apnNumbers))
-			c.apnNumbers[apn] = number
-		}
-		asks.apns = append(asks.apns, number)
-	}
-	slices.Sort(asks.apns)
-	return asks
-}
-
-// none reports whether a rule applies whatever the request says.
-func (a *conditions) none() bool { return a.zones == noSet && a.calendars == 0 && len(a.apns) == 0 }
-
-// shadow returns the first of the earlier rules that applies whenever the rule
-// would. It compares the conditions as they are named, one rule at a time: that
-// several rules together leave nothing over, or that one calendar is always in
-// force when another is, may be meant to change with the next catalogue.
-func (c *compiler) shadow(earlier []conditions, asks *conditions) *conditions {
-	for k := range earlier {
-		e := &earlier[k]
-		if e.calendars != 0 && (asks.calendars == 0 || asks.calendars&^e.calendars != 0) {
-			continue
-		}
-		if c.zonesWithin(asks.zones, e.zones) && (len(e.apns) == 0 || (len(asks.apns) > 0 && within(asks.apns, e.apns))) {
-			return e
-		}
-	}
-	return nil
-}
-
-func (c *compiler) neverReached(rule field, by *conditions) {
-	if by.none() {
-		c.fail(rule, fmt.Sprintf("the rule is never reached: the rule in line %d has no condition", by.line),
-			"move the rule without a condition to the end")
-		return
-	}
-	c.fail(rule, fmt.Sprintf("the rule is never reached: the rule in line %d applies whenever this one would", by.line),
-		"move this rule in front of it, or leave one of them out")
-}
-
-// zonesWithin reports whether every zone of one set is in the other. A set
-// holds the zones that lie within its zones, too.
-func (c *compiler) zonesWithin(set, wider uint32) bool {
-	if wider == noSet {
-		return true
-	}
-	if set == noSet {
-		return false
-	}
-	for k := range uint32(len(c.plan.zones)+63) / 64 {
-		if c.plan.words[set+k]&^c.plan.words[wider+k] != 0 {
-			return false
-		}
-	}
-	return true
-}
-
-// within reports whether every number of one ascending list is in the other.
-func within(list, wider []uint32) bool {
-	for _, number := range list {
-		for len(wider) > 0 && wider[0] < number {
-			wider = wider[1:]
-		}
-		if len(wider) == 0 || wider[0] != number {
-			return false
-		}
-	}
-	return true
 }

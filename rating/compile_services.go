@@ -85,6 +85,7 @@ func (c *compiler) service(f field) {
 	if f, ok := m.optional("roles"); ok {
 		conditions.roles = c.roles(f)
 	}
+	conditions.context, conditions.ratingGroups, conditions.byDefault = by.context, by.ratingGroups, by.byDefault
 	c.services.add(name, uint32(len(c.plan.services)))
 	c.plan.services = append(c.plan.services, service)
 	c.plan.recognisers = append(c.plan.recognisers, conditions)

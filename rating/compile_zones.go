@@ -5,9 +5,11 @@ import (
 	"strings"
 )
 
+var zoneKeys = []string{"name", "prefixes", "numbers", "networks", "within"}
+
 // zone reads one element of zones.
 func (c *compiler) zone(f field) {
-	m, ok := c.mapping(f, "name", "prefixes", "numbers", "within")
+	m, ok := c.mapping(f, zoneKeys...)
 	if !ok {
 		return
 	}
@@ -21,14 +23,23 @@ func (c *compiler) zone(f field) {
 		parent, _ = c.reference(f, &c.zones, "zone above this one")
 	}
 	k := uint32(len(c.plan.zones))
-	c.plan.zones = append(c.plan.zones, Zone{name, id})
-	c.parents = append(c.parents, parent)
+	c.plan.zones = append(c.plan.zones, Zone{name, id, parent})
 	c.zones.add(name, k)
 	_, hasPrefixes := m.optional("prefixes")
 	_, hasNumbers := m.optional("numbers")
-	if !hasPrefixes && !hasNumbers {
-		c.fail(f, "the zone has neither prefixes nor numbers", `for example prefixes: ["49"]`)
+	networks, hasNetworks := m.optional("networks")
+	kind := zoneKind(0)
+	if hasPrefixes || hasNumbers {
+		kind |= called
 	}
+	if hasNetworks {
+		kind |= serving
+		c.zoneNetworks(networks, k)
+	}
+	if kind == 0 {
+		c.fail(f, "the zone has no prefixes, numbers or networks", `for example prefixes: ["49"] or networks: ["262"]`)
+	}
+	c.kinds = append(c.kinds, kind)
 	c.digits(&m, "prefixes", func(n *node) *uint32 { return &n.prefix }, k)
 	c.digits(&m, "numbers", func(n *node) *uint32 { return &n.number }, k)
 }
@@ -73,21 +84,51 @@ func isDigits(s string) bool {
 	return s != ""
 }
 
-// zoneSet reads one zone or a list of them into a bit set, with the zones that
-// lie within them.
-func (c *compiler) zoneSet(f field) (set uint32, ok bool) {
+// zoneKind says what a zone is a part of: the numbers that are called, the
+// networks that serve, or both.
+type zoneKind uint8
+
+const (
+	called zoneKind = 1 << iota
+	serving
+)
+
+// zoneSet reads one zone of called numbers or a list of them into a bit set.
+func (c *compiler) zoneSet(f field) (set uint32, ok bool) { return c.zoneSetOf(f, called) }
+
+// zoneSetOf reads one zone or a list of them into a bit set, with the zones
+// that lie within them. A zone without what is asked about, in which nothing
+// could ever be, is an error.
+func (c *compiler) zoneSetOf(f field, kind zoneKind) (set uint32, ok bool) {
 	found, ok := c.references(f, &c.zones, "zone", MaxZones)
 	if !ok {
 		return noSet, false
+	}
+	for _, k := range found {
+		if c.kinds[k]&kind == 0 {
+			reason, remedy := "has no prefixes or numbers", "name a zone of called numbers; for networks write visited"
+			if kind == serving {
+				reason, remedy = "has no networks", `add some to it, for example networks: ["262-01"]`
+			}
+			c.fail(f, fmt.Sprintf("zone %s %s", c.plan.zones[k].Name, reason), remedy)
+			return noSet, false
+		}
 	}
 	set = c.newSet(len(c.plan.zones))
 	for _, k := range found {
 		c.include(set, k)
 	}
-	for k := 1; k < len(c.parents); k++ { // a parent comes before its children
-		if parent := c.parents[k]; parent != 0 && c.plan.contains(set, parent) {
+	for k := 1; k < len(c.plan.zones); k++ { // a zone comes before those within it
+		if around := c.plan.zones[k].Within; around != 0 && c.plan.contains(set, around) {
 			c.include(set, uint32(k))
 		}
 	}
 	return set, true
+}
+
+// spreadKinds gives zones the kinds of those within them.
+func (c *compiler) spreadKinds() {
+	for k := len(c.plan.zones) - 1; k > 0; k-- { // those within come later
+		c.kinds[c.plan.zones[k].Within] |= c.kinds[k]
+	}
 }

@@ -49,6 +49,13 @@ const (
 	// MaxPrefixes bounds the prefixes and numbers of all zones: ten times the
 	// international dialling codes down to area level.
 	MaxPrefixes = 1 << 16
+	// MaxNetworks bounds the networks of all zones: three times as many as there
+	// are (ITU-T E.212 annex).
+	MaxNetworks = 1 << 13
+	// MaxCounters bounds the counters, which each subscriber and account has,
+	// and MaxNotices the parts of a limit that are told.
+	MaxCounters = 64
+	MaxNotices  = 8
 	// MaxDigits is the longest prefix or number (ITU-T E.164 section 6).
 	MaxDigits = 15
 	// MaxCalendars is the width of the word that says which are in force.

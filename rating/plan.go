@@ -26,14 +26,18 @@ type Plan struct {
 	prices       []Price // prices[0] charges nothing
 	zones        []Zone  // zones[0] is "no zone"
 	prefixes     trie
+	networks     index // ident.PLMN and the keys of networks.go -> zones; nil for none
 	calendars    []string
 	counters     []Counter
-	schedule     schedule
-	apns         []string // lower case
-	words        []uint64 // bit sets, referred to by their first word
-	labels       index    // ident.Name -> names
-	names        []string
-	tests        []test
+	marks        []mark // of rules
+	// paidCalendars are, beside services, what allowances for them ask for.
+	paidCalendars []uint64
+	schedule      schedule
+	apns          []string // lower case
+	words         []uint64 // bit sets, referred to by their first word
+	labels        index    // ident.Name -> names
+	names         []string
+	tests         []test
 }
 
 // Service is something that is charged for, and how a request names it.
@@ -44,10 +48,13 @@ type Service struct {
 	Quota Quota
 }
 
-// Zone is a part of the world, by the numbers that are called.
+// Zone is a part of the world, by the numbers that are called and the networks
+// that serve a subscriber.
 type Zone struct {
 	Name string
 	ID   ident.Name
+	// Within is the zone around it: index for ZoneAt, 0 for none.
+	Within uint32
 }
 
 // Rule is one line of a rate: under which conditions it applies, and what then.
@@ -60,15 +67,15 @@ type Rule struct {
 	// Rate is the index, for Price, of the rule's price; 0 when not Charged.
 	Rate uint32
 
-	zones     uint32 // bit set over zones, or noSet for any
-	calendars uint64 // any of these in force, or 0 for always
-	apns      span   // in Plan.apns; empty for any
+	conditions
 }
 
 // rate is the rules of one service in one offer.
 type rate struct {
 	rules     span
 	calendars uint64 // all that its rules ask for
+	calling   bool   // a rule asks for the zone of the calling number
+	counted   bool   // a rule asks for a counter
 }
 
 // span is a range of elements of one of the plan's arrays.

@@ -19,9 +19,14 @@ func recognitionKey(context, ratingGroup uint32) uint64 {
 	return uint64(context)<<32 | uint64(ratingGroup)
 }
 
-// recogniser holds the conditions of a service beyond context and rating
-// group; an empty one asks for nothing.
+// recogniser holds the conditions of a service. The index has gone by context
+// and rating groups already, which stand here for Trace; of the others an empty
+// one asks for nothing.
 type recogniser struct {
+	context      uint32
+	ratingGroups []uint32 // sorted; none means any, and requests without one
+	byDefault    bool     // requests without a rating group, too
+
 	serviceIDs []uint32
 	apns       span  // in Plan.apns
 	roles      uint8 // bit per Node-Role

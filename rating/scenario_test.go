@@ -2,13 +2,11 @@ package rating
 
 import (
 	"fmt"
-	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/cockroachdb/datadriven"
 
-	"gyro/internal/ident"
 	"gyro/internal/instant"
 	"gyro/internal/money"
 )
@@ -31,6 +29,9 @@ func TestScenarios(t *testing.T) {
 			switch d.Cmd {
 			case "classify":
 				return s.classify(t, d)
+			case "trace":
+				r := s.request(t, d)
+				return s.plan.Trace(&r).String()
 			case "charge":
 				return s.charge(t, d)
 			case "afford":
@@ -59,42 +60,6 @@ func (s *scenario) catalog(source string) string {
 		len(p.Services()), len(p.Offers()), len(p.Allowances()), p.Rules(), len(p.tests))
 }
 
-func (s *scenario) classify(t *testing.T, d *datadriven.TestData) string {
-	r := Request{At: s.moment(t, d)}
-	for _, arg := range d.CmdArgs {
-		number := func() uint32 {
-			n, err := strconv.ParseUint(arg.SingleVal(t), 10, 32)
-			if err != nil {
-				d.Fatalf(t, "%s: %v", arg.Key, err)
-			}
-			return uint32(n)
-		}
-		switch arg.Key {
-		case "context":
-			r.Context = number()
-		case "rating-group":
-			r.RatingGroup, r.HasRatingGroup = number(), true
-		case "service-id":
-			r.ServiceID, r.HasServiceID = number(), true
-		case "role":
-			r.Role = uint8(number())
-		case "apn":
-			r.APN = []byte(arg.SingleVal(t))
-		case "called":
-			r.Called = []byte(arg.SingleVal(t))
-		case "offers":
-			for _, name := range arg.Vals {
-				r.Offers = append(r.Offers, ident.NameOf(name))
-			}
-		case "at":
-		default:
-			d.Fatalf(t, "unknown argument %s", arg.Key)
-		}
-	}
-	var m Match
-	return s.describe(s.plan.Classify(&r, &m), &m)
-}
-
 func (s *scenario) moment(t *testing.T, d *datadriven.TestData) instant.Instant {
 	var text string
 	d.ScanArgs(t, "at", &text)
@@ -103,30 +68,6 @@ func (s *scenario) moment(t *testing.T, d *datadriven.TestData) instant.Instant 
 		d.Fatalf(t, "at=%s is no moment", text)
 	}
 	return at
-}
-
-func (s *scenario) describe(refusal Refusal, m *Match) string {
-	p := s.plan
-	if refusal == NoService {
-		return refusal.String() + "\n"
-	}
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s service=%s unit=%s offer=%s", refusal, p.Label(m.ServiceID), m.Unit, orNone(p.Label(m.Offer)))
-	if zone := p.ZoneAt(m.Zone).Name; zone != "" {
-		fmt.Fprintf(&b, " zone=%s", zone)
-	}
-	if refusal == Matched {
-		fmt.Fprintf(&b, "\nrule=%s treatment=%s", p.describeRule(m.Rule), m.Treatment)
-	}
-	if m.Until != 0 {
-		fmt.Fprintf(&b, "\nuntil=%s", formatMoment(m.Until, &p.zone))
-	}
-	for k := range p.allowances {
-		if a := p.AllowanceAt(uint32(k)); p.Pays(a, m) {
-			fmt.Fprintf(&b, "\npaid by %s", a.Name)
-		}
-	}
-	return b.String() + "\n"
 }
 
 // priceNamed returns the price of a rule.

@@ -24,8 +24,8 @@ func (a asked) String() string {
 	return b.String() + "treatment: free}"
 }
 
-// situation is all of a request that rules look at.
-type situation struct {
+// scene is all of a request that rules look at.
+type scene struct {
 	zone, apn string
 	calendars []string // in force
 }
@@ -33,7 +33,7 @@ type situation struct {
 // around are the zones of the property with those that they lie within.
 var around = map[string][]string{"world": {"world"}, "europe": {"europe", "world"}, "eu": {"eu", "europe", "world"}, "home": {"home"}}
 
-func (a asked) applies(s situation) bool {
+func (a asked) applies(s scene) bool {
 	one := func(list, of []string) bool {
 		return len(list) == 0 || slices.ContainsFunc(of, func(s string) bool { return slices.Contains(list, s) })
 	}
@@ -41,12 +41,12 @@ func (a asked) applies(s situation) bool {
 }
 
 // situations are all that there are.
-func situations() (all []situation) {
+func scenes() (all []scene) {
 	calendars := []string{"night", "sunday", "sale"}
 	for _, zone := range []string{"", "world", "europe", "eu", "home"} {
 		for _, apn := range []string{"", "a", "b", "c"} {
 			for mask := range 1 << len(calendars) {
-				s := situation{zone: zone, apn: apn}
+				s := scene{zone: zone, apn: apn}
 				for k, calendar := range calendars {
 					if mask>>k&1 != 0 {
 						s.calendars = append(s.calendars, calendar)
@@ -60,11 +60,11 @@ func situations() (all []situation) {
 }
 
 // TestShadowedRules compares the rules that the compiler says are never
-// reached with those of which every situation is taken by one rule before.
+// reached with those of which every scene is taken by one rule before.
 func TestShadowedRules(t *testing.T) {
-	all := situations()
+	all := scenes()
 	shadows := func(earlier, later asked) bool {
-		return !slices.ContainsFunc(all, func(s situation) bool { return later.applies(s) && !earlier.applies(s) })
+		return !slices.ContainsFunc(all, func(s scene) bool { return later.applies(s) && !earlier.applies(s) })
 	}
 	some := func(words ...string) *rapid.Generator[[]string] {
 		return rapid.SliceOfNDistinct(rapid.SampledFrom(words), 0, 2, rapid.ID)

@@ -230,6 +230,15 @@ func (s *source) list(f field, limit int, single bool) []field {
 	return elements
 }
 
+// isList reports whether f is a list.
+func (f field) isList() bool {
+	node := f.node
+	if node.Kind == yaml.AliasNode {
+		node = node.Alias
+	}
+	return node.Kind == yaml.SequenceNode
+}
+
 // text reads f as a single, non-empty value.
 func (s *source) text(f field) (string, bool) {
 	f, ok := s.follow(f)
