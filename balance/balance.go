@@ -102,7 +102,10 @@ type Bucket struct {
 	Allowance    ident.Name // zero for money that pays for anything
 	Denomination Denomination
 	Priority     int16 // lower is used first
-	Main         bool  // the account's own money: no expiry, may use the credit limit
+	// Owner is the number of the account's subscriber that alone may draw on
+	// the bucket; 0 is shared by all.
+	Owner uint32
+	Main  bool // the account's own money: no expiry, may use the credit limit
 }
 
 // Valid reports whether the bucket may be drawn on at the given moment.

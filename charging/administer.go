@@ -21,11 +21,17 @@ type PutAccount struct {
 	CreditLimit money.Amount     `json:"credit_limit"`
 	Subscribers []SubscriberSpec `json:"subscribers"`
 	Offers      []string         `json:"offers"`
+	// CycleDay is the day of the month, 1 to 28, on which the billing cycle
+	// begins, in the time zone of the account's catalogue; 0 is 1.
+	CycleDay uint8 `json:"cycle_day,omitempty"`
 }
 
-// SubscriberSpec is the identities of one subscriber.
+// SubscriberSpec is one subscriber by its identities.
 type SubscriberSpec struct {
 	Identities []IdentitySpec `json:"identities"`
+	// State is what a subscriber that is new begins its life with, Ordered or
+	// Active; 0 is Active. It says nothing of one that is there already.
+	State SubscriberState `json:"state,omitempty"`
 }
 
 // IdentitySpec is one identity in its normalised form.
@@ -38,6 +44,9 @@ type IdentitySpec struct {
 // debt.
 type DeleteAccount struct {
 	Account string `json:"account"`
+	// Abort asks the gateways of open sessions to end them; the account is
+	// barred at once, and goes when the last has ended.
+	Abort bool `json:"abort,omitempty"`
 }
 
 // Publish makes a catalogue's source its current version.
@@ -87,6 +96,8 @@ func (s *State) administer(kind Kind, body []byte, o *Outcome) error {
 		})
 	case KindConfigure:
 		return run(body, o, s.configure)
+	case KindSetSubscriber:
+		return run(body, o, s.setSubscriber)
 	case KindSessionLost:
 		return run(body, o, s.sessionLost)
 	case KindTick:

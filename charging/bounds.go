@@ -55,13 +55,13 @@ func (c *Settings) valid() bool {
 			return false
 		}
 	}
-	return true
+	return c.LifeCycle.valid()
 }
 
 // configure puts settings in force.
 func (s *State) configure(c *Settings, o *Outcome) {
 	if !c.valid() {
-		o.refuse(Invalid, "each setting must be from a second to 366 days: %+v", *c)
+		o.refuse(Invalid, "each setting must be from a second to 366 days; a state of a subscriber's life lasts 0 (for ever) or as long, at most 3660 days: %+v", *c)
 		return
 	}
 	s.settings = *c

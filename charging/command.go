@@ -16,10 +16,13 @@ const (
 	KindDeleteAccount Kind = 3
 	KindTopUp         Kind = 4
 	KindAdjust        Kind = 5
-	KindPublish       Kind = 6 // a new version of a catalogue
-	KindPeerRestart   Kind = 7 // a gateway's Origin-State-Id changed
-	KindTick          Kind = 8 // time passed: supervision, retention
-	KindConfigure     Kind = 9 // settings that decide outcomes
+	KindPublish       Kind = 6  // a new version of a catalogue
+	KindPeerRestart   Kind = 7  // a gateway's Origin-State-Id changed
+	KindTick          Kind = 8  // time passed: supervision, retention
+	KindConfigure     Kind = 9  // settings that decide outcomes
+	KindSetSubscriber Kind = 10 // the state of a subscriber's life, its device
+	KindSubscribe     Kind = 11 // to an offer
+	KindUnsubscribe   Kind = 12
 	KindVouchers      Kind = 13
 	KindRedeem        Kind = 14
 	KindTransfer      Kind = 15

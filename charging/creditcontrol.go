@@ -37,6 +37,7 @@ func (s *State) creditControl(c *CreditControl, o *Outcome) {
 	default:
 		s.touchSession(i)
 		s.touchAccount(r.Account)
+		s.upToDate(r.Account)
 		s.inSession(i, r, c, o)
 	}
 }
@@ -75,7 +76,6 @@ func (s *State) withoutSession(c *CreditControl, hash uint64, o *Outcome) {
 	}
 	owner := s.subscribers.At(who).Account
 	s.touchAccount(owner)
-	s.expireBuckets(owner)
 	i, r := s.sessions.Open(c.SessionID, c.SubSession, 0)
 	s.counters.Sessions++
 	r.Account, r.Subscriber, r.Host = owner, who, s.hosts.enter(c.OriginHost)
@@ -97,8 +97,12 @@ func (s *State) subscriberOf(c *CreditControl, o *Outcome) (slab.Index, *ident.I
 		return 0, nil
 	}
 	who, named := s.resolve(c.Identities)
-	if who == 0 {
+	switch {
+	case who == 0:
 		o.Result = UserUnknown
+	case !s.admit(who, c):
+		o.Result = ServiceDenied
+		return 0, nil
 	}
 	return who, named
 }
@@ -113,6 +117,7 @@ func (s *State) inSession(i slab.Index, r *session.Session, c *CreditControl, o 
 		x.service(&c.Services[n], &o.Services[n])
 	}
 	s.enter(r)
+	s.revisit(x.owner)
 	if c.Type == Initial && refusedWhole(c, o) {
 		s.closeSession(i, usage.Ended)
 		s.tellClient(c, x.account, 0, o)
@@ -244,6 +249,7 @@ func (s *State) unlink(r *session.Session) {
 	}
 	a.OpenSessions--
 	s.subscribers.At(r.Subscriber).OpenSessions--
+	s.revisit(r.Account)
 }
 
 // bury keeps the last answer of a session that no termination ended, so that
@@ -271,6 +277,7 @@ func (s *State) tick() {
 		s.closeSession(i, usage.Supervision)
 	}
 	s.memory.Forget(s.now, 10*expiryLimit)
+	s.keepAppointments()
 }
 
 // peerRestart releases the sessions of a gateway that lost them (a changed

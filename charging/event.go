@@ -73,7 +73,6 @@ func (s *State) keepEvent(c *CreditControl, key []byte, hash, alias uint64, o *O
 func (s *State) oneTime(c *CreditControl, who slab.Index, named *ident.Identity, o *Outcome) {
 	owner := s.subscribers.At(who).Account
 	s.touchAccount(owner)
-	s.expireBuckets(owner)
 	r := &s.scratch.event
 	octets := &s.sessions.Octets
 	*r = session.Session{

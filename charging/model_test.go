@@ -183,8 +183,14 @@ func (m *model) freeSum(p *payer, unit string, t *tariff) (sum int64) {
 	return sum
 }
 
-// forfeit drops pots whose time has passed and that nothing needs any more.
+// forfeit empties pots whose time has passed but for what is reserved, and drops
+// those that nothing needs any more.
 func (m *model) forfeit(p *payer) {
+	for _, k := range p.pots {
+		if k.until != 0 && k.until <= m.now {
+			k.remaining = p.reserved(k)
+		}
+	}
 	p.pots = slices.DeleteFunc(p.pots, func(k *pot) bool {
 		needed := p.reserved(k) != 0
 		for _, v := range p.open {
@@ -285,13 +291,13 @@ func (m *model) request(account string, c *charging.CreditControl) (charging.Res
 	case v == nil && c.Type != charging.Initial:
 		return charging.UnknownSession, nil
 	case v == nil:
-		m.forfeit(p)
 		v = &visit{payer: p, strands: map[uint32]*strand{}}
 		m.visits[id] = v
 		p.open = append(p.open, v)
 	case c.Type == charging.Initial:
 		return charging.SessionExists, nil
 	}
+	m.forfeit(p)
 	var outcomes []charging.ServiceOutcome
 	validity := instant.Span(0)
 	for k := range c.Services {
@@ -322,6 +328,9 @@ func (m *model) tick() {
 		if v := m.visits[id]; v != nil && v.deadline <= m.now {
 			m.end(id)
 		}
+	}
+	for _, p := range m.payers {
+		m.forfeit(p)
 	}
 }
 

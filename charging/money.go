@@ -37,7 +37,7 @@ func (s *State) idempotent(kind Kind, c *MoveMoney, o *Outcome, carryOut func(sl
 		return
 	}
 	s.touchAccount(i)
-	s.expireBuckets(i)
+	s.upToDate(i)
 	carryOut(i, c, o)
 	if o.Result != Success {
 		return // a refusal changed nothing: the key may be used again

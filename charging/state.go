@@ -23,6 +23,8 @@ type Settings struct {
 	SessionRetention instant.Span `json:"session_retention_ms"`
 	EventRetention   instant.Span `json:"event_retention_ms"`
 	CommandRetention instant.Span `json:"command_retention_ms"`
+	// LifeCycle is how long subscribers stay in each state of their life.
+	LifeCycle LifeCycle `json:"life_cycle"`
 }
 
 // DefaultSettings suit a gateway whose Tx timer is ten seconds and that
@@ -47,6 +49,7 @@ type State struct {
 
 	accounts    slab.Slab[account]
 	subscribers slab.Slab[subscriber]
+	agenda      agenda
 	identities  slab.Slab[identity]
 	counts      slab.Slab[counter]
 	byAccount   slab.Table
@@ -118,8 +121,19 @@ type account struct {
 	// never is.
 	LowBalance money.Amount
 	Catalog    ident.Name
-	IDLength   uint8
-	ID         [MaxAccountID]byte
+	// Due is when the account is to be seen to, and place where in the agenda it
+	// is, counted from 1; both are zero when time brings nothing about.
+	Due            instant.Instant
+	place          uint32
+	LastSubscriber uint32 // the highest subscriber's number given
+	CycleDay       uint8  // of the month on which the billing cycle begins, 1 to 28
+	// Closing accounts are deleted when their last session has ended.
+	Closing bool
+	// lingers tells that a bucket whose time has passed waits for what is
+	// reserved or recorded on it.
+	lingers  bool
+	IDLength uint8
+	ID       [MaxAccountID]byte
 	// touched and written are the checkpoint epochs of the last change and of
 	// the last writing; an account that was never written has written 0.
 	touched, written uint32
@@ -155,6 +169,14 @@ type subscriber struct {
 	Identities   slab.Index
 	Counters     slab.Index
 	OpenSessions uint32
+	Number       uint32 // in the account, from 1; never given again
+	// Until is when the state ends by itself, zero never; Then is what follows,
+	// zero what comes next in life.
+	Until       instant.Instant
+	State, Then SubscriberState
+	// Held states were set by a command: credit does not end them.
+	Held      bool
+	Equipment equipment
 }
 
 // identity is one way to name a subscriber.
@@ -266,5 +288,5 @@ func (s *State) Settings() Settings { return s.settings }
 // NeedsTick reports whether a KindTick command at the given time would change
 // anything.
 func (s *State) NeedsTick(now instant.Instant) bool {
-	return s.sessions.AnyDue(now) || s.memory.AnyExpired(now)
+	return s.sessions.AnyDue(now) || s.memory.AnyExpired(now) || s.agenda.anyDue(now)
 }

@@ -82,6 +82,7 @@ const (
 	TimePassed  Cause = 6 // validity ended
 	Crossed     Cause = 8 // a threshold was reached
 	Lost        Cause = 7 // the gateway answered that it does not know the session
+	FirstUse    Cause = 9 // a subscriber used its first service
 )
 
 // String is the cause's name in the API.
@@ -103,6 +104,8 @@ func (c Cause) String() string {
 		return "crossed"
 	case Lost:
 		return "lost"
+	case FirstUse:
+		return "first-use"
 	}
 	return "unknown"
 }

@@ -1,0 +1,60 @@
+package charging
+
+import (
+	"gyro/balance"
+	"gyro/charging/usage"
+	"gyro/internal/slab"
+)
+
+// expireBucket takes away what a bucket holds when its time has passed. What
+// is reserved stays until it is used or released, and the bucket until the
+// records that name it are written.
+func (s *State) expireBucket(i, bucket slab.Index) {
+	s.forfeit(s.accounts.At(i), bucket, usage.TimePassed)
+}
+
+// revisit sees to it that buckets that only waited for a session are closed
+// when it has let go of them, and that an account that waited for its last
+// session goes.
+func (s *State) revisit(i slab.Index) {
+	if a := s.accounts.At(i); a.lingers || a.Closing && a.OpenSessions == 0 {
+		s.due(i, s.now)
+	}
+}
+
+// moved reports whether an open record of the account names the bucket; it is
+// needed until that record is written.
+func (s *State) moved(a *account, bucket slab.Index) bool {
+	for i := a.Sessions; i != 0; i = s.sessions.Sessions.At(i).Next {
+		for g := s.sessions.Sessions.At(i).Groups; g != 0; g = s.sessions.Groups.At(g).Next {
+			for _, used := range s.sessions.Groups.At(g).Moved.Bucket {
+				if used == bucket {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+// forfeit books what of a bucket is not reserved as expired, and closes the
+// bucket unless something needs it still: then its time is over.
+func (s *State) forfeit(a *account, i slab.Index, cause usage.Cause) {
+	b := s.book.Buckets.At(i)
+	if lost := b.Remaining - b.Reserved; lost > 0 {
+		s.operation(a, usage.Record{Kind: usage.Expiry, Cause: cause}, balance.Posting{
+			From:   balance.LedgerAccount{Class: balance.CustomerBucket, Name: b.Allowance, Bucket: b.ID},
+			To:     balance.LedgerAccount{Class: balance.Expired, Name: b.Allowance},
+			Amount: lost, Denomination: b.Denomination,
+		})
+		b.Remaining -= lost
+	}
+	if b.Reserved > 0 || s.moved(a, i) {
+		if b.Until == 0 || b.Until > s.now {
+			b.Until = max(s.now, 1)
+		}
+		a.lingers = true
+		return
+	}
+	s.book.Close(&a.Account, i)
+}

@@ -1,0 +1,143 @@
+package charging
+
+import (
+	"encoding/binary"
+
+	"gyro/balance"
+	"gyro/internal/ident"
+	"gyro/internal/instant"
+	"gyro/internal/money"
+	"gyro/internal/slab"
+	"gyro/internal/wire"
+)
+
+// appendAccount encodes an account with its buckets and subscribers.
+func (s *State) appendAccount(dst []byte, a *account) []byte {
+	dst = append(dst, stateFormat, byte(a.Kind), a.CycleDay, flagsOf(a.Closing, a.lingers))
+	dst = wire.AppendBytes(dst, a.id())
+	for _, v := range [...]uint64{
+		uint64(a.Currency), uint64(a.Created), a.LastRecord, a.Records, uint64(a.Catalog),
+		uint64(a.CreditLimit), uint64(a.Excess), uint64(a.Overdrawn), uint64(a.LowBalance),
+		uint64(a.Due), uint64(a.LastSubscriber), uint64(len(a.offers())),
+	} {
+		dst = binary.AppendUvarint(dst, v)
+	}
+	for _, offer := range a.offers() {
+		dst = binary.AppendUvarint(dst, uint64(offer))
+	}
+	for i := a.Buckets; i != 0; i = s.book.Buckets.At(i).Next {
+		dst = appendBucket(append(dst, 1), s.book.Buckets.At(i))
+	}
+	dst = append(dst, 0)
+	for who := a.Subscribers; who != 0; who = s.subscribers.At(who).Next {
+		dst = s.appendSubscriber(append(dst, 1), s.subscribers.At(who))
+	}
+	return s.appendCounters(append(dst, 0), a)
+}
+
+// flagsOf packs flags into an octet, the first into bit 0.
+func flagsOf(flags ...bool) (octet byte) {
+	for bit, set := range flags {
+		if set {
+			octet |= 1 << bit
+		}
+	}
+	return octet
+}
+
+// setFlags takes apart what flagsOf packed.
+func setFlags(octet byte, flags ...*bool) {
+	for bit, set := range flags {
+		*set = octet&(1<<bit) != 0
+	}
+}
+
+func (s *State) appendSubscriber(dst []byte, sub *subscriber) []byte {
+	dst = append(dst, byte(sub.State), byte(sub.Then), flagsOf(sub.Held))
+	dst = binary.AppendUvarint(dst, uint64(sub.Number))
+	dst = binary.AppendUvarint(dst, uint64(sub.Until))
+	dst = wire.AppendBytes(dst, sub.Equipment.octets())
+	for i := sub.Identities; i != 0; i = s.identities.At(i).Next {
+		id := s.identities.At(i)
+		dst = append(dst, 1, byte(id.Kind))
+		dst = wire.AppendBytes(dst, id.Bytes())
+	}
+	return append(dst, 0)
+}
+
+// appendBucket leaves Reserved out: it is the sum of the sessions' parts.
+func appendBucket(dst []byte, b *balance.Bucket) []byte {
+	dst = append(dst, flagsOf(b.Main))
+	for _, v := range [...]uint64{b.ID, uint64(b.Denomination), uint64(b.Allowance), uint64(b.Owner)} {
+		dst = binary.AppendUvarint(dst, v)
+	}
+	for _, v := range [...]int64{b.Remaining, b.Granted, int64(b.From), int64(b.Until), int64(b.Priority)} {
+		dst = binary.AppendVarint(dst, v)
+	}
+	return dst
+}
+
+func (r *reader) bucket() (b balance.Bucket) {
+	setFlags(r.Octet(), &b.Main)
+	b.ID, b.Denomination = r.Uvarint(), balance.Denomination(r.Uvarint())
+	b.Allowance, b.Owner = ident.Name(r.Uvarint()), uint32(r.Uvarint())
+	b.Remaining, b.Granted = r.Varint(), r.Varint()
+	b.From, b.Until = instant.Instant(r.Varint()), instant.Instant(r.Varint())
+	b.Priority = int16(r.Varint())
+	return b
+}
+
+func (l *loader) readAccount(number uint64, value []byte) error {
+	in := readerOf(value)
+	if in.Octet() != stateFormat {
+		return ErrEncoding
+	}
+	i, a := l.accounts.New()
+	a.Number, a.written, a.Kind, a.CycleDay = number, l.dirty.epoch, balance.Kind(in.Octet()), in.Octet()
+	setFlags(in.Octet(), &a.Closing, &a.lingers)
+	a.IDLength = uint8(copy(a.ID[:], in.Bytes()))
+	a.Currency, a.Created = money.Currency(in.Uvarint()), instant.Instant(in.Uvarint())
+	a.LastRecord, a.Records, a.Catalog = in.Uvarint(), in.Uvarint(), ident.Name(in.Uvarint())
+	a.CreditLimit, a.Excess = money.Amount(in.Uvarint()), money.Amount(in.Uvarint())
+	a.Overdrawn, a.LowBalance = int64(in.Uvarint()), money.Amount(in.Uvarint())
+	due := instant.Instant(in.Uvarint())
+	a.LastSubscriber = uint32(in.Uvarint())
+	for n := range min(in.Uvarint(), MaxOffers) {
+		a.Offers[n] = ident.Name(in.Uvarint())
+	}
+	for in.Octet() == 1 && !in.Failed() {
+		b := in.bucket()
+		l.buckets[b.ID] = l.book.Open(&a.Account, b)
+	}
+	link := &a.Subscribers
+	for in.Octet() == 1 && !in.Failed() {
+		*link = l.readSubscriber(&in, i)
+		link = &l.subscribers.At(*link).Next
+	}
+	l.readCounters(&in, a)
+	l.byAccount.Insert(accountHash(a.id()), i)
+	l.catalogs.hold(a, 1)
+	l.owners[number] = i
+	if due != 0 {
+		l.appoint(i, due)
+	}
+	return in.err()
+}
+
+func (l *loader) readSubscriber(in *reader, owner slab.Index) slab.Index {
+	head := subscriber{State: SubscriberState(in.Octet()), Then: SubscriberState(in.Octet())}
+	setFlags(in.Octet(), &head.Held)
+	head.Number, head.Until = uint32(in.Uvarint()), instant.Instant(in.Uvarint())
+	device, _ := equipmentOf(string(in.Bytes()))
+	var ids []ident.Identity
+	for in.Octet() == 1 && !in.Failed() {
+		id := ident.Identity{Kind: ident.Kind(in.Octet())}
+		id.Len = uint8(copy(id.Octet[:], in.Bytes()))
+		ids = append(ids, id)
+	}
+	who := l.addSubscriber(owner, ids)
+	sub := l.subscribers.At(who)
+	sub.State, sub.Then, sub.Held, sub.Number, sub.Until = head.State, head.Then, head.Held, head.Number, head.Until
+	sub.Equipment = device
+	return who
+}
