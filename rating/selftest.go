@@ -2,7 +2,6 @@ package rating
 
 import (
 	"fmt"
-	"sort"
 	"strings"
 
 	"gyro/internal/money"
@@ -45,6 +44,9 @@ func (p *Plan) runTest(t *test) differences {
 	if e.zone != "" {
 		d.compare(e.lineOf("zone"), "zone", p.zones[m.Zone].Name, e.zone)
 	}
+	if e.visited != "" {
+		d.compare(e.lineOf("visited"), "visited", p.zones[m.Visited].Name, e.visited)
+	}
 	if e.until != 0 {
 		d.compare(e.lineOf("until"), "until", formatMoment(m.Until, &p.zone), formatMoment(e.until, &p.zone))
 	}
@@ -57,7 +59,10 @@ func (p *Plan) runTest(t *test) differences {
 	if e.treatment != nil {
 		d.compare(e.lineOf("treatment"), "treatment", m.Treatment.String(), e.treatment.String())
 	}
-	bill, ok := p.charge(t, &m)
+	if e.left != 0 {
+		d.compare(e.lineOf("left"), "left", formatLeft(m.Left, m.Unit), formatLeft(e.left, m.Unit))
+	}
+	bill, ok := p.charge(t, m)
 	if !ok {
 		return append(d, difference{e.lineOf("charge"), "the charge does not fit an amount of money"})
 	}
@@ -100,6 +105,14 @@ func (d differences) result(t *test) TestResult {
 	return r
 }
 
+// formatLeft writes units until a counter matters; 0 is any number.
+func formatLeft(n uint64, unit Unit) string {
+	if n == 0 {
+		return ""
+	}
+	return formatQuantity(n, unit)
+}
+
 func orNone(s string) string {
 	if s == "" {
 		return "none"
@@ -119,105 +132,4 @@ func (p *Plan) formatDrawn(a *Allowance, amount int64) string {
 		return money.Amount(amount).Format(p.currency.Exponent())
 	}
 	return formatQuantity(uint64(amount), a.Unit)
-}
-
-// bill is what the reports of a test come to.
-type bill struct {
-	charge money.Amount // from the main balance
-	pools  []pool       // in the order of use
-}
-
-// pool is what remains of an allowance.
-type pool struct {
-	allowance uint32
-	remaining int64
-	used      int64
-}
-
-func (b *bill) drawn(allowance uint32) int64 {
-	used := int64(0)
-	for _, p := range b.pools {
-		if p.allowance == allowance {
-			used += p.used
-		}
-	}
-	return used
-}
-
-// charge goes through the reports one by one, as a session does.
-func (p *Plan) charge(t *test, m *Match) (bill, bool) {
-	b := bill{pools: p.freshPools(t, m)}
-	if m.Treatment != Charged {
-		return b, true
-	}
-	price := p.Price(m.Rate)
-	var used, billed, rated uint64
-	var cost money.Amount
-	for _, reported := range t.used {
-		used = min(used+reported, MaxUnits)
-		billable, ok := price.Billable(used)
-		if !ok {
-			return b, false
-		}
-		rest := b.draw(p, int64(billable-billed), m.Unit)
-		billed = billable
-		if rest == 0 {
-			continue
-		}
-		setup := money.Amount(0)
-		if rated == 0 {
-			setup = price.Setup()
-		}
-		rated += uint64(rest)
-		total, ok := price.Cost(rated)
-		if !ok {
-			return b, false
-		}
-		debit, ok := (total - cost).Add(setup)
-		if !ok {
-			return b, false
-		}
-		cost = total
-		left := b.draw(p, int64(debit), Money)
-		if b.charge, ok = b.charge.Add(money.Amount(left)); !ok {
-			return b, false
-		}
-	}
-	return b, true
-}
-
-// freshPools are the allowances of the offers that pay for a match, in the
-// order of use: priority, then the order in which they are granted.
-func (p *Plan) freshPools(t *test, m *Match) []pool {
-	var pools []pool
-	for _, id := range t.request.Offers {
-		offer, ok := p.Offer(id)
-		if !ok {
-			continue
-		}
-		for _, k := range offer.Allowances {
-			if a := p.AllowanceAt(k); p.Pays(a, m) {
-				pools = append(pools, pool{allowance: k, remaining: a.Amount})
-			}
-		}
-	}
-	sort.SliceStable(pools, func(a, b int) bool {
-		return p.allowances[pools[a].allowance].Priority < p.allowances[pools[b].allowance].Priority
-	})
-	return pools
-}
-
-// draw takes n from the pools counted in unit and returns what they lack.
-func (b *bill) draw(p *Plan, n int64, unit Unit) (rest int64) {
-	for k := range b.pools {
-		pool := &b.pools[k]
-		if p.allowances[pool.allowance].Unit != unit {
-			continue
-		}
-		taken := min(n, pool.remaining)
-		pool.remaining -= taken
-		pool.used += taken
-		n -= taken
-	}
-	return n
 }

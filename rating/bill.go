@@ -1,0 +1,186 @@
+package rating
+
+import (
+	"sort"
+
+	"gyro/internal/money"
+)
+
+// bill is what the reports of a test come to.
+type bill struct {
+	charge   money.Amount // from the main balance
+	pools    []pool       // in the order of use
+	counters positions
+	segment  segment
+}
+
+// segment is usage at one price.
+type segment struct {
+	used, billed, rated uint64
+	cost                money.Amount
+}
+
+// pool is what remains of an allowance.
+type pool struct {
+	allowance uint32
+	remaining int64
+	used      int64
+}
+
+// positions are counters at what a test says.
+type positions []uint64
+
+// Used is what a counter has counted.
+func (p positions) Used(counter uint32) uint64 { return p[counter] }
+
+func (b *bill) drawn(allowance uint32) int64 {
+	used := int64(0)
+	for _, p := range b.pools {
+		if p.allowance == allowance {
+			used += p.used
+		}
+	}
+	return used
+}
+
+// maxPieces bounds the grants that counters cut the reports of a test into.
+const maxPieces = 4096
+
+// charge goes through the reports one by one, as a session does. A grant ends
+// where a counter makes another rule apply, and so do the reports here. What
+// another rule does not charge ends the bill.
+func (p *Plan) charge(t *test, m Match) (*bill, bool) {
+	b := &bill{pools: p.freshPools(t, &m), counters: append(positions(nil), t.counters...)}
+	r := t.request
+	r.Counters = b.counters
+	pieces := 0
+	for _, reported := range t.used {
+		for reported > 0 {
+			if m.Treatment != Charged {
+				return b, true
+			}
+			piece := min(reported, b.untilCounter(p, &m))
+			reported -= piece
+			if pieces++; pieces > maxPieces || !b.use(p, &m, piece) {
+				return b, false
+			}
+			if len(b.counters) == 0 {
+				continue
+			}
+			var next Match
+			if p.Classify(&r, &next) != Matched {
+				return b, true
+			}
+			if next.Rate != m.Rate {
+				b.segment = segment{}
+			}
+			m = next
+		}
+	}
+	return b, true
+}
+
+// untilCounter is how many units can be used before a counter matters.
+func (b *bill) untilCounter(p *Plan, m *Match) uint64 {
+	units := uint64(MaxUnits)
+	if m.Left != 0 {
+		units = m.Left
+	}
+	s, price := &b.segment, p.Price(m.Rate)
+	limit, ok := s.cost.Add(m.LeftMoney - 1)
+	if m.LeftMoney == 0 || !ok {
+		return units
+	}
+	// The first rated unit beyond what costs less than is left, behind what is
+	// billed already and what allowances pay for.
+	rated := max(price.Affordable(limit), s.rated) + 1 - s.rated
+	paid := s.billed - s.used
+	for _, pool := range b.pools {
+		if p.allowances[pool.allowance].Unit == m.Unit {
+			paid += uint64(pool.remaining)
+		}
+	}
+	return min(units, rated+paid)
+}
+
+// use charges units at the price of a match.
+func (b *bill) use(p *Plan, m *Match, units uint64) bool {
+	s, price := &b.segment, p.Price(m.Rate)
+	s.used = min(s.used+units, MaxUnits)
+	billable, ok := price.Billable(s.used)
+	if !ok {
+		return false
+	}
+	rest := b.draw(p, int64(billable-s.billed), m.Unit)
+	s.billed = billable
+	debit := money.Amount(0)
+	if rest > 0 {
+		setup := money.Amount(0)
+		if s.rated == 0 {
+			setup = price.Setup()
+		}
+		s.rated += uint64(rest)
+		total, ok := price.Cost(s.rated)
+		if !ok {
+			return false
+		}
+		if debit, ok = (total - s.cost).Add(setup); !ok {
+			return false
+		}
+		s.cost = total
+	}
+	b.count(p, m, units, debit)
+	left := b.draw(p, int64(debit), Money)
+	b.charge, ok = b.charge.Add(money.Amount(left))
+	return ok
+}
+
+// count advances the counters.
+func (b *bill) count(p *Plan, m *Match, units uint64, debit money.Amount) {
+	for k := range b.counters {
+		if !p.Counts(uint32(k), m) {
+			continue
+		}
+		n := units
+		if p.counters[k].Unit == Money {
+			n = uint64(debit)
+		}
+		b.counters[k] = min(b.counters[k]+n, noMark-1)
+	}
+}
+
+// freshPools are the allowances of the offers that pay for a match, in the
+// order of use: priority, then the order in which they are granted.
+func (p *Plan) freshPools(t *test, m *Match) []pool {
+	var pools []pool
+	for _, id := range t.request.Offers {
+		offer, ok := p.Offer(id)
+		if !ok {
+			continue
+		}
+		for _, k := range offer.Allowances {
+			if a := p.AllowanceAt(k); p.Pays(a, m) {
+				pools = append(pools, pool{allowance: k, remaining: a.Amount})
+			}
+		}
+	}
+	sort.SliceStable(pools, func(a, b int) bool {
+		return p.allowances[pools[a].allowance].Priority < p.allowances[pools[b].allowance].Priority
+	})
+	return pools
+}
+
+// draw takes n from the pools counted in unit and returns what they lack.
+func (b *bill) draw(p *Plan, n int64, unit Unit) (rest int64) {
+	for k := range b.pools {
+		pool := &b.pools[k]
+		if p.allowances[pool.allowance].Unit != unit {
+			continue
+		}
+		taken := min(n, pool.remaining)
+		pool.remaining -= taken
+		pool.used += taken
+		n -= taken
+	}
+	return n
+}
