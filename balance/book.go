@@ -111,10 +111,11 @@ func pays(b *Bucket, d Denomination, now instant.Instant, filter Filter) bool {
 	if b.Denomination != d || !b.Valid(now) {
 		return false
 	}
-	return b.Allowance == 0 || filter.Pays(b.Allowance)
+	return filter.Pays(b.Allowance)
 }
 
-// Filter tells which allowances pay for the usage at hand.
+// Filter tells which buckets pay for the usage at hand: by the allowance that
+// filled them, which is 0 for money that none did.
 type Filter interface {
 	Pays(allowance ident.Name) bool
 }

@@ -213,7 +213,7 @@ func (s *State) closeSession(i slab.Index, cause usage.Cause) {
 	s.leave(r)
 	for g := r.Groups; g != 0; {
 		group := s.sessions.Groups.At(g)
-		s.book.Release(&group.Reserved)
+		s.release(group)
 		s.closeRecord(r, group, cause)
 		g = group.Next
 	}

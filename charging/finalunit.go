@@ -3,6 +3,7 @@ package charging
 import (
 	"encoding/binary"
 
+	"gyro/charging/session"
 	"gyro/rating"
 )
 
@@ -69,4 +70,24 @@ func (s *State) finish(o *ServiceOutcome, at FinalRef) {
 	if o.FinalUnit = FinalUnitAction(final.Action); o.FinalUnit > Terminate {
 		o.Final, o.FinalAt = final, at
 	}
+}
+
+// finalOf is what follows a group's last quota: what an allowance says that ran
+// out and pays for the group, or else what the service does. Money then pays no
+// more: the group's filter leaves it out. Of several such allowances the one
+// that is used last decides, because the others ran out before it.
+func (x *exchange) finalOf(group *session.Group) FinalRef {
+	f := &x.scratch.filter
+	at := FinalRef{Publication: group.Plan, At: group.Service}
+	for i := x.account.Buckets; i != 0; {
+		b := x.book.Buckets.At(i)
+		if b.Allowance != 0 && b.Valid(x.now) && f.Pays(b.Allowance) {
+			if k, ok := f.plan.AllowanceIndex(b.Allowance); ok && f.plan.AllowanceAt(k).Exhausted.Action != rating.None {
+				at.At, at.Allowance = k, true
+			}
+		}
+		i = b.Next
+	}
+	f.allowancesOnly = at.Allowance
+	return at
 }

@@ -24,14 +24,20 @@ type exchange struct {
 	taken, carried money.Amount
 }
 
-// filter tells which allowances pay for a group's usage.
+// filter tells which buckets pay for a group's usage.
 type filter struct {
 	plan  *rating.Plan
 	match rating.Match
+	// allowancesOnly: an allowance that ran out says that money does not go on
+	// in its place.
+	allowancesOnly bool
 }
 
 // Pays implements balance.Filter.
 func (f *filter) Pays(allowance ident.Name) bool {
+	if allowance == 0 {
+		return !f.allowancesOnly
+	}
 	a, ok := f.plan.Allowance(allowance)
 	return ok && f.plan.Pays(a, &f.match)
 }
@@ -69,18 +75,29 @@ func (x *exchange) service(sv *Service, o *ServiceOutcome) {
 	case o.Result == InvalidValue || o.Result == Overflow:
 		// What was used could not be booked: nothing more is handed out, and
 		// the refusal must not be hidden behind a grant.
-		x.book.Release(&group.Reserved)
+		x.release(group)
 		group.Granted = 0
 	case sv.final() && sv.Flags&Requests == 0:
-		x.book.Release(&group.Reserved)
+		x.release(group)
 		x.closeRecord(x.session, group, usage.Ended)
-		x.sessions.RemoveGroup(x.session, at)
+		x.endGroup(group, at)
 	case sv.Flags&Requests != 0:
-		x.book.Release(&group.Reserved)
+		x.release(group)
 		x.grant(group, sv, o)
 	default: // a report only: what is left of the quota is given back
-		x.book.Release(&group.Reserved)
+		x.release(group)
 		group.Granted = 0
+	}
+}
+
+// endGroup closes a group that its gateway is done with. It may come back; a
+// setup fee that it paid is not taken again in the session.
+func (x *exchange) endGroup(group *session.Group, at slab.Index) {
+	paid := group.SetupTaken && (group.Ended() || x.catalogs.plan(group.Plan).Price(group.Rate).Setup() > 0)
+	if paid {
+		x.sessions.EndGroup(group)
+	} else {
+		x.sessions.RemoveGroup(x.session, at)
 	}
 }
 
@@ -134,11 +151,15 @@ func (x *exchange) match(group *session.Group) (*rating.Plan, rating.Refusal) {
 		f.match = rating.Match{}
 		return nil, rating.NoTariff
 	}
-	refusal := x.classify(plan, group, &f.match)
+	f.allowancesOnly = false
+	refusal := x.classify(plan, group, x.now, &f.match)
 	if refusal != rating.Matched {
 		return plan, refusal
 	}
 	m := &f.match
+	if m.Treatment == rating.Charged {
+		group.InForce = m.InForce
+	}
 	same := group.Matched && group.Plan == number && group.Rate == m.Rate &&
 		group.Service == m.Service && group.Zone == m.Zone && group.Facts.Visited == m.Visited && group.Free == (m.Treatment == rating.Free)
 	if same {
@@ -158,8 +179,9 @@ func (x *exchange) match(group *session.Group) (*rating.Plan, rating.Refusal) {
 	return plan, refusal
 }
 
-func (x *exchange) classify(plan *rating.Plan, group *session.Group, m *rating.Match) rating.Refusal {
-	request := x.requestOf(plan, group, x.now)
+// classify finds the tariff that applies to a group at a moment.
+func (x *exchange) classify(plan *rating.Plan, group *session.Group, at instant.Instant, m *rating.Match) rating.Refusal {
+	request := x.requestOf(plan, group, at)
 	return plan.Classify(&request, m)
 }
 
@@ -167,7 +189,9 @@ func (x *exchange) classify(plan *rating.Plan, group *session.Group, m *rating.M
 func (x *exchange) pin(group *session.Group) *rating.Price {
 	f := &x.scratch.filter
 	f.plan = x.catalogs.plan(group.Plan)
+	f.allowancesOnly = false
 	f.match = rating.Match{
+		InForce: group.InForce,
 		Service: group.Service, ServiceID: group.ServiceName, Offer: group.Offer,
 		Zone: group.Zone, Visited: group.Facts.Visited, Rate: group.Rate, Treatment: rating.Charged,
 		Unit: f.plan.ServiceAt(group.Service).Unit,
@@ -210,9 +234,10 @@ func (x *exchange) grant(group *session.Group, sv *Service, o *ServiceOutcome) {
 	if asked := sv.Requested.in(group.Unit); asked > 0 {
 		want = min(want, asked)
 	}
+	final := x.finalOf(group)
 	granted, last := x.reserve(group, plan.Price(m.Rate), x.within(group, plan.Price(m.Rate), want, m))
 	if last {
-		x.finish(o, FinalRef{Publication: group.Plan, At: m.Service})
+		x.finish(o, final)
 	}
 	group.Exhausted = last || granted == 0
 	if granted == 0 {
@@ -221,11 +246,16 @@ func (x *exchange) grant(group *session.Group, sv *Service, o *ServiceOutcome) {
 	}
 	o.Result, o.Granted, o.Unit = Success, granted, GrantUnit(m.Unit)
 	o.Flags |= Grants
-	group.Validity = x.validityOf(quota, m)
+	until := m.Until
+	if x.announceChange(group, quota, granted, o) {
+		until = x.scratch.after.match.Until // of the price after the switch
+	}
+	group.Validity = validityOf(quota, until, x.now)
 	o.Validity = uint32((group.Validity + instant.Second - 1) / instant.Second)
 	o.Holding = uint32(quota.Holding / instant.Second)
 	o.Threshold = thresholdOf(granted, quota.ThresholdPermille)
-	group.Granted = granted
+	o.Triggers = triggersOf(m.Depends)
+	group.Granted, group.Since = granted, x.now
 	x.open(group)
 }
 
@@ -244,12 +274,12 @@ func thresholdOf(granted uint64, permille uint32) uint32 {
 	return uint32(min(threshold, granted-1, 1<<32-1))
 }
 
-// validityOf is the quota's Validity-Time, cut at the moment the tariff
-// changes: the gateway reports then, and what follows has the new price.
-func (x *exchange) validityOf(quota *rating.Quota, m *rating.Match) instant.Span {
+// validityOf is the quota's Validity-Time, cut at the moment until which its
+// prices are known: the gateway reports then, and what follows has the new one.
+func validityOf(quota *rating.Quota, until, now instant.Instant) instant.Span {
 	validity := quota.Validity
-	if m.Until > x.now {
-		left := max(m.Until.Sub(x.now), instant.Second)
+	if until > now {
+		left := max(until.Sub(now), instant.Second)
 		if validity == 0 || left < validity {
 			validity = left
 		}
@@ -302,12 +332,8 @@ func (x *exchange) reserveBoth(group *session.Group, price *rating.Price, want u
 	if !ok {
 		return 0, false
 	}
-	need := billable - group.Billed
-	units := x.reserveUnits(group, need)
-	cost, ok := x.costOf(group, price, need-units)
-	available := x.book.Available(&x.account.Account, x.account.Denomination(), x.now, &x.scratch.filter, &group.Reserved)
-	if ok && cost <= available {
-		x.reserveMoney(group, cost)
+	units, available, whole := x.reserveWhole(group, price, billable-group.Billed)
+	if whole {
 		return want, false
 	}
 	rated := x.affordable(group, price, available)
@@ -319,11 +345,24 @@ func (x *exchange) reserveBoth(group *session.Group, price *rating.Price, want u
 	}
 	granted = min(within-group.Used, want)
 	billable, _ = price.Billable(group.Used + granted)
-	need = billable - group.Billed
+	need := billable - group.Billed
 	units = x.reserveUnits(group, need)
-	cost, _ = x.costOf(group, price, need-units)
+	cost, _ := x.costOf(group, price, need-units)
 	x.reserveMoney(group, cost)
 	return granted, last
+}
+
+// reserveWhole sets aside what the given billable units more take of allowances
+// and of money, and reports whether there was enough. If not, what was set
+// aside of allowances stays so; available is the money that there would be.
+func (x *exchange) reserveWhole(group *session.Group, price *rating.Price, need uint64) (units uint64, available int64, whole bool) {
+	units = x.reserveUnits(group, need)
+	cost, ok := x.costOf(group, price, need-units)
+	available = x.book.Available(&x.account.Account, x.account.Denomination(), x.now, &x.scratch.filter, &group.Reserved)
+	if whole = ok && cost <= available; whole {
+		x.reserveMoney(group, cost)
+	}
+	return units, available, whole
 }
 
 // free is what the account could pay with if any number of buckets could be

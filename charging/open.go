@@ -33,14 +33,22 @@ func (s *State) enter(r *session.Session) {
 
 // postReserved books what a group has reserved, or with a negative sign takes it back.
 func (s *State) postReserved(to *balance.Ledger, g *session.Group, sign int) {
-	for n, i := range g.Reserved.Bucket {
+	for _, parts := range s.reservedFor(g) {
+		if parts != nil {
+			s.postParts(to, g, parts, sign)
+		}
+	}
+}
+
+func (s *State) postParts(to *balance.Ledger, g *session.Group, parts *balance.Parts, sign int) {
+	for n, i := range parts.Bucket {
 		if i == 0 {
 			return
 		}
 		p := balance.Posting{
 			From:   balance.LedgerAccount{Class: balance.CustomerBucket},
 			To:     balance.LedgerAccount{Class: balance.Revenue, Name: g.ServiceName},
-			Amount: g.Reserved.Amount[n], Denomination: s.book.Buckets.At(i).Denomination,
+			Amount: parts.Amount[n], Denomination: s.book.Buckets.At(i).Denomination,
 		}
 		if sign < 0 {
 			p.From, p.To = p.To, p.From

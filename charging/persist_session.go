@@ -56,20 +56,31 @@ func (s *State) appendGroup(dst []byte, g *session.Group) []byte {
 		g.RecordRated, uint64(g.RecordCharged), uint64(g.RecordExcess), g.Granted, uint64(g.RatingGroup),
 		uint64(g.ServiceID), uint64(g.Plan), uint64(g.Rate), uint64(g.Service), uint64(g.Zone),
 		uint64(g.ServiceName), uint64(g.Offer), uint64(g.Requests), uint64(g.Unit), uint64(g.Validity),
+		g.InForce, uint64(g.Since),
 	} {
 		dst = binary.AppendUvarint(dst, v)
 	}
-	for _, parts := range [...]*balance.Parts{&g.Reserved, &g.Moved} {
-		for n, i := range parts.Bucket {
-			if i == 0 {
-				break
-			}
-			dst = binary.AppendUvarint(dst, s.book.Buckets.At(i).ID)
-			dst = binary.AppendUvarint(dst, uint64(parts.Amount[n]))
-		}
-		dst = append(dst, 0)
+	dst = s.appendParts(s.appendParts(dst, &g.Reserved), &g.Moved)
+	if g.Change == 0 {
+		return s.appendFacts(append(dst, 0), &g.Facts)
 	}
-	return s.appendFacts(dst, &g.Facts)
+	change := s.sessions.Changes.At(g.Change)
+	dst = binary.AppendUvarint(append(dst, 1), uint64(change.At))
+	dst = binary.AppendUvarint(dst, change.InForce)
+	dst = binary.AppendUvarint(dst, uint64(change.Rate))
+	dst = binary.AppendUvarint(dst, uint64(change.Rule))
+	return s.appendFacts(s.appendParts(dst, &change.Reserved), &g.Facts)
+}
+
+func (s *State) appendParts(dst []byte, parts *balance.Parts) []byte {
+	for n, i := range parts.Bucket {
+		if i == 0 {
+			break
+		}
+		dst = binary.AppendUvarint(dst, s.book.Buckets.At(i).ID)
+		dst = binary.AppendUvarint(dst, uint64(parts.Amount[n]))
+	}
+	return append(dst, 0)
 }
 
 func (l *loader) readSession(number uint64, value []byte) error {
@@ -136,21 +147,33 @@ func (l *loader) readGroup(in *reader) (g session.Group, err error) {
 	g.Plan, g.Rate, g.Service, g.Zone = uint32(in.Uvarint()), uint32(in.Uvarint()), uint32(in.Uvarint()), uint32(in.Uvarint())
 	g.ServiceName, g.Offer = ident.Name(in.Uvarint()), ident.Name(in.Uvarint())
 	g.Requests, g.Unit, g.Validity = uint32(in.Uvarint()), balance.Denomination(in.Uvarint()), instant.Span(in.Uvarint())
-	for which, parts := range [...]*balance.Parts{&g.Reserved, &g.Moved} {
-		for id := in.Uvarint(); id != 0 && !in.Failed(); id = in.Uvarint() {
-			bucket, known := l.buckets[id]
-			amount := int64(in.Uvarint())
-			if !known || !parts.Add(bucket, amount) {
-				return g, ErrEncoding
-			}
-			if which == 0 {
-				l.book.Buckets.At(bucket).Reserved += amount
-			}
-		}
+	g.InForce, g.Since = in.Uvarint(), instant.Instant(in.Uvarint())
+	whole := l.readParts(in, &g.Reserved, true) && l.readParts(in, &g.Moved, false)
+	if in.Octet() == 1 {
+		change := session.Change{At: instant.Instant(in.Uvarint()), InForce: in.Uvarint(), Rate: uint32(in.Uvarint()), Rule: uint32(in.Uvarint())}
+		whole = whole && l.readParts(in, &change.Reserved, true)
+		i, record := l.sessions.Changes.New()
+		*record, g.Change = change, i
 	}
 	g.Facts = l.facts(in)
-	if in.Failed() || int(g.Plan) > len(l.catalogs.publications) {
+	if !whole || in.Failed() || int(g.Plan) > len(l.catalogs.publications) {
 		return g, ErrEncoding
 	}
 	return g, nil
+}
+
+// readParts reads amounts on buckets; those that are reserved are so on the
+// buckets, too.
+func (l *loader) readParts(in *reader, parts *balance.Parts, reserved bool) bool {
+	for id := in.Uvarint(); id != 0 && !in.Failed(); id = in.Uvarint() {
+		bucket, known := l.buckets[id]
+		amount := int64(in.Uvarint())
+		if !known || !parts.Add(bucket, amount) {
+			return false
+		}
+		if reserved {
+			l.book.Buckets.At(bucket).Reserved += amount
+		}
+	}
+	return true
 }

@@ -4,6 +4,7 @@ import (
 	"gyro/balance"
 	"gyro/charging/session"
 	"gyro/charging/usage"
+	"gyro/internal/instant"
 	"gyro/internal/money"
 	"gyro/rating"
 )
@@ -25,18 +26,42 @@ func (u *Units) in(d balance.Denomination) uint64 {
 	return 0
 }
 
-// usedIn adds the reports up. Some gateways send the total in one report and
+// usedIn adds the reports up.
+func (s *Service) usedIn(d balance.Denomination) uint64 {
+	before, after := s.usedAround(d)
+	return plus(before, after)
+}
+
+// usedAround adds the reports up, apart what was used before a tariff switch
+// and what after it. What straddles it (UNIT_INDETERMINATE) counts as before,
+// for that is the price that the customer began to use it at; so does what says
+// nothing of a switch, which "means that no tariff change has occurred" (RFC
+// 8506 section 8.27). Some gateways send the total in one report and
 // the same octets again as input and output in another: where any report of a
 // tariff period (Tariff-Change-Usage) has a total, only totals count in it.
-func (s *Service) usedIn(d balance.Denomination) (used uint64) {
+func (s *Service) usedAround(d balance.Denomination) (before, after uint64) {
 	for i := range s.ReportCount {
 		r := &s.Reports[i]
 		if d == balance.Octets && r.Has&HasTotal == 0 && s.hasTotal(r.TariffChange) {
 			continue
 		}
-		used = plus(used, r.in(d))
+		if r.TariffChange == unitAfterTariffChange+1 {
+			after = plus(after, r.in(d))
+		} else {
+			before = plus(before, r.in(d))
+		}
 	}
-	return used
+	return before, after
+}
+
+// reportsAfter reports whether anything was used after a tariff switch.
+func (s *Service) reportsAfter() bool {
+	for i := range s.ReportCount {
+		if s.Reports[i].TariffChange == unitAfterTariffChange+1 {
+			return true
+		}
+	}
+	return false
 }
 
 func (s *Service) hasTotal(period uint8) bool {
@@ -71,8 +96,11 @@ func (x *exchange) report(group *session.Group, sv *Service) Result {
 			return x.unrated(group, sv, refusal)
 		}
 	}
-	used := sv.usedIn(group.Unit)
 	x.open(group)
+	if group.Change != 0 && sv.reportsAfter() {
+		return x.chargeAcross(group, sv)
+	}
+	used := sv.usedIn(group.Unit)
 	if group.Free {
 		group.Requests++
 		group.RecordUsed = plus(group.RecordUsed, used)
@@ -187,13 +215,18 @@ func (x *exchange) owe(group *session.Group, excess money.Amount) {
 // closeRecord writes what a group used and moved since its record was opened,
 // and opens the next.
 func (s *State) closeRecord(r *session.Session, group *session.Group, cause usage.Cause) {
+	s.closeRecordAt(r, group, cause, s.now)
+}
+
+// closeRecordAt is closeRecord for usage that ended before now.
+func (s *State) closeRecordAt(r *session.Session, group *session.Group, cause usage.Cause, at instant.Instant) {
 	if group.RecordUsed == 0 && group.RecordCharged == 0 && group.Moved.Bucket[0] == 0 {
 		return
 	}
 	a := s.accounts.At(r.Account)
 	record := &s.scratch.record
 	*record = usage.Record{
-		Kind: kindOf(r), Cause: cause, Opened: group.Opened, Closed: s.now,
+		Kind: kindOf(r), Cause: cause, Opened: group.Opened, Closed: at,
 		SessionID: s.sessions.Octets.Get(r.ID), SubSession: r.Sub,
 		Subscriber: s.sessions.Octets.Get(r.Identity), Called: s.sessions.Octets.Get(r.Called),
 		RatingGroup: group.RatingGroup, ServiceID: group.ServiceID, Context: r.Context,

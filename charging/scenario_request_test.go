@@ -1,6 +1,7 @@
 package charging_test
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -63,6 +64,7 @@ func (s *script) request(kind charging.RequestType, id string, number uint32) *c
 		Type: kind, SessionID: []byte(id), Number: s.number("number", number), OriginHost: []byte(s.text("host", defaultHost)),
 		APN: []byte(s.text("apn", "")), Called: []byte(s.text("called", "")), Context: s.number("context", 32251),
 		EndToEnd: s.number("end-to-end", s.endToEnd), SubSession: uint64(s.number("sub", 0)), Role: uint8(s.number("role", 0)),
+		RAT: s.rat(), QCI: uint8(s.number("qci", 0)), Serving: s.serving(), Calling: []byte(s.text("calling", "")),
 		Recipients: uint8(s.number("recipients", 1)), Identities: s.identities(), Client: s.client(),
 	}
 	for line := range strings.Lines(s.d.Input) {
@@ -71,6 +73,33 @@ func (s *script) request(kind charging.RequestType, id string, number uint32) *c
 		}
 	}
 	return c
+}
+
+// rats are radio access technologies by their numbers (3GPP-RAT-Type, TS 29.061).
+var rats = map[string]uint8{"utran": 1, "geran": 2, "wlan": 3, "eutran": 6, "nr": 51}
+
+func (s *script) rat() uint8 {
+	text := s.text("rat", "")
+	if text == "" {
+		return 0
+	}
+	n, ok := rats[text]
+	if !ok {
+		s.d.Fatalf(s.t, "unknown radio access technology %s", text)
+	}
+	return n + 1
+}
+
+func (s *script) serving() ident.PLMN {
+	text := s.text("serving", "")
+	if text == "" {
+		return 0
+	}
+	network, err := ident.ParsePLMN([]byte(text))
+	if err != nil {
+		s.d.Fatalf(s.t, "%v", err)
+	}
+	return network
 }
 
 // client is what the gateway can do or wants to be told.
@@ -149,11 +178,42 @@ func (s *script) service(line string) (sv charging.Service) {
 			sv.ReportCount++
 		case "final":
 			sv.Reason = charging.ReasonFinal + 1
+		case "reason":
+			sv.Reason = s.reason(arg.SingleVal(s.t))
+		case "used-reason":
+			s.lastReport(&sv).Reason = s.reason(arg.SingleVal(s.t))
+		case "tariff-change":
+			change, ok := map[string]uint8{"before": 1, "after": 2, "indeterminate": 3}[arg.SingleVal(s.t)]
+			if !ok {
+				s.d.Fatalf(s.t, "tariff-change=before, after or indeterminate")
+			}
+			s.lastReport(&sv).TariffChange = change
 		default:
 			s.d.Fatalf(s.t, "unknown word %s", arg.Key)
 		}
 	}
 	return sv
+}
+
+// lastReport is the Used-Service-Unit that was given last.
+func (s *script) lastReport(sv *charging.Service) *charging.Report {
+	if sv.ReportCount == 0 {
+		s.d.Fatalf(s.t, "it belongs behind a used=")
+	}
+	return &sv.Reports[sv.ReportCount-1]
+}
+
+// reasons are Reporting-Reason (TS 32.299 section 7.2.178), by their numbers.
+var reasons = []string{
+	"threshold", "qht", "final", "quota-exhausted", "validity", "other-quota", "rating-change", "forced", "pool-exhausted", "unused",
+}
+
+func (s *script) reason(text string) uint8 {
+	k := slices.Index(reasons, text)
+	if k < 0 {
+		s.d.Fatalf(s.t, "unknown reporting reason %s", text)
+	}
+	return uint8(k) + 1
 }
 
 // suffixes are the units of measure and which member of Units they fill.

@@ -8,6 +8,7 @@ import (
 	"gyro/charging"
 	"gyro/charging/usage"
 	"gyro/internal/money"
+	"gyro/rating"
 )
 
 // resultNames are the results as scripts show them.
@@ -81,10 +82,48 @@ func describeService(so *charging.ServiceOutcome) string {
 			fmt.Fprintf(&b, ", %s %d", part.name, part.value)
 		}
 	}
-	if so.FinalUnit == charging.Terminate {
-		b.WriteString(", final unit: terminate")
+	if so.TariffChange != 0 {
+		fmt.Fprintf(&b, ", tariff change at %s", so.TariffChange)
 	}
-	return b.String()
+	for _, trigger := range [...]struct {
+		bit  charging.Triggers
+		name string
+	}{{charging.TriggerRAT, "rat"}, {charging.TriggerServing, "serving"}, {charging.TriggerQoS, "qos"}} {
+		if so.Triggers&trigger.bit != 0 {
+			b.WriteString(", reports change of " + trigger.name)
+		}
+	}
+	return b.String() + describeFinal(so)
+}
+
+// describeFinal shows what follows the last quota, with all that the answer
+// needs to say of it.
+func describeFinal(so *charging.ServiceOutcome) string {
+	final := so.Final
+	switch {
+	case so.FinalUnit == charging.NoFinalUnit:
+		return ""
+	case so.FinalUnit == charging.Terminate:
+		return ", final unit: terminate"
+	case so.FinalUnit == charging.Redirect && final.Action == rating.Redirect:
+		text := fmt.Sprintf(", final unit: redirect to %s %s", redirectTypes[final.RedirectType], final.RedirectAddress)
+		return text + describeFilters(final)
+	case so.FinalUnit == charging.Restrict && final.Action == rating.Restrict:
+		return ", final unit: restrict" + describeFilters(final)
+	}
+	return fmt.Sprintf(", final unit %d of %+v", so.FinalUnit, final)
+}
+
+var redirectTypes = [...]string{"ipv4", "ipv6", "url", "sip"}
+
+func describeFilters(final *rating.FinalUnit) (text string) {
+	for _, rule := range final.FilterRules {
+		text += fmt.Sprintf(", rule %q", rule)
+	}
+	for _, id := range final.FilterIDs {
+		text += fmt.Sprintf(", filter %q", id)
+	}
+	return text
 }
 
 var grantDenomination = map[charging.GrantUnit]balance.Denomination{

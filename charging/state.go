@@ -79,6 +79,8 @@ type scratch struct {
 	record   usage.Record
 	due      []slab.Index
 	filter   filter
+	after    filter        // after a tariff switch
+	half     session.Group // the part of a quota behind it
 	notices  notices
 	event    session.Session
 	group    session.Group

@@ -55,10 +55,12 @@ func (s *State) Verify() *Books {
 func (s *State) verifyReservations(b *Books) {
 	reserved := make([]int64, s.book.Buckets.Bound())
 	s.eachGroup(func(_ *session.Session, g *session.Group) {
-		for n, i := range g.Reserved.Bucket {
-			if i != 0 && g.Reserved.Amount[n] != 0 {
-				reserved[i] += g.Reserved.Amount[n]
-				b.OpenReservations++
+		for _, parts := range s.reservedFor(g) {
+			for n := 0; parts != nil && n < len(parts.Bucket); n++ {
+				if i := parts.Bucket[n]; i != 0 && parts.Amount[n] != 0 {
+					reserved[i] += parts.Amount[n]
+					b.OpenReservations++
+				}
 			}
 		}
 	})

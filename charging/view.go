@@ -174,19 +174,21 @@ func (s *State) sessionView(r *session.Session) SessionView {
 	}
 	for k := r.Groups; k != 0; k = s.sessions.Groups.At(k).Next {
 		g := s.sessions.Groups.At(k)
+		if g.Ended() {
+			continue
+		}
 		view := GroupView{
 			RatingGroup: g.RatingGroup, ServiceID: g.ServiceID, HasRatingGroup: g.HasRatingGroup,
 			HasServiceID: g.HasServiceID, Service: s.Label(g.ServiceName), Offer: s.Label(g.Offer),
 			Unit: g.Unit, Granted: g.Granted, Used: g.RecordUsed, Charged: g.RecordCharged,
 		}
-		for n, i := range g.Reserved.Bucket {
-			if i == 0 {
-				break
-			}
-			if s.book.Buckets.At(i).Denomination.IsMoney() {
-				view.ReservedMoney += money.Amount(g.Reserved.Amount[n])
-			} else {
-				view.ReservedUnits += g.Reserved.Amount[n]
+		for _, parts := range s.reservedFor(g) {
+			for n := 0; parts != nil && n < len(parts.Bucket) && parts.Bucket[n] != 0; n++ {
+				if s.book.Buckets.At(parts.Bucket[n]).Denomination.IsMoney() {
+					view.ReservedMoney += money.Amount(parts.Amount[n])
+				} else {
+					view.ReservedUnits += parts.Amount[n]
+				}
 			}
 		}
 		v.Groups = append(v.Groups, view)

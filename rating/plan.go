@@ -118,6 +118,9 @@ func (p *Plan) Allowance(n ident.Name) (*Allowance, bool) {
 	return &p.allowances[k], true
 }
 
+// AllowanceIndex looks the index of an allowance up, for AllowanceAt.
+func (p *Plan) AllowanceIndex(n ident.Name) (uint32, bool) { return p.allowanceIdx.find(uint64(n)) }
+
 // AllowanceAt returns the allowance with an index taken from an Offer of this plan.
 func (p *Plan) AllowanceAt(i uint32) *Allowance { return &p.allowances[i] }
 

@@ -97,12 +97,27 @@ type Group struct {
 	ServiceName, Offer              ident.Name
 	Requests                        uint32
 	Unit                            balance.Denomination
+	Change                          slab.Index      // the tariff switch within the quota, in Set.Changes
+	InForce                         uint64          // calendars in force when the quota was granted
+	Since                           instant.Instant // of the last grant or report
 	HasRatingGroup, HasServiceID    bool
 	Bare, Matched, Free, SetupTaken bool
 	Unrated                         bool
 	// Exhausted: the last answer granted nothing for want of credit, or was the
 	// last quota. With credit again the gateway is to be asked to ask anew.
 	Exhausted bool
+}
+
+// Change is a tariff switch within a quota (RFC 8506 section 6.2): what is used
+// after it has another price or is paid by other allowances. All of the quota
+// is reserved for after it as well as for before it, because how much is used
+// when is not known before the report.
+type Change struct {
+	Reserved balance.Parts
+	At       instant.Instant
+	InForce  uint64 // calendars in force after it
+	Rate     uint32 // of the price after it
+	Rule     uint32 // and its rule
 }
 
 // MaxGroups is the most rating groups in one session.
@@ -112,6 +127,7 @@ const MaxGroups = 64
 type Set struct {
 	Sessions  slab.Slab[Session]
 	Groups    slab.Slab[Group]
+	Changes   slab.Slab[Change]
 	Octets    slab.Arena
 	Deadlines Deadlines
 	table     slab.Table
@@ -198,6 +214,19 @@ func (s *Set) AddGroup(r *Session, group Group) (i slab.Index, ok bool) {
 	r.GroupCount++
 	return i, true
 }
+
+// EndGroup forgets all of a group but that its setup fee was taken. Nothing may
+// be reserved for it, and its record must have been written.
+func (s *Set) EndGroup(g *Group) {
+	s.Octets.Free(g.Facts.Seen)
+	*g = Group{
+		RatingGroup: g.RatingGroup, HasRatingGroup: g.HasRatingGroup, ServiceID: g.ServiceID, HasServiceID: g.HasServiceID,
+		Bare: g.Bare, SetupTaken: true, Next: g.Next,
+	}
+}
+
+// Ended reports whether the group was closed by EndGroup and it did not come back.
+func (g *Group) Ended() bool { return g.SetupTaken && !g.Matched }
 
 // RemoveGroup takes a group out of its session.
 func (s *Set) RemoveGroup(r *Session, i slab.Index) {
