@@ -105,7 +105,8 @@ type Bucket struct {
 	// Owner is the number of the account's subscriber that alone may draw on
 	// the bucket; 0 is shared by all.
 	Owner uint32
-	Main  bool // the account's own money: no expiry, may use the credit limit
+	Terms slab.Index // what few buckets have, in Book.Terms; 0 is none
+	Main  bool       // the account's own money: no expiry, may use the credit limit
 }
 
 // Valid reports whether the bucket may be drawn on at the given moment.

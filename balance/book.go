@@ -38,6 +38,11 @@ type Book struct {
 	Ledger  Ledger
 	// LastBucket is the highest bucket id given.
 	LastBucket uint64
+	// Terms are those of the buckets that have any.
+	Terms slab.Slab[Terms]
+	// Begun is the earliest end of a validity that a debit let begin; who reads
+	// it sets it to zero.
+	Begun instant.Instant
 
 	holders map[ident.Name]int // buckets by the allowance that filled them
 }
@@ -51,11 +56,7 @@ func (k *Book) Open(a *Account, b Bucket) slab.Index {
 	}
 	i, record := k.Buckets.New()
 	*record = b
-	link := &a.Buckets
-	for *link != 0 && k.Buckets.At(*link).before(record) {
-		link = &k.Buckets.At(*link).Next
-	}
-	record.Next, *link = *link, i
+	k.insert(a, i)
 	if b.Allowance != 0 {
 		if k.holders == nil {
 			k.holders = map[ident.Name]int{}
@@ -79,6 +80,9 @@ func (k *Book) Close(a *Account, i slab.Index) {
 			if allowance := k.Buckets.At(i).Allowance; allowance != 0 {
 				k.holders[allowance]--
 			}
+			if terms := k.Buckets.At(i).Terms; terms != 0 {
+				k.Terms.Free(terms)
+			}
 			k.Buckets.Free(i)
 			return
 		}
@@ -97,27 +101,33 @@ func (k *Book) Main(a *Account) slab.Index {
 
 // free is what of a bucket is neither used nor reserved; the main bucket's
 // includes the credit limit. It may be negative after a limit was lowered.
-func (k *Book) free(a *Account, b *Bucket) int64 {
+func (k *Book) free(a *Account, b *Bucket, now instant.Instant) int64 {
 	left := b.Remaining - b.Reserved
 	if b.Main {
 		left += int64(a.CreditLimit)
+	}
+	if b.Terms != 0 {
+		return k.capped(b, now, left)
 	}
 	return left
 }
 
 // pays reports whether a bucket of the given denomination may be drawn on by
-// a request that the named allowances pay for.
+// a request.
 func pays(b *Bucket, d Denomination, now instant.Instant, filter Filter) bool {
 	if b.Denomination != d || !b.Valid(now) {
 		return false
 	}
-	return filter.Pays(b.Allowance)
+	return filter.Pays(b)
 }
 
-// Filter tells which buckets pay for the usage at hand: by the allowance that
-// filled them, which is 0 for money that none did.
+// Filter tells which buckets pay for the usage at hand.
 type Filter interface {
-	Pays(allowance ident.Name) bool
+	// Pays reports whether a bucket does, by the allowance that filled it and
+	// by whose it is.
+	Pays(b *Bucket) bool
+	// DayEnd is the end of the calendar day of a moment, for daily caps.
+	DayEnd(now instant.Instant) instant.Instant
 }
 
 // Available is how much of a denomination the account can reserve for the
@@ -138,7 +148,7 @@ func (k *Book) sum(a *Account, d Denomination, now instant.Instant, filter Filte
 	var sum int64
 	for i := a.Buckets; i != 0; {
 		b := k.Buckets.At(i)
-		if free := k.free(a, b); free > 0 && pays(b, d, now, filter) && (room == nil || room.Add(i, 0)) {
+		if free := k.free(a, b, now); free > 0 && pays(b, d, now, filter) && (room == nil || room.Add(i, 0)) {
 			if sum += free; sum < 0 {
 				return int64(money.Max)
 			}
@@ -154,7 +164,7 @@ func (k *Book) Reserve(a *Account, d Denomination, want int64, now instant.Insta
 	left := want
 	for i := a.Buckets; i != 0 && left > 0; {
 		b := k.Buckets.At(i)
-		if take := min(k.free(a, b), left); take > 0 && pays(b, d, now, filter) && parts.Add(i, take) {
+		if take := min(k.free(a, b, now), left); take > 0 && pays(b, d, now, filter) && parts.Add(i, take) {
 			b.Reserved += take
 			left -= take
 		}
@@ -188,15 +198,18 @@ func (k *Book) Debit(a *Account, d Denomination, want int64, now instant.Instant
 			b.Reserved -= take
 			b.Remaining -= take
 			left -= take
+			k.note(a, i, take, now, filter)
 		}
 	}
 	for i := a.Buckets; i != 0 && left > 0; {
 		b := k.Buckets.At(i)
-		if take := min(k.free(a, b), left); take > 0 && pays(b, d, now, filter) && spent.Add(i, take) {
+		next := b.Next
+		if take := min(k.free(a, b, now), left); take > 0 && pays(b, d, now, filter) && spent.Add(i, take) {
 			b.Remaining -= take
 			left -= take
+			k.note(a, i, take, now, filter)
 		}
-		i = b.Next
+		i = next
 	}
 	return want - left
 }

@@ -16,7 +16,10 @@ import (
 // only pays from the named allowances, and under 0 from money that is of none.
 type only map[ident.Name]bool
 
-func (o only) Pays(n ident.Name) bool { return o[n] }
+func (o only) Pays(b *Bucket) bool { return o[b.Allowance] }
+
+// DayEnd makes a day of 100 moments.
+func (o only) DayEnd(now instant.Instant) instant.Instant { return (now/100 + 1) * 100 }
 
 // pile is a bucket of the slow model.
 type pile struct {

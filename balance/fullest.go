@@ -12,8 +12,8 @@ func (k *Book) ReserveFullest(a *Account, d Denomination, want int64, now instan
 	for left > 0 {
 		fullest, most := slab.Index(0), int64(0)
 		for i := a.Buckets; i != 0; i = k.Buckets.At(i).Next {
-			if b := k.Buckets.At(i); k.free(a, b) > most && pays(b, d, now, filter) {
-				fullest, most = i, k.free(a, b)
+			if b := k.Buckets.At(i); k.free(a, b, now) > most && pays(b, d, now, filter) {
+				fullest, most = i, k.free(a, b, now)
 			}
 		}
 		take := min(most, left)

@@ -4,7 +4,7 @@ import (
 	"slices"
 	"testing"
 
-	"gyro/internal/ident"
+	"gyro/internal/instant"
 	"gyro/internal/money"
 
 	"pgregory.net/rapid"
@@ -12,7 +12,9 @@ import (
 
 type payingAll struct{}
 
-func (payingAll) Pays(ident.Name) bool { return true }
+func (payingAll) Pays(*Bucket) bool { return true }
+
+func (payingAll) DayEnd(now instant.Instant) instant.Instant { return now }
 
 // TestReserveFullest holds the reservation against the sum of the largest
 // buckets.

@@ -171,7 +171,7 @@ func (x *exchange) counter(spec *rating.Counter) *counter {
 }
 
 // cycleDay is the day of the month on which the account's billing cycle begins.
-func (a *account) cycleDay() uint8 { return 1 }
+func (a *account) cycleDay() uint8 { return max(a.CycleDay, 1) }
 
 // periodEnd is when a counter begins again at zero.
 func (x *exchange) periodEnd(spec *rating.Counter) (until instant.Instant) {

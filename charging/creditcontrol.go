@@ -111,6 +111,7 @@ func (s *State) subscriberOf(c *CreditControl, o *Outcome) (slab.Index, *ident.I
 func (s *State) inSession(i slab.Index, r *session.Session, c *CreditControl, o *Outcome) {
 	s.remember(r, c)
 	x := exchange{State: s, request: c, outcome: o, session: r, account: s.accounts.At(r.Account), owner: r.Account}
+	s.scratch.filter.subscriber = s.subscribers.At(r.Subscriber).Number
 	s.leave(r)
 	for n := range c.Services {
 		o.Services = append(o.Services, ServiceOutcome{})

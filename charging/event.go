@@ -82,6 +82,7 @@ func (s *State) oneTime(c *CreditControl, who slab.Index, named *ident.Identity,
 		Identity: octets.Put(appendIdentity(nil, named)),
 	}
 	x := exchange{State: s, request: c, outcome: o, session: r, account: s.accounts.At(owner), owner: owner}
+	s.scratch.filter.subscriber = s.subscribers.At(who).Number
 	o.Currency = uint16(x.account.Currency)
 	services := c.Services
 	if len(services) == 0 {
@@ -272,7 +273,7 @@ func (x *exchange) spentAllowance(group *session.Group, units int64) slab.Index 
 	for i := x.account.Buckets; i != 0; {
 		b := x.book.Buckets.At(i)
 		if b.Denomination == group.Unit && b.Valid(x.now) && b.Granted-b.Remaining >= units &&
-			x.scratch.filter.Pays(b.Allowance) {
+			x.scratch.filter.Pays(b) {
 			return i
 		}
 		i = b.Next

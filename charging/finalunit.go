@@ -81,7 +81,7 @@ func (x *exchange) finalOf(group *session.Group) FinalRef {
 	at := FinalRef{Publication: group.Plan, At: group.Service}
 	for i := x.account.Buckets; i != 0; {
 		b := x.book.Buckets.At(i)
-		if b.Allowance != 0 && b.Valid(x.now) && f.Pays(b.Allowance) {
+		if b.Allowance != 0 && b.Valid(x.now) && f.Pays(b) {
 			if k, ok := f.plan.AllowanceIndex(b.Allowance); ok && f.plan.AllowanceAt(k).Exhausted.Action != rating.None {
 				at.At, at.Allowance = k, true
 			}

@@ -4,7 +4,6 @@ import (
 	"gyro/balance"
 	"gyro/charging/session"
 	"gyro/charging/usage"
-	"gyro/internal/ident"
 	"gyro/internal/instant"
 	"gyro/internal/money"
 	"gyro/internal/slab"
@@ -26,20 +25,30 @@ type exchange struct {
 
 // filter tells which buckets pay for a group's usage.
 type filter struct {
-	plan  *rating.Plan
-	match rating.Match
+	plan       *rating.Plan
+	match      rating.Match
+	subscriber uint32 // number of whoever uses the service
 	// allowancesOnly: an allowance that ran out says that money does not go on
 	// in its place.
 	allowancesOnly bool
 }
 
 // Pays implements balance.Filter.
-func (f *filter) Pays(allowance ident.Name) bool {
-	if allowance == 0 {
+func (f *filter) Pays(b *balance.Bucket) bool {
+	switch {
+	case b.Owner != 0 && b.Owner != f.subscriber:
+		return false
+	case b.Allowance == 0:
 		return !f.allowancesOnly
 	}
-	a, ok := f.plan.Allowance(allowance)
+	a, ok := f.plan.Allowance(b.Allowance)
 	return ok && f.plan.Pays(a, &f.match)
+}
+
+// DayEnd implements balance.Filter.
+func (f *filter) DayEnd(now instant.Instant) instant.Instant {
+	_, until := f.plan.Day(now)
+	return until
 }
 
 // service answers one Multiple-Services-Credit-Control.
@@ -213,6 +222,10 @@ func denominationOf(u rating.Unit) balance.Denomination {
 // grant reserves quota for a group and fills in what the answer says of it.
 func (x *exchange) grant(group *session.Group, sv *Service, o *ServiceOutcome) {
 	group.Granted, group.Exhausted = 0, false
+	if x.barred(x.session.Subscriber, askedIn(x.session.Context, x.session.Role)) {
+		o.Result = ServiceDenied
+		return
+	}
 	plan, refusal := x.match(group)
 	if refusal != rating.Matched {
 		o.Result = RatingFailed

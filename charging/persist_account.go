@@ -26,7 +26,7 @@ func (s *State) appendAccount(dst []byte, a *account) []byte {
 		dst = binary.AppendUvarint(dst, uint64(offer))
 	}
 	for i := a.Buckets; i != 0; i = s.book.Buckets.At(i).Next {
-		dst = appendBucket(append(dst, 1), s.book.Buckets.At(i))
+		dst = s.appendBucket(append(dst, 1), s.book.Buckets.At(i))
 	}
 	dst = append(dst, 0)
 	for who := a.Subscribers; who != 0; who = s.subscribers.At(who).Next {
@@ -66,25 +66,39 @@ func (s *State) appendSubscriber(dst []byte, sub *subscriber) []byte {
 }
 
 // appendBucket leaves Reserved out: it is the sum of the sessions' parts.
-func appendBucket(dst []byte, b *balance.Bucket) []byte {
-	dst = append(dst, flagsOf(b.Main))
+func (s *State) appendBucket(dst []byte, b *balance.Bucket) []byte {
+	dst = append(dst, flagsOf(b.Main, b.Terms != 0))
 	for _, v := range [...]uint64{b.ID, uint64(b.Denomination), uint64(b.Allowance), uint64(b.Owner)} {
 		dst = binary.AppendUvarint(dst, v)
 	}
 	for _, v := range [...]int64{b.Remaining, b.Granted, int64(b.From), int64(b.Until), int64(b.Priority)} {
 		dst = binary.AppendVarint(dst, v)
 	}
+	if b.Terms == 0 {
+		return dst
+	}
+	t := s.book.TermsOf(b)
+	dst = append(dst, t.Rolled)
+	dst = binary.AppendUvarint(dst, t.Subscription)
+	for _, v := range [...]int64{int64(t.Validity), t.Cap, t.Used, int64(t.Day)} {
+		dst = binary.AppendVarint(dst, v)
+	}
 	return dst
 }
 
-func (r *reader) bucket() (b balance.Bucket) {
-	setFlags(r.Octet(), &b.Main)
+func (r *reader) bucket() (b balance.Bucket, t balance.Terms) {
+	var termed bool
+	setFlags(r.Octet(), &b.Main, &termed)
 	b.ID, b.Denomination = r.Uvarint(), balance.Denomination(r.Uvarint())
 	b.Allowance, b.Owner = ident.Name(r.Uvarint()), uint32(r.Uvarint())
 	b.Remaining, b.Granted = r.Varint(), r.Varint()
 	b.From, b.Until = instant.Instant(r.Varint()), instant.Instant(r.Varint())
 	b.Priority = int16(r.Varint())
-	return b
+	if termed {
+		t.Rolled, t.Subscription, t.Validity = r.Octet(), r.Uvarint(), instant.Span(r.Varint())
+		t.Cap, t.Used, t.Day = r.Varint(), r.Varint(), instant.Instant(r.Varint())
+	}
+	return b, t
 }
 
 func (l *loader) readAccount(number uint64, value []byte) error {
@@ -106,8 +120,8 @@ func (l *loader) readAccount(number uint64, value []byte) error {
 		a.Offers[n] = ident.Name(in.Uvarint())
 	}
 	for in.Octet() == 1 && !in.Failed() {
-		b := in.bucket()
-		l.buckets[b.ID] = l.book.Open(&a.Account, b)
+		b, terms := in.bucket()
+		l.buckets[b.ID] = l.book.OpenWith(&a.Account, b, terms)
 	}
 	link := &a.Subscribers
 	for in.Octet() == 1 && !in.Failed() {

@@ -165,6 +165,7 @@ func (x *exchange) charge(group *session.Group, price *rating.Price, used uint64
 func (x *exchange) debit(group *session.Group, d balance.Denomination, want int64) (taken int64) {
 	for taken < want {
 		got := x.book.Debit(&x.account.Account, d, want-taken, x.now, &x.scratch.filter, &group.Reserved, &group.Moved)
+		x.begin()
 		if got > 0 {
 			x.book.Ledger.Post(&balance.Posting{
 				From:   balance.LedgerAccount{Class: balance.CustomerBucket},

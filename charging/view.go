@@ -91,7 +91,10 @@ func (s *State) Account(id string) (v AccountView, ok bool) {
 type anyAllowance struct{}
 
 // Pays implements balance.Filter.
-func (anyAllowance) Pays(ident.Name) bool { return true }
+func (anyAllowance) Pays(*balance.Bucket) bool { return true }
+
+// DayEnd implements balance.Filter; nothing is debited by it.
+func (anyAllowance) DayEnd(now instant.Instant) instant.Instant { return now }
 
 func (s *State) identitiesOf(who slab.Index) (ids []ident.Identity) {
 	for i := s.subscribers.At(who).Identities; i != 0; i = s.identities.At(i).Next {
