@@ -257,12 +257,12 @@ func (x *exchange) refund(group *session.Group, price *rating.Price, sv *Service
 		return Overflow
 	}
 	bucket := x.book.Buckets.At(to)
+	bucket.Remaining += value
 	x.post(usage.Refund, group, units, balance.Posting{
 		From:   destination(group, d),
 		To:     balance.LedgerAccount{Class: balance.CustomerBucket, Name: bucket.Allowance, Bucket: bucket.ID},
 		Amount: value, Denomination: d,
 	})
-	bucket.Remaining += value
 	if d.IsMoney() {
 		o.Amount += value
 	}
@@ -295,6 +295,7 @@ func (x *exchange) post(kind usage.Kind, group *session.Group, units uint64, p b
 		Unit: group.Unit, Currency: x.account.Currency, Flags: recordFlags(group),
 		Postings: append(x.scratch.postings[:0], p),
 	}
+	record.Why = x.why(x.session, group, x.account, record.Postings)
 	if p.Denomination.IsMoney() {
 		record.Charged = -money.Amount(p.Amount)
 	}

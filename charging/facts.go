@@ -90,14 +90,20 @@ func (s *State) why(r *session.Session, group *session.Group, a *account, postin
 		}
 	}
 	for n := range postings {
-		left := int64(0) // a debt for excess has no bucket
-		if n < len(group.Moved.Bucket) && group.Moved.Bucket[n] != 0 {
-			left = s.book.Buckets.At(group.Moved.Bucket[n]).Remaining
-		}
-		w.Left = append(w.Left, left)
+		w.Left = append(w.Left, s.leftIn(a, postings[n].From.Bucket+postings[n].To.Bucket))
 	}
 	s.scratch.why = w.Append(s.scratch.why[:0])
 	return s.scratch.why
+}
+
+// leftIn is what a bucket of an account holds; a debt for excess has none.
+func (s *State) leftIn(a *account, bucket uint64) int64 {
+	for i := a.Buckets; i != 0 && bucket != 0; i = s.book.Buckets.At(i).Next {
+		if b := s.book.Buckets.At(i); b.ID == bucket {
+			return b.Remaining
+		}
+	}
+	return 0
 }
 
 // carry makes the next record of a group go on where the last one ended.

@@ -61,6 +61,8 @@ var commands = map[string]func(*script) string{
 	"duplicate":      (*script).duplicate,
 	"peer-restart":   (*script).peerRestart,
 	"session-lost":   (*script).sessionLost,
+	"explain":        (*script).explain,
+	"counters":       (*script).counters,
 	"configure":      (*script).configure,
 	"at":             (*script).at,
 	"tick":           (*script).tick,

@@ -232,7 +232,7 @@ func (s *shard) records(after uint64, fn func(*usage.Record)) {
 func (s *shard) books() (count int) {
 	s.t.Helper()
 	tally := charging.NewTally()
-	s.records(0, func(r *usage.Record) { tally.Add(r); count++ })
+	s.records(0, func(r *usage.Record) { tally.Add(r); s.explained(r); count++ })
 	if problems := s.state.VerifyRecords(tally).Problems; len(problems) > 0 {
 		s.t.Fatalf("the records do not add up:\n%s", strings.Join(problems, "\n"))
 	}

@@ -1,0 +1,62 @@
+package rating
+
+import (
+	"gyro/internal/ident"
+	"gyro/internal/money"
+)
+
+// Terms are what a price says, for people to read. To compute with them is the
+// business of Price.
+type Terms struct {
+	// First and Next are the increments: the first units billed, then each more.
+	First, Next uint64
+	// Per is how many units an amount of a tier is for. With Block above 1, every
+	// started block of so many units behind Free costs it whole.
+	Per, Block, Free uint64
+	Setup            money.Amount // once per session
+	Minimum          money.Amount // of what is rated at all
+	Cap              money.Amount // the most; 0 is no cap
+	Rounding         money.Rounding
+	Tiers            []Tier // at least one
+}
+
+// Tier is a range of rated units, From exclusive, To inclusive, at one amount.
+type Tier struct {
+	From, To uint64
+	Amount   money.Amount
+}
+
+// Terms returns what the price says.
+func (p *Price) Terms() Terms {
+	t := Terms{
+		First: p.first, Next: p.next, Per: p.per, Block: p.block, Free: p.free,
+		Setup: p.setup, Minimum: p.minimum, Rounding: p.rounding,
+	}
+	if p.capped {
+		t.Cap = p.limit
+	}
+	for k := range p.steps {
+		t.Tiers = append(t.Tiers, Tier{From: p.steps[k].from, To: min(p.end(k), MaxUnits), Amount: p.steps[k].amount})
+	}
+	return t
+}
+
+// Quantity writes a count of the unit in the largest decimal unit of measure
+// that divides it: 1500000 octets are 1500KB.
+func (u Unit) Quantity(n uint64) string { return formatQuantity(n, u) }
+
+// Service looks a service up by its short name.
+func (p *Plan) Service(n ident.Name) (*Service, bool) {
+	for k := range p.services {
+		if p.services[k].ID == n {
+			return &p.services[k], true
+		}
+	}
+	return nil, false
+}
+
+// Zones and Prices are one more than the highest index of ZoneAt and Price.
+func (p *Plan) Zones() int { return len(p.zones) }
+
+// Prices is described beside Zones.
+func (p *Plan) Prices() int { return len(p.prices) }
