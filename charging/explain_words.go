@@ -24,9 +24,9 @@ func (e *Explanation) Lines() (lines []string) {
 		say("no tariff applied: what was used is recorded, and nothing charged")
 		return append(lines, e.bucketLines()...)
 	}
-	lines = append(lines, tried("service", e.Trace.Services)...)
-	lines = append(lines, tried("offer", e.Trace.Offers)...)
-	lines = append(lines, tried("rule", e.Trace.Rules)...)
+	lines = append(lines, tried(e.Trace.Services)...)
+	lines = append(lines, tried(e.Trace.Offers)...)
+	lines = append(lines, tried(e.Trace.Rules)...)
 	say("so: service %s, offer %s, rule %s%s", e.Service, e.Offer, e.Rule, in(e.Zone))
 	if !e.Agrees {
 		say("classified from what the record has at its end, another rule applies: the request changed while the record was open")
@@ -43,34 +43,11 @@ func in(zone string) string {
 }
 
 // tried says of each candidate whether it applied, and if not, for want of what.
-func tried(what string, list []rating.Tried) (lines []string) {
+func tried(list []rating.Tried) (lines []string) {
 	for k := range list {
-		t := &list[k]
-		var held, missed []string
-		for _, c := range t.Conditions {
-			if c.Holds {
-				held = append(held, c.Key+" "+c.Asked)
-			} else {
-				missed = append(missed, fmt.Sprintf("%s %s, found %s", c.Key, c.Asked, nonEmpty(c.Found)))
-			}
-		}
-		switch {
-		case t.Applies && len(held) > 0:
-			lines = append(lines, fmt.Sprintf("%s %s applies: it asks for %s", what, t.Name, strings.Join(held, "; ")))
-		case t.Applies:
-			lines = append(lines, fmt.Sprintf("%s %s applies: it asks for nothing", what, t.Name))
-		default:
-			lines = append(lines, fmt.Sprintf("%s %s does not apply: it asks for %s", what, t.Name, strings.Join(missed, "; ")))
-		}
+		lines = append(lines, list[k].String())
 	}
 	return lines
-}
-
-func nonEmpty(found string) string {
-	if found == "" {
-		return "none"
-	}
-	return found
 }
 
 func (e *Explanation) priceLines() (lines []string) {

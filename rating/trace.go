@@ -155,9 +155,10 @@ func (p *Plan) traceOffer(name ident.Name, service uint32) (t Tried, found *rate
 // traceRules holds the rules of a rate against a request, up to the one that
 // applies.
 func (p *Plan) traceRules(rate *rate, r *Request, m *Match) []Tried {
-	w := p.schedule.walk(&p.zone, r.At)
-	s := situation{
-		request: r, zone: m.Zone, visited: m.Visited, calling: p.prefixes.zone(r.Calling), inForce: w.inForce(),
+	s := situation{request: r, zone: m.Zone, visited: m.Visited, calling: p.prefixes.zone(r.Calling)}
+	if len(p.calendars) > 0 {
+		w := p.schedule.walk(&p.zone, r.At)
+		s.inForce = w.inForce()
 	}
 	var rules []Tried
 	for k := rate.rules.from; k < rate.rules.to; k++ {
