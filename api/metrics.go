@@ -78,7 +78,7 @@ type collector struct {
 
 	answers, latency, batches, batchOctets, duplicates          *prometheus.Desc
 	sessions, opened, expired, accounts, records, index, excess *prometheus.Desc
-	retained, reserved, spent, peersUp                          *prometheus.Desc
+	retained, reserved, spent, grants, peersUp                  *prometheus.Desc
 }
 
 func newCollector(e Engine, p Peers) *collector {
@@ -103,6 +103,7 @@ func newCollector(e Engine, p Peers) *collector {
 		reserved:    desc("reserved_amount", "Open reservations, in units of the currency or of the service.", "service", "denomination"),
 		spent: desc("spent_total", "Earned or consumed by service, in units of the currency or of the service; a refund lowers it.",
 			"service", "denomination"),
+		grants:  desc("grant_units", "Sizes of the quotas granted, over the life of the data.", "unit"),
 		peersUp: desc("peers_up", "Connections of a gateway that answer watchdog requests.", "origin_host", "origin_realm"),
 	}
 }
@@ -111,7 +112,7 @@ func newCollector(e Engine, p Peers) *collector {
 func (c *collector) Describe(to chan<- *prometheus.Desc) {
 	for _, d := range [...]*prometheus.Desc{
 		c.answers, c.latency, c.batches, c.batchOctets, c.duplicates, c.sessions, c.opened, c.expired, c.accounts,
-		c.records, c.index, c.excess, c.retained, c.reserved, c.spent, c.peersUp,
+		c.records, c.index, c.excess, c.retained, c.reserved, c.spent, c.grants, c.peersUp,
 	} {
 		to <- d
 	}
@@ -151,6 +152,9 @@ func (c *collector) collectState(to chan<- prometheus.Metric) {
 	counter(to, c.duplicates, float64(stats.Duplicates))
 	counter(to, c.excess, float64(stats.Excess))
 	gauge(to, c.retained, float64(stats.RetainedAnswers))
+	for unit := range stats.Grants {
+		to <- grantSizes(c.grants, charging.GrantUnit(unit), &stats.Grants[unit])
+	}
 	for _, t := range stats.Reserved {
 		gauge(to, c.reserved, measure(t), words[t], t.Denomination.String())
 	}
@@ -211,6 +215,18 @@ func latency(d *prometheus.Desc, m *engine.Metrics) prometheus.Metric {
 func batchSizes(d *prometheus.Desc, m *engine.Metrics) prometheus.Metric {
 	buckets, count := cumulate(m.BatchSizes[:], 1)
 	return prometheus.MustNewConstHistogram(d, count, float64(m.BatchedCommands), buckets)
+}
+
+// grantSizes makes a histogram of the core's powers of ten of a unit. The last
+// bucket is open and goes into the count alone.
+func grantSizes(d *prometheus.Desc, unit charging.GrantUnit, sizes *charging.GrantSizes) prometheus.Metric {
+	buckets, sum, limit := map[float64]uint64{}, uint64(0), 1.0
+	for _, n := range sizes.Upto[:len(sizes.Upto)-1] {
+		sum += n
+		buckets[limit] = sum
+		limit *= 10
+	}
+	return prometheus.MustNewConstHistogram(d, sizes.Count, float64(sizes.Units), buckets, unit.String())
 }
 
 // cumulate turns counts per power of two into counts up to each.

@@ -51,6 +51,26 @@ func (r *request) page(position string) (page, error) {
 	return p, nil
 }
 
+// subSession reads the CC-Sub-Session-Id of a session, 0 where there is none.
+func (r *request) subSession() (uint64, error) {
+	values, err := url.ParseQuery(string(r.URI().QueryString()))
+	if err != nil {
+		return 0, badParameter("the query cannot be read: %v", err)
+	}
+	list := values["sub_session"]
+	switch {
+	case len(values) == 0:
+		return 0, nil
+	case len(values) > 1 || len(list) != 1:
+		return 0, badParameter("the only parameter here is one sub_session; leave the rest of %q out", "?"+string(r.URI().QueryString()))
+	}
+	number, err := strconv.ParseUint(list[0], 10, 64)
+	if err != nil {
+		return 0, badParameter("sub_session=%q is not a number from 0; it is the CC-Sub-Session-Id of the session", list[0])
+	}
+	return number, nil
+}
+
 // noQuery refuses parameters where none are known.
 func (r *request) noQuery() error {
 	if len(r.URI().QueryString()) > 0 {

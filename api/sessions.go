@@ -59,7 +59,8 @@ func (s *Server) sessions(r *request) error {
 }
 
 func (s *Server) session(r *request) error {
-	if err := r.noQuery(); err != nil {
+	sub, err := r.subSession()
+	if err != nil {
 		return err
 	}
 	id, err := r.param("session")
@@ -68,7 +69,7 @@ func (s *Server) session(r *request) error {
 	}
 	var found charging.SessionView
 	known := false
-	s.o.Engine.View(func(state *charging.State) { found, known = state.Session(id) })
+	s.o.Engine.View(func(state *charging.State) { found, known = state.Session(id, sub) })
 	if !known {
 		return refuse(fasthttp.StatusNotFound, "session_unknown",
 			"session %s is not open; its usage is under /charging/v1/usage and in the account's postings", quoted(id))

@@ -329,7 +329,13 @@ const (
 	GrantOctets  GrantUnit = 0
 	GrantSeconds GrantUnit = 1
 	GrantEvents  GrantUnit = 2
+
+	// GrantUnits is the size of a table by grant unit.
+	GrantUnits = 3
 )
+
+// String is the unit's name in metrics.
+func (u GrantUnit) String() string { return rating.Unit(u).String() }
 
 // Outcome is what a command came to. For a credit-control request it is all
 // that the answer says; a duplicate yields the same Outcome again.

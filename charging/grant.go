@@ -221,6 +221,7 @@ func denominationOf(u rating.Unit) balance.Denomination {
 
 // grant reserves quota for a group and fills in what the answer says of it.
 func (x *exchange) grant(group *session.Group, sv *Service, o *ServiceOutcome) {
+	previous := group.Granted
 	group.Granted, group.Exhausted = 0, false
 	if x.barred(x.session.Subscriber, askedIn(x.session.Context, x.session.Role)) {
 		o.Result = ServiceDenied
@@ -242,13 +243,9 @@ func (x *exchange) grant(group *session.Group, sv *Service, o *ServiceOutcome) {
 		return
 	case rating.Charged:
 	}
-	quota := &plan.ServiceAt(m.Service).Quota
-	want := quota.Grant
-	if asked := sv.Requested.in(group.Unit); asked > 0 {
-		want = min(want, asked)
-	}
+	quota, price := &plan.ServiceAt(m.Service).Quota, plan.Price(m.Rate)
 	final := x.finalOf(group)
-	granted, last := x.reserve(group, plan.Price(m.Rate), x.within(group, plan.Price(m.Rate), want, m))
+	granted, last := x.reserve(group, price, x.wanted(group, price, sv, previous))
 	if last {
 		x.finish(o, final)
 	}
@@ -269,6 +266,7 @@ func (x *exchange) grant(group *session.Group, sv *Service, o *ServiceOutcome) {
 	o.Threshold = thresholdOf(granted, quota.ThresholdPermille)
 	o.Triggers = triggersOf(m.Depends)
 	group.Granted, group.Since = granted, x.now
+	x.counters.Grants[o.Unit].add(granted)
 	x.open(group)
 }
 

@@ -102,6 +102,8 @@ type Counters struct {
 	Duplicates         uint64
 	SupervisionExpired uint64
 	Excess             uint64 // reports beyond what any bucket could pay
+	// Grants are the sizes of grants by GrantUnit.
+	Grants [GrantUnits]GrantSizes
 }
 
 // account is a payer: the balance's view of it and what else belongs to it.

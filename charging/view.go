@@ -141,9 +141,10 @@ type GroupView struct {
 	ReservedUnits                int64
 }
 
-// Session shows an open session by its Session-Id.
-func (s *State) Session(id string) (v SessionView, ok bool) {
-	i := s.sessions.Find([]byte(id), 0, session.Hash([]byte(id), 0))
+// Session shows an open session by its Session-Id and CC-Sub-Session-Id, which
+// is 0 where a session has none.
+func (s *State) Session(id string, sub uint64) (v SessionView, ok bool) {
+	i := s.sessions.Find([]byte(id), sub, session.Hash([]byte(id), sub))
 	if i == 0 {
 		return v, false
 	}
