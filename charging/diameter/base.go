@@ -73,10 +73,12 @@ func (s *Server) appendDWR(dst []byte, hopByHop uint32) []byte {
 	return dst
 }
 
-// appendCEA appends the answer to a CER, in the CEA's own grammar (RFC 6733 section 5.3.2).
-func (s *Server) appendCEA(dst []byte, request *Header, result Result, local net.Addr) []byte {
+// appendCEA appends the answer to a CER, in the CEA's own grammar (RFC 6733 section 5.3.2). Applications are advertised
+// bare, and besides as the CER had them inside Vendor-Specific-Application-Id: Kamailio routes a request to peers that have
+// shown its application with the vendor.
+func (s *Server) appendCEA(dst []byte, cer *Message, result Result, local net.Addr) []byte {
 	start := len(dst)
-	dst = AppendAnswerHeader(dst, request)
+	dst = AppendAnswerHeader(dst, &cer.Header)
 	dst = AppendResult(dst, result)
 	dst = appendOrigin(dst, &s.options.Identity)
 	for _, a := range s.hostAddresses(local) {
@@ -89,8 +91,47 @@ func (s *Server) appendCEA(dst []byte, request *Header, result Result, local net
 	for _, a := range s.options.Applications {
 		dst = AppendUint32(dst, AVPAuthApplicationID, a.ID)
 	}
+	dst = s.appendVendorSpecific(dst, cer)
 	FinishMessage(dst, start)
 	return dst
+}
+
+// appendVendorSpecific appends the Vendor-Specific-Application-Ids of a CER that have one of the server's applications.
+func (s *Server) appendVendorSpecific(dst []byte, cer *Message) []byte {
+	left := vendorSpecificApplications
+	for i, end := cer.Members(Root); i < end && left > 0; i = cer.Next(i) {
+		if cer.At(i).Code != AVPVendorSpecificApplicationID {
+			continue
+		}
+		vendor, application := s.vendorSpecific(cer, i)
+		if application == AppBase {
+			continue
+		}
+		var group int
+		dst, group = BeginGroup(dst, AVPVendorSpecificApplicationID)
+		dst = AppendUint32(dst, AVPVendorID, vendor)
+		dst = AppendUint32(dst, AVPAuthApplicationID, application)
+		EndGroup(dst, group)
+		left--
+	}
+	return dst
+}
+
+// vendorSpecific reads a Vendor-Specific-Application-Id: its first vendor and the application of the server's that it has,
+// or AppBase for none.
+func (s *Server) vendorSpecific(m *Message, group int) (vendor, application uint32) {
+	named := false
+	for i, end := m.Members(group); i < end; i = m.Next(i) {
+		v, ok := m.Uint32(i)
+		switch code := m.At(i).Code; {
+		case !ok:
+		case code == AVPVendorID && !named:
+			vendor, named = v, true
+		case code == AVPAuthApplicationID && v != AppRelay && s.serves(m, i):
+			application = v
+		}
+	}
+	return vendor, application
 }
 
 // hostAddresses returns what to send as Host-IP-Address, at least one.
@@ -122,7 +163,7 @@ func (r *batch) capabilities(refusal Refusal) {
 		result = c.server.admit(c, offer)
 	}
 	if result == ResultSuccess {
-		c.Unlock(c.server.appendCEA(c.Lock(), &r.message.Header, result, c.nc.LocalAddr()))
+		c.Unlock(c.server.appendCEA(c.Lock(), &r.message, result, c.nc.LocalAddr()))
 		r.answered = true
 		if !c.peer.open.Load() {
 			c.server.peerUp(c)
@@ -133,7 +174,7 @@ func (r *batch) capabilities(refusal Refusal) {
 	c.server.options.Logger.Warn("diameter peer refused", "origin_host", offer.host, "address", c.nc.RemoteAddr(), "result", result,
 		"certified_as", certifiedAs(c.nc))
 	if result == ResultNoCommonApplication || result == ResultNoCommonSecurity {
-		c.Unlock(c.server.appendCEA(c.Lock(), &r.message.Header, result, c.nc.LocalAddr()))
+		c.Unlock(c.server.appendCEA(c.Lock(), &r.message, result, c.nc.LocalAddr()))
 	} else {
 		r.refuse(result, failure)
 	}

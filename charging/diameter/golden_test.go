@@ -37,8 +37,8 @@ func TestGolden(t *testing.T) {
 	refusal := refusedCCR.Parse(unknown, Limits{})
 	for name, b := range map[string][]byte{
 		"cer":                    cer.Raw(),
-		"cea":                    s.appendCEA(nil, &cer.Header, ResultSuccess, local),
-		"cea-no-application":     s.appendCEA(nil, &cer.Header, ResultNoCommonApplication, local),
+		"cea":                    s.appendCEA(nil, cer, ResultSuccess, local),
+		"cea-no-application":     s.appendCEA(nil, cer, ResultNoCommonApplication, local),
 		"cea-unknown-peer":       AppendErrorAnswer(nil, cer, origin, ResultUnknownPeer, Failure{}),
 		"dwr":                    dwr.Raw(),
 		"dwa":                    s.appendDWA(nil, &dwr.Header),

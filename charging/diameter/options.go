@@ -63,6 +63,8 @@ const (
 	restartRefill = time.Minute
 	// rememberedPeers bounds the peers whose Origin-State-Id is remembered while they are not connected.
 	rememberedPeers = 4096
+	// vendorSpecificApplications bounds those of a CER that its answer repeats: a client names one or a few vendors.
+	vendorSpecificApplications = 8
 	// identityBytes is the longest Origin-Host or Origin-Realm accepted: the longest domain name (RFC 1035).
 	identityBytes = 255
 	// productBytes is how much of a peer's Product-Name is kept for people to read.
