@@ -19,6 +19,7 @@ func TestCapabilitiesExchange(t *testing.T) {
 	want := []Code{
 		AVPResultCode, AVPOriginHost, AVPOriginRealm, AVPHostIPAddress, AVPVendorID, AVPProductName,
 		AVPOriginStateID, AVPSupportedVendorID, AVPAuthApplicationID,
+		AVPVendorSpecificApplicationID, // as the CER had it
 	}
 	if got := codes(a); !slices.Equal(got, want) {
 		t.Errorf("CEA holds %v, want %v", got, want)

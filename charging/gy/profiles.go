@@ -18,9 +18,11 @@ func Lenient() Profile {
 		SessionFailover: FailoverSupported,
 		FailureHandling: FailureRetryAndTerminate,
 		DirectDebiting:  DirectDebitingTerminateOrBuffer,
-		Triggers:        true,
-		Reauthorise:     NotifyReAuth,
-		Abort:           NotifyAbort,
+		// Kamailio's charging module sends Event-Timestamp without the M bit.
+		Flags:       diameter.FlagsTolerant,
+		Triggers:    true,
+		Reauthorise: NotifyReAuth,
+		Abort:       NotifyAbort,
 	}
 }
 
@@ -33,6 +35,7 @@ func Strict() Profile {
 	p.RefuseNotAllowed = true
 	p.RefuseContradicting = true
 	p.RefuseInvalid = true
+	p.Flags = diameter.FlagsStandard
 	p.NoIdentity = diameter.ResultMissingAVP
 	p.CostInformation = true
 	p.TariffChange = true

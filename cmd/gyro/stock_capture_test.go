@@ -122,6 +122,7 @@ type dissectedAVP struct {
 	vendor string // empty without Vendor-Id
 	flags  uint64
 	depth  int
+	show   string
 	failed bool // inside Failed-AVP: what the peer sent, or an example
 }
 
@@ -247,6 +248,16 @@ func (m *dissected) walk(p *pdml, within dissectedAVP) {
 	}
 }
 
+// show returns what is shown of an AVP of the command's own level.
+func (m *dissected) show(code string) string {
+	for _, a := range m.avps {
+		if a.depth == 1 && a.name() == code {
+			return a.show
+		}
+	}
+	return ""
+}
+
 // emptyData is tshark's warning about an AVP without data.
 const emptyData = "Data is empty"
 
@@ -273,6 +284,8 @@ func (m *dissected) readAVP(f *pdml, a *dissectedAVP) {
 			if pad, err := hex.DecodeString(own.Value); err != nil || len(bytes.Trim(pad, "\x00")) != 0 {
 				m.found("AVP %s is padded with %s", a.code, own.Value)
 			}
+		case "diameter.CC-Request-Type":
+			a.show = own.Show
 		case "diameter.Result-Code":
 			if a.depth == 1 {
 				m.result = m.number(own.Show)
@@ -409,7 +422,7 @@ func flagsOfSent(a dissectedAVP) (flags uint64, known bool) {
 // of TS 32.299 section 7.2.
 var (
 	sentMandatory = strings.Fields(`
-		257 258 263 264 265 266 268 273 278 279 280 284 296 33
+		257 258 260 263 264 265 266 268 273 278 279 280 284 296 33
 		415 416 417 418 419 420 421 422 423 425 427 428 429 430 431 432 439 445 447 448 449 456`)
 	sentOptional      = []string{"269"}
 	sentMandatory3GPP = []string{"10415/868", "10415/869", "10415/871", "10415/1226"}
