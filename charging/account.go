@@ -19,8 +19,8 @@ func (s *State) putAccount(c *PutAccount, o *Outcome) {
 	i := s.findAccount([]byte(c.Account))
 	if c.Account == "" || len(c.Account) > MaxAccountID || len(c.Offers) > MaxOffers ||
 		len(c.Subscribers) > MaxSubscribers || !c.Currency.Valid() ||
-		c.CreditLimit < 0 || c.CreditLimit > balance.MaxAmount {
-		o.refuse(Invalid, "account %q: an identifier of 1 to %d octets, at most %d offers and %d subscribers, and a credit limit from 0 are needed",
+		c.CreditLimit < 0 || c.CreditLimit > balance.MaxAmount || c.LowBalance < 0 || c.LowBalance > balance.MaxAmount {
+		o.refuse(Invalid, "account %q: an identifier of 1 to %d octets, at most %d offers and %d subscribers, and a credit limit and a low balance from 0 are needed",
 			c.Account, MaxAccountID, MaxOffers, MaxSubscribers)
 		return
 	}
@@ -57,7 +57,7 @@ func (s *State) putAccount(c *PutAccount, o *Outcome) {
 	s.touchAccount(i)
 	a := s.accounts.At(i)
 	a.CycleDay = max(c.CycleDay, 1)
-	a.CreditLimit, a.Kind = c.CreditLimit, balance.Kind(c.Kind)
+	a.CreditLimit, a.Kind, a.LowBalance = c.CreditLimit, balance.Kind(c.Kind), c.LowBalance
 	main := s.book.Buckets.At(s.book.Main(&a.Account))
 	a.Overdrawn = max(0, main.Reserved-main.Remaining-int64(a.CreditLimit))
 	s.setSubscribers(i, subscribers)

@@ -15,10 +15,13 @@ import (
 
 // PutAccount creates an account or brings it to the stated form.
 type PutAccount struct {
-	Account     string           `json:"account"`
-	Currency    money.Currency   `json:"currency"`
-	Kind        uint8            `json:"kind"` // balance.Kind
-	CreditLimit money.Amount     `json:"credit_limit"`
+	Account     string         `json:"account"`
+	Currency    money.Currency `json:"currency"`
+	Kind        uint8          `json:"kind"` // balance.Kind
+	CreditLimit money.Amount   `json:"credit_limit"`
+	// LowBalance is the money below which the account is warned; zero leaves it
+	// to the settings.
+	LowBalance  money.Amount     `json:"low_balance,omitempty"`
 	Subscribers []SubscriberSpec `json:"subscribers"`
 	Offers      []string         `json:"offers"`
 	// CycleDay is the day of the month, 1 to 28, on which the billing cycle
@@ -85,9 +88,17 @@ func (s *State) administer(kind Kind, body []byte, o *Outcome) error {
 	case KindDeleteAccount:
 		return run(body, o, s.deleteAccount)
 	case KindTopUp:
-		return run(body, o, func(c *MoveMoney, o *Outcome) { s.idempotent(kind, c, o, s.topUp) })
+		return run(body, o, func(c *MoveMoney, o *Outcome) { s.moveMoney(kind, c, o) })
 	case KindAdjust:
-		return run(body, o, func(c *MoveMoney, o *Outcome) { s.idempotent(kind, c, o, s.adjust) })
+		return run(body, o, func(c *MoveMoney, o *Outcome) { s.moveMoney(kind, c, o) })
+	case KindVouchers:
+		return run(body, o, s.addVouchers)
+	case KindRedeem:
+		return run(body, o, s.redeem)
+	case KindTransfer:
+		return run(body, o, s.transfer)
+	case KindLoan:
+		return run(body, o, s.loan)
 	case KindPublish:
 		return run(body, o, s.publish)
 	case KindPeerRestart:

@@ -149,6 +149,7 @@ func (p *step) earlier(o step) {
 func (s *State) earliest(i slab.Index) (next step) {
 	s.nextMove(i, &next)
 	s.nextExpiry(i, &next)
+	s.nextDebt(i, &next)
 	return next
 }
 

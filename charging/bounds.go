@@ -61,7 +61,12 @@ func (c *Settings) valid() bool {
 // configure puts settings in force.
 func (s *State) configure(c *Settings, o *Outcome) {
 	if !c.valid() {
-		o.refuse(Invalid, "each setting must be from a second to 366 days; a state of a subscriber's life lasts 0 (for ever) or as long, at most 3660 days: %+v", *c)
+		o.refuse(Invalid, "each setting must be from a second to 366 days; a state of a subscriber's life lasts 0 (for ever) or as long, at most 3660 days: supervision %d ms, session retention %d ms, event retention %d ms, command retention %d ms, life %+v",
+			c.Supervision, c.SessionRetention, c.EventRetention, c.CommandRetention, c.LifeCycle)
+		return
+	}
+	if refusal := c.Money.refusal(); refusal != "" {
+		o.refuse(Invalid, "%s", refusal)
 		return
 	}
 	s.settings = *c

@@ -24,6 +24,9 @@ const (
 	prefixRetained = 'r'
 	prefixSession  = 's'
 	prefixUsage    = 'u'
+	prefixBatch    = 'b' // of vouchers
+	prefixVouchers = 'v' // a part of a batch
+	prefixRedeemed = 'w' // what of a part is used
 
 	numberedKeyLength = 1 + 8
 )
@@ -59,6 +62,9 @@ type dirtySets struct {
 	sessions     []touched
 	deleted      [][]byte // keys
 	publications []*Publication
+	batches      []*voucherBatch
+	vouchers     []*voucherPart // new
+	redeemed     []*voucherPart
 	running      *Checkpoint
 }
 
@@ -118,6 +124,8 @@ type Checkpoint struct {
 	accounts []touched
 	sessions []touched
 	blocks   []*Block
+	vouchers []*voucherPart
+	redeemed []*voucherPart
 	scratch  []byte
 }
 
@@ -131,6 +139,7 @@ func (s *State) Capture(w Writer) *Checkpoint {
 	c := &Checkpoint{
 		s: s, w: w, epoch: s.dirty.epoch, index: s.index,
 		accounts: s.dirty.accounts, sessions: s.dirty.sessions, blocks: s.outbox.seal(),
+		vouchers: s.dirty.vouchers, redeemed: s.dirty.redeemed,
 	}
 	for _, key := range s.dirty.deleted {
 		w.Delete(key)
@@ -141,6 +150,9 @@ func (s *State) Capture(w Writer) *Checkpoint {
 			panic(fmt.Sprintf("charging: publication: %v", err))
 		}
 		w.Set(numbered(prefixCatalog, uint64(p.Number)), value)
+	}
+	for _, b := range s.dirty.batches {
+		w.Set(numbered(prefixBatch, uint64(b.Number)), b.encode())
 	}
 	s.retained.write(s.now, w)
 	w.Set([]byte{prefixMeta}, s.meta())
@@ -167,6 +179,9 @@ func (c *Checkpoint) Step() (done bool) {
 			b := c.blocks[0]
 			c.w.Set(UsageKey(b.First), b.Data)
 			c.blocks = c.blocks[1:]
+		case len(c.vouchers) > 0 || len(c.redeemed) > 0:
+			c.someVouchers()
+			return false // as much as a slice of accounts
 		default:
 			c.s.dirty.running = nil
 			return true
@@ -227,6 +242,7 @@ type meta struct {
 	Currents    []uint32        `json:"current_catalogs"`
 	Totals      []balance.Total `json:"ledger"`
 	Counters    Counters        `json:"counters"`
+	VoucherSalt []byte          `json:"voucher_salt,omitempty"`
 }
 
 func (s *State) meta() []byte {
@@ -236,6 +252,7 @@ func (s *State) meta() []byte {
 		LastSession: s.sessions.LastNumber, LastRecord: s.outbox.last, LastBlob: s.retained.last,
 		Supervised: s.sessions.Deadlines.Visited(),
 		Currents:   s.catalogs.currents, Totals: s.book.Ledger.Totals(), Counters: s.counters,
+		VoucherSalt: s.vouchers.salt,
 	})
 	if err != nil {
 		panic(fmt.Sprintf("charging: meta: %v", err))

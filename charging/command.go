@@ -343,8 +343,12 @@ type Outcome struct {
 	Services []ServiceOutcome
 	// Detail explains a refused command of the API in words.
 	Detail string
+	// Until is when a refusal by a limit ends; zero says nothing. Like Detail
+	// it is not stored for duplicates.
+	Until instant.Instant
 	// Record is the sequence number of the record that a balance command
-	// wrote, or the version that a publication made.
+	// wrote, the version that a publication made, or how many vouchers a batch
+	// has.
 	Record uint64
 	// Amount is the price of an event, what a session charged in the answer to
 	// its termination where WantsCost, or the balance after a balance command,

@@ -119,6 +119,7 @@ func (s *State) inSession(i slab.Index, r *session.Session, c *CreditControl, o 
 	}
 	s.enter(r)
 	s.revisit(x.owner)
+	s.warn(r.Account)
 	if c.Type == Initial && refusedWhole(c, o) {
 		s.closeSession(i, usage.Ended)
 		s.tellClient(c, x.account, 0, o)

@@ -21,6 +21,10 @@ func (s *State) deleteAccount(c *DeleteAccount, o *Outcome) {
 		o.refuse(AccountBusy, "account %q has %d open sessions; end them first, or let the command abort them", c.Account, a.OpenSessions)
 		return
 	}
+	if loan := s.inPurse(a).Loan; loan != 0 {
+		o.refuse(AccountNotEmpty, "account %q owes %s %s of a loan; top it up, or write the loan off first", c.Account, loan, a.Currency)
+		return
+	}
 	if !s.worthless(a) {
 		remaining := s.book.Buckets.At(s.book.Main(&a.Account)).Remaining
 		o.refuse(AccountNotEmpty, "account %q holds %s %s and owes %s; bring both to zero with an adjustment or a top-up first",
@@ -46,7 +50,7 @@ func (s *State) deleteAccount(c *DeleteAccount, o *Outcome) {
 
 // worthless reports whether an account has neither money of its own nor debt.
 func (s *State) worthless(a *account) bool {
-	return s.book.Buckets.At(s.book.Main(&a.Account)).Remaining == 0 && a.Excess == 0
+	return s.mainOf(a).Remaining == 0 && a.Excess == 0 && s.inPurse(a).Loan == 0
 }
 
 // remove takes an account without sessions, money and debt out of the state.
@@ -61,6 +65,7 @@ func (s *State) remove(i slab.Index) {
 	s.cancel(i)
 	s.dirty.accountDeleted(a)
 	s.forgetCounters(&a.Counters)
+	s.dropPurse(a)
 	s.accounts.Free(i)
 }
 

@@ -92,6 +92,7 @@ func (s *State) oneTime(c *CreditControl, who slab.Index, named *ident.Identity,
 		o.Services = append(o.Services, ServiceOutcome{})
 		x.oneTimeService(&services[n], o, &o.Services[n])
 	}
+	s.warn(owner)
 	s.tellClient(c, x.account, 0, o)
 	for _, ref := range [...]slab.Ref{r.ID, r.APN, r.Called, r.Calling, r.Identity} {
 		octets.Free(ref)

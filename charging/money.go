@@ -11,99 +11,221 @@ import (
 	"github.com/cespare/xxhash/v2"
 )
 
-// idempotent carries a balance command out once per key.
-func (s *State) idempotent(kind Kind, c *MoveMoney, o *Outcome, carryOut func(slab.Index, *MoveMoney, *Outcome)) {
-	if len(c.Key) > MaxKey || len(c.Account) > MaxAccountID || len(c.Reason) > MaxKey {
+// keyed is what a balance command has that makes it idempotent.
+type keyed struct {
+	account, key, reason string
+	digest               uint64
+	currency             money.Currency // zero: the command does not say
+}
+
+// idempotent carries a balance command out once per key. A refusal changes
+// nothing, and its key may be used again; but a wrong guess counts, so it is
+// kept like a success, and its copy does not count twice.
+func (s *State) idempotent(kind Kind, k keyed, o *Outcome, carryOut func(slab.Index, *Outcome)) {
+	if len(k.key) > MaxKey || len(k.account) > MaxAccountID || len(k.reason) > MaxKey {
 		o.refuse(Invalid, "the idempotency key and the reason have at most %d octets, the account's identifier at most %d", MaxKey, MaxAccountID)
 		return
 	}
-	s.scratch.key = commandKey(s.scratch.key[:0], kind, c.Account, c.Key)
+	s.scratch.key = commandKey(s.scratch.key[:0], kind, k.account, k.key)
 	hash := xxhash.Sum64(s.scratch.key) ^ commandSpace
 	if kept := s.memory.Find(hash, s.scratch.key, 0, s.now); kept != nil {
-		if kept.Digest != c.Digest {
-			o.refuse(Contradiction, "idempotency key %q was used for another request; take a new key", c.Key)
+		if kept.Digest != k.digest {
+			o.refuse(Contradiction, "idempotency key %q was used for another request; take a new key", k.key)
 			return
 		}
 		s.replay(o, s.memory.Outcome(kept))
+		if o.Result == VoucherUnknown {
+			o.Detail = wrongGuess
+		}
 		return
 	}
-	i := s.findAccount([]byte(c.Account))
+	i := s.findAccount([]byte(k.account))
 	switch {
 	case i == 0:
-		o.refuse(AccountUnknown, "account %q does not exist", c.Account)
+		o.refuse(AccountUnknown, "account %q does not exist", k.account)
 		return
-	case s.accounts.At(i).Currency != c.Currency:
-		o.refuse(CurrencyMismatch, "account %q is kept in %s, not %s", c.Account, s.accounts.At(i).Currency, c.Currency)
+	case k.currency != 0 && s.accounts.At(i).Currency != k.currency:
+		o.refuse(CurrencyMismatch, "account %q is kept in %s, not %s", k.account, s.accounts.At(i).Currency, k.currency)
 		return
 	}
 	s.touchAccount(i)
 	s.upToDate(i)
-	carryOut(i, c, o)
-	if o.Result != Success {
-		return // a refusal changed nothing: the key may be used again
+	if i = s.findAccount([]byte(k.account)); i == 0 { // its last day was over
+		o.refuse(AccountUnknown, "account %q does not exist", k.account)
+		return
 	}
-	if c.Amount > 0 {
-		s.replenished(i)
+	carryOut(i, o)
+	if o.Result != Success && o.Result != VoucherUnknown {
+		return
 	}
 	a := s.accounts.At(i)
-	o.Record, o.Currency = a.LastRecord, uint16(a.Currency)
-	o.Amount = s.book.Buckets.At(s.book.Main(&a.Account)).Remaining
+	if o.Result == Success {
+		s.reschedule(i)
+		s.warn(i)
+		o.Currency = uint16(a.Currency)
+		o.Amount = s.mainOf(a).Remaining
+	}
+	s.scratch.key = commandKey(s.scratch.key[:0], kind, k.account, k.key)
 	s.scratch.encoded = appendOutcome(s.scratch.encoded[:0], o)
 	s.keep(session.OfCommands, s.scratch.key, session.Retained{
-		Digest: c.Digest, Until: s.now.Add(s.settings.CommandRetention), Hash: hash,
+		Digest: k.digest, Until: s.now.Add(s.settings.CommandRetention), Hash: hash,
 	}, s.scratch.encoded)
 }
 
-// topUp adds money; what the account owes for excess is settled from it first.
+// mainOf is the account's own money.
+func (s *State) mainOf(a *account) *balance.Bucket {
+	return s.book.Buckets.At(s.book.Main(&a.Account))
+}
+
+// bucketSide is a bucket as a side of a posting.
+func bucketSide(b *balance.Bucket) balance.LedgerAccount {
+	return balance.LedgerAccount{Class: balance.CustomerBucket, Name: b.Allowance, Bucket: b.ID}
+}
+
+func (s *State) moveMoney(kind Kind, c *MoveMoney, o *Outcome) {
+	k := keyed{account: c.Account, key: c.Key, reason: c.Reason, digest: c.Digest, currency: c.Currency}
+	s.idempotent(kind, k, o, func(i slab.Index, o *Outcome) {
+		if kind == KindAdjust {
+			s.adjust(i, c, o)
+			return
+		}
+		s.topUp(i, c, o)
+	})
+}
+
+// income is money that comes to an account, from the operator or from another
+// account.
+type income struct {
+	kind   usage.Kind
+	from   balance.LedgerAccount
+	amount money.Amount
+	key    string
+	reason string
+	other  []byte // the account that it comes from
+}
+
+// room reports whether an account's own money can take an amount more.
+func (s *State) room(a *account, amount money.Amount, o *Outcome) bool {
+	if s.mainOf(a).Remaining > balance.MaxAmount-int64(amount) {
+		o.refuse(Overflow, "the balance would leave the range of an amount")
+		return false
+	}
+	return true
+}
+
+// receive adds money to an account's own and settles from it what the account
+// owes: first excess, which is usage that the operator has delivered, then the
+// loan. It returns the record of the income.
+func (s *State) receive(i slab.Index, in *income) (record uint64) {
+	a := s.accounts.At(i)
+	main := s.mainOf(a)
+	var postings []balance.Posting
+	settled := money.Amount(0)
+	if in.amount > 0 {
+		main.Remaining += int64(in.amount)
+		postings = append(postings, balance.Posting{From: in.from, To: bucketSide(main), Amount: int64(in.amount), Denomination: main.Denomination})
+		if settled = min(a.Excess, in.amount); settled > 0 {
+			postings = append(postings, balance.Posting{
+				From: bucketSide(main), To: balance.LedgerAccount{Class: balance.CustomerExcess},
+				Amount: int64(settled), Denomination: main.Denomination,
+			})
+			main.Remaining -= int64(settled)
+			a.Excess -= settled
+		}
+	}
+	s.operation(a, usage.Record{
+		Kind: in.kind, Cause: usage.Requested, SessionID: []byte(in.key), Reason: []byte(in.reason), Other: in.other,
+	}, postings...)
+	record = a.LastRecord
+	s.repay(a, in.amount-settled, in.key)
+	s.replenished(i)
+	return record
+}
+
+// bonusPriority has a bonus used before the account's own money and behind
+// every allowance.
+const bonusPriority = balance.MainPriority - 1
+
+// giveBonus gives an account the bucket of a bonus.
+func (s *State) giveBonus(a *account, bonus *Bonus, key string) {
+	bucket := balance.Bucket{
+		Denomination: a.Denomination(), Priority: bonusPriority,
+		Remaining: int64(bonus.Amount), Granted: int64(bonus.Amount), From: s.now,
+	}
+	if bonus.Days > 0 {
+		bucket.Until = s.now.Add(days(bonus.Days))
+	}
+	to := s.book.Buckets.At(s.book.Open(&a.Account, bucket))
+	s.operation(a, usage.Record{Kind: usage.Grant, Cause: usage.Requested, SessionID: []byte(key), Reason: []byte(bonus.Promotion)}, balance.Posting{
+		From: balance.LedgerAccount{Class: balance.Granted, Name: ident.NameOf(bonus.Promotion)}, To: bucketSide(to),
+		Amount: to.Remaining, Denomination: to.Denomination,
+	})
+}
+
+// topUp adds money, and a bonus where there is one.
 func (s *State) topUp(i slab.Index, c *MoveMoney, o *Outcome) {
 	a := s.accounts.At(i)
 	if c.Amount <= 0 || c.Amount > balance.MaxAmount {
 		o.refuse(Invalid, "a top-up must be above zero and at most %s; use an adjustment to take money back", money.Amount(balance.MaxAmount))
 		return
 	}
-	main := s.book.Buckets.At(s.book.Main(&a.Account))
-	if main.Remaining > balance.MaxAmount-int64(c.Amount) {
-		o.refuse(Overflow, "the balance would leave the range of an amount")
+	if b := c.Bonus; b != nil && (b.Amount <= 0 || b.Amount > balance.MaxAmount || b.Promotion == "" || len(b.Promotion) > MaxKey) {
+		o.refuse(Invalid, "a bonus needs an amount above zero and at most %s, and the promotion's name of 1 to %d octets", money.Amount(balance.MaxAmount), MaxKey)
 		return
 	}
-	bucket := balance.LedgerAccount{Class: balance.CustomerBucket, Bucket: main.ID}
-	postings := []balance.Posting{{
-		From: balance.LedgerAccount{Class: balance.Funding, Name: ident.NameOf(c.Reason)}, To: bucket,
-		Amount: int64(c.Amount), Denomination: main.Denomination,
-	}}
-	main.Remaining += int64(c.Amount)
-	if settled := min(a.Excess, c.Amount); settled > 0 {
-		postings = append(postings, balance.Posting{
-			From: bucket, To: balance.LedgerAccount{Class: balance.CustomerExcess},
-			Amount: int64(settled), Denomination: main.Denomination,
-		})
-		main.Remaining -= int64(settled)
-		a.Excess -= settled
+	if !s.room(a, c.Amount, o) {
+		return
 	}
-	s.operation(a, usage.Record{
-		Kind: usage.TopUp, Cause: usage.Requested, SessionID: []byte(c.Key), Reason: []byte(c.Reason),
-	}, postings...)
+	o.Record = s.receive(i, &income{
+		kind: usage.TopUp, from: balance.LedgerAccount{Class: balance.Funding, Name: ident.NameOf(c.Reason)},
+		amount: c.Amount, key: c.Key, reason: c.Reason,
+	})
+	if c.Bonus != nil {
+		s.giveBonus(a, c.Bonus, c.Key)
+	}
+	s.extend(i, days(c.ExtendsDays))
+
+}
+
+// approved reports whether a correction may be carried out: above the
+// threshold of the settings a second person must have agreed.
+func (s *State) approved(amount money.Amount, askedBy, approvedBy string, o *Outcome) bool {
+	threshold := s.settings.Money.ApprovalAbove
+	switch {
+	case len(askedBy) > MaxKey || len(approvedBy) > MaxKey:
+		o.refuse(Invalid, "who asked and who approved have at most %d octets", MaxKey)
+	case threshold == 0 || max(amount, -amount) <= threshold:
+		return true
+	case askedBy == "" || approvedBy == "":
+		o.refuse(ApprovalNeeded, "an adjustment of more than %s needs who asked for it and who approved it", threshold)
+	case askedBy == approvedBy:
+		o.refuse(ApprovalNeeded, "an adjustment of more than %s is approved by somebody other than %q, who asked for it", threshold, askedBy)
+	default:
+		return true
+	}
+	return false
 }
 
 // adjust adds or takes money for a reason that a person states.
 func (s *State) adjust(i slab.Index, c *MoveMoney, o *Outcome) {
 	a := s.accounts.At(i)
-	main := s.book.Buckets.At(s.book.Main(&a.Account))
+	main := s.mainOf(a)
 	free := main.Remaining - main.Reserved + int64(a.CreditLimit)
 	switch {
 	case c.Amount == 0 || c.Amount > balance.MaxAmount || c.Amount < -balance.MaxAmount:
 		o.refuse(Invalid, "an adjustment must be an amount other than zero, of at most %s", money.Amount(balance.MaxAmount))
 		return
+	case !s.approved(c.Amount, c.AskedBy, c.ApprovedBy, o):
+		return
 	case c.Amount < 0 && int64(-c.Amount) > free:
 		o.refuse(InsufficientBalance, "only %s %s of account %q is free", money.Amount(max(free, 0)), a.Currency, c.Account)
 		return
-	case c.Amount > 0 && main.Remaining > balance.MaxAmount-int64(c.Amount):
-		o.refuse(Overflow, "the balance would leave the range of an amount")
+	case c.Amount > 0 && !s.room(a, c.Amount, o):
 		return
 	}
 	p := balance.Posting{
 		From:   balance.LedgerAccount{Class: balance.Adjustments, Name: ident.NameOf(c.Reason)},
-		To:     balance.LedgerAccount{Class: balance.CustomerBucket, Bucket: main.ID},
+		To:     bucketSide(main),
 		Amount: int64(c.Amount), Denomination: main.Denomination,
 	}
 	if c.Amount < 0 {
@@ -112,5 +234,10 @@ func (s *State) adjust(i slab.Index, c *MoveMoney, o *Outcome) {
 	main.Remaining += int64(c.Amount)
 	s.operation(a, usage.Record{
 		Kind: usage.Adjustment, Cause: usage.Requested, SessionID: []byte(c.Key), Reason: []byte(c.Reason),
+		AskedBy: []byte(c.AskedBy), ApprovedBy: []byte(c.ApprovedBy),
 	}, p)
+	o.Record = a.LastRecord
+	if c.Amount > 0 {
+		s.replenished(i)
+	}
 }

@@ -32,6 +32,9 @@ func Load(from Reader) (*State, error) {
 		{prefixAccount, l.readAccount},
 		{prefixSession, l.readSession},
 		{prefixRetained, l.readRetained},
+		{prefixBatch, l.readBatch},
+		{prefixVouchers, l.readVouchers},
+		{prefixRedeemed, l.readRedeemed},
 	} {
 		err := from.Scan([]byte{part.prefix}, []byte{part.prefix + 1}, func(key, value []byte) error {
 			number := uint64(0)
@@ -65,6 +68,7 @@ func (l *loader) readMeta(value []byte) error {
 	}
 	l.index, l.digest, l.now, l.settings = m.Index, m.Digest, m.Now, m.Settings
 	l.lastAccount, l.book.LastBucket, l.sessions.LastNumber = m.LastAccount, m.LastBucket, m.LastSession
+	l.vouchers.salt = m.VoucherSalt
 	l.outbox.last, l.retained.last = m.LastRecord, m.LastBlob
 	l.catalogs.currents, l.counters = m.Currents, m.Counters
 	l.sessions.Deadlines.Resume(m.Supervised)

@@ -25,6 +25,7 @@ func (s *State) appendAccount(dst []byte, a *account) []byte {
 	for _, offer := range a.offers() {
 		dst = binary.AppendUvarint(dst, uint64(offer))
 	}
+	dst = s.appendPurse(append(dst, byte(a.Warned)), a)
 	for i := a.Buckets; i != 0; i = s.book.Buckets.At(i).Next {
 		dst = s.appendBucket(append(dst, 1), s.book.Buckets.At(i))
 	}
@@ -119,6 +120,8 @@ func (l *loader) readAccount(number uint64, value []byte) error {
 	for n := range min(in.Uvarint(), MaxOffers) {
 		a.Offers[n] = ident.Name(in.Uvarint())
 	}
+	a.Warned = warned(in.Octet())
+	l.readPurse(&in, a)
 	for in.Octet() == 1 && !in.Failed() {
 		b, terms := in.bucket()
 		l.buckets[b.ID] = l.book.OpenWith(&a.Account, b, terms)

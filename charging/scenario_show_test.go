@@ -21,6 +21,9 @@ var resultNames = map[charging.Result]string{
 	charging.CurrencyMismatch: "currency mismatch", charging.OfferUnknown: "offer unknown", charging.AccountBusy: "account busy",
 	charging.AccountNotEmpty: "account not empty", charging.Overflow: "overflow", charging.CatalogInvalid: "catalogue invalid",
 	charging.InsufficientBalance: "insufficient balance", charging.SubscriberBusy: "subscriber busy", charging.Invalid: "invalid",
+	charging.VoucherUnknown: "voucher unknown", charging.VoucherUsed: "voucher used", charging.VoucherExpired: "voucher expired",
+	charging.VoucherBlocked: "voucher blocked", charging.GuessesLocked: "locked", charging.TransferRefused: "transfer refused",
+	charging.LoanRefused: "loan refused", charging.ApprovalNeeded: "approval needed", charging.VoucherUnsuitable: "voucher unsuitable",
 }
 
 func resultName(r charging.Result) string {
@@ -160,8 +163,11 @@ func describeAccount(v *charging.AccountView) string {
 	var b strings.Builder
 	for _, k := range v.Buckets {
 		name := k.Allowance
-		if k.Main {
+		switch {
+		case k.Main:
 			name = "main"
+		case name == "":
+			name = "bonus"
 		}
 		fmt.Fprintf(&b, "%s: %s", name, quantity(k.Remaining, k.Denomination))
 		if k.Reserved != 0 {
@@ -176,6 +182,7 @@ func describeAccount(v *charging.AccountView) string {
 	if v.Excess != 0 {
 		fmt.Fprintf(&b, ", owes %s for excess", v.Excess)
 	}
+	b.WriteString(debts(v))
 	if len(v.OpenSessions) > 0 {
 		fmt.Fprintf(&b, ", open: %s", strings.Join(v.OpenSessions, " "))
 	}
@@ -248,7 +255,7 @@ func (s *script) describeRecord(b *strings.Builder, r *usage.Record) {
 			b.WriteString(", " + flag.name)
 		}
 	}
-	fmt.Fprintf(b, ", %s", r.Opened.Time().Format("15:04:05"))
+	fmt.Fprintf(b, "%s, %s", operationWords(r), r.Opened.Time().Format("15:04:05"))
 	if r.Closed != r.Opened {
 		fmt.Fprintf(b, "-%s", r.Closed.Time().Format("15:04:05"))
 	}

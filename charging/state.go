@@ -25,6 +25,8 @@ type Settings struct {
 	CommandRetention instant.Span `json:"command_retention_ms"`
 	// LifeCycle is how long subscribers stay in each state of their life.
 	LifeCycle LifeCycle `json:"life_cycle"`
+	// Money are those of the operations on a balance.
+	Money MoneySettings `json:"money"`
 }
 
 // DefaultSettings suit a gateway whose Tx timer is ten seconds and that
@@ -35,6 +37,7 @@ func DefaultSettings() Settings {
 		SessionRetention: 5 * instant.Minute,
 		EventRetention:   instant.Hour,
 		CommandRetention: instant.Day,
+		Money:            DefaultMoneySettings(),
 	}
 }
 
@@ -65,6 +68,8 @@ type State struct {
 	outbox   Outbox
 	dirty    dirtySets
 	retained blobs
+	purses   slab.Slab[purse]
+	vouchers vouchers
 	counters Counters
 
 	scratch scratch
@@ -136,6 +141,8 @@ type account struct {
 	// lingers tells that a bucket whose time has passed waits for what is
 	// reserved or recorded on it.
 	lingers  bool
+	Warned   warned
+	Purse    slab.Index // loan, wrong guesses, transfers of the day; 0 nothing
 	IDLength uint8
 	ID       [MaxAccountID]byte
 	// touched and written are the checkpoint epochs of the last change and of

@@ -22,7 +22,7 @@ func (s *State) tellClient(c *CreditControl, a *account, charged money.Amount, o
 		}
 		if c.Client&WantsLowBalance != 0 {
 			o.LowBalance = notLowBalance
-			if left < int64(a.LowBalance) {
+			if left < int64(s.lowBalance(a)) {
 				o.LowBalance = lowBalance
 			}
 		}

@@ -78,12 +78,14 @@ func (s *State) verifyReservations(b *Books) {
 func (s *State) verifyBalances(b *Books) {
 	held := map[balance.Denomination]balance.Sum{}
 	owed := map[balance.Denomination]balance.Sum{}
+	loans := map[balance.Denomination]balance.Sum{}
 	for i := slab.Index(1); i < s.accounts.Bound(); i++ {
 		a := s.accounts.At(i)
 		if a.Number == 0 {
 			continue
 		}
 		owed[a.Denomination()] = owed[a.Denomination()].Add(-int64(a.Excess))
+		loans[a.Denomination()] = loans[a.Denomination()].Add(-int64(s.inPurse(a).Loan))
 		for k := a.Buckets; k != 0; k = s.book.Buckets.At(k).Next {
 			bucket := s.book.Buckets.At(k)
 			held[bucket.Denomination] = held[bucket.Denomination].Add(bucket.Remaining)
@@ -103,6 +105,12 @@ func (s *State) verifyBalances(b *Books) {
 		}
 		if total.Class == balance.CustomerExcess && total.Sum != owed[total.Denomination] {
 			b.problem("customers owe %v %s, the ledger says %v", owed[total.Denomination], total.Denomination, total.Sum)
+		}
+		if total.Class == balance.CustomerLoan && total.Sum != loans[total.Denomination] {
+			b.problem("customers owe %v %s for loans, the ledger says %v", loans[total.Denomination], total.Denomination, total.Sum)
+		}
+		if total.Class == balance.Transit && total.Sum != (balance.Sum{}) {
+			b.problem("%v %s is in transit between accounts, after the command that moved it", total.Sum, total.Denomination)
 		}
 	}
 }

@@ -16,15 +16,22 @@ import (
 
 // AccountView is an account as it is now.
 type AccountView struct {
-	ID           string
-	Kind         balance.Kind
-	Currency     money.Currency
-	CreditLimit  money.Amount
-	Excess       money.Amount // owed for usage beyond grants
-	Remaining    money.Amount // money over all buckets
-	Reserved     money.Amount
-	Available    money.Amount // neither used nor reserved, with the credit limit
-	Created      instant.Instant
+	ID          string
+	Kind        balance.Kind
+	Currency    money.Currency
+	CreditLimit money.Amount
+	LowBalance  money.Amount // the money below which it is warned; zero is never
+	Excess      money.Amount // owed for usage beyond grants
+	Loan        money.Amount // owed for a loan, its fee included
+	Remaining   money.Amount // money over all buckets
+	Reserved    money.Amount
+	Available   money.Amount // neither used nor reserved, with the credit limit
+	Created     instant.Instant
+	LoanTaken   instant.Instant // zero without a loan
+	LoanDue     instant.Instant // zero without one, or when it has no term or is overdue
+	// RedeemLocked is until when no voucher can be redeemed, after wrong codes;
+	// zero when they can.
+	RedeemLocked instant.Instant
 	Catalog      string // the catalogue that has the offers; empty without any
 	Offers       []string
 	Subscribers  [][]ident.Identity
@@ -59,6 +66,7 @@ func (s *State) Account(id string) (v AccountView, ok bool) {
 		ID: id, Kind: a.Kind, Currency: a.Currency, CreditLimit: a.CreditLimit, Excess: a.Excess,
 		Created: a.Created, Records: a.Records, LastRecord: a.LastRecord,
 	}
+	s.showPurse(a, &v)
 	if plan, number := s.catalogs.current(a.Catalog); number != 0 {
 		v.Catalog = plan.Name()
 	}
@@ -103,8 +111,14 @@ func (s *State) identitiesOf(who slab.Index) (ids []ident.Identity) {
 	return ids
 }
 
-// Label is the catalogue's word for a name, or "" when no catalogue has it.
+// Label is the catalogue's word for a name, or that of an operation on a
+// balance; "" when it is neither.
 func (s *State) Label(n ident.Name) string {
+	for _, word := range [...]string{transferName, loanName} {
+		if n == ident.NameOf(word) {
+			return word
+		}
+	}
 	for k := len(s.catalogs.publications) - 1; k >= 0 && n != 0; k-- {
 		if label := s.catalogs.publications[k].plan.Label(n); label != "" {
 			return label

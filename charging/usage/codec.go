@@ -30,7 +30,9 @@ func (r *Record) Append(dst []byte) []byte {
 	}
 	dst = binary.AppendVarint(dst, int64(r.Charged))
 	dst = binary.AppendVarint(dst, int64(r.Excess))
-	for _, b := range [...][]byte{r.SessionID, r.Account, r.Subscriber, r.Called, r.Reason} {
+	for _, b := range [...][]byte{
+		r.SessionID, r.Account, r.Subscriber, r.Called, r.Reason, r.Other, r.AskedBy, r.ApprovedBy,
+	} {
 		dst = wire.AppendBytes(dst, b)
 	}
 	dst = append(dst, byte(len(r.Postings)))
@@ -79,6 +81,7 @@ func (r *Record) Decode(src []byte) error {
 	r.Charged, r.Excess = money.Amount(in.Varint()), money.Amount(in.Varint())
 	r.SessionID, r.Account, r.Subscriber = in.Bytes(), in.Bytes(), in.Bytes()
 	r.Called, r.Reason = in.Bytes(), in.Bytes()
+	r.Other, r.AskedBy, r.ApprovedBy = in.Bytes(), in.Bytes(), in.Bytes()
 	for range in.Octet() {
 		r.Postings = append(r.Postings, balance.Posting{
 			From: ledgerAccount(&in), To: ledgerAccount(&in),

@@ -80,8 +80,8 @@ const (
 	Partial     Cause = 4 // the session goes on in a next record
 	Requested   Cause = 5 // by a request of the API
 	TimePassed  Cause = 6 // validity ended
-	Crossed     Cause = 8 // a threshold was reached
 	Lost        Cause = 7 // the gateway answered that it does not know the session
+	Crossed     Cause = 8 // a threshold was reached
 	FirstUse    Cause = 9 // a subscriber used its first service
 )
 
@@ -123,6 +123,9 @@ type Record struct {
 	Called     []byte // called party or recipient, E.164 digits
 	Reason     []byte // of a balance operation
 	Why        []byte // of usage: what it was decided from, as Why.Append encodes it
+	Other      []byte // the other account of a transfer
+	AskedBy    []byte // who asked for an adjustment
+	ApprovedBy []byte // who approved it
 	Postings   []balance.Posting
 
 	// Sequence counts the shard's records from 1; Previous is the account's

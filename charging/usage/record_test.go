@@ -20,7 +20,8 @@ func drawRecord(t *rapid.T) *usage.Record {
 	small := rapid.Uint32()
 	r := &usage.Record{
 		SessionID: octets("session"), Account: octets("account"), Subscriber: octets("subscriber"), Called: octets("called"),
-		Reason: octets("reason"), Why: octets("why"), Postings: []balance.Posting{}, Sequence: number.Draw(t, "sequence"), Previous: number.Draw(t, "previous"),
+		Reason: octets("reason"), Why: octets("why"), Other: octets("other"), AskedBy: octets("asked"),
+		ApprovedBy: octets("approved"), Postings: []balance.Posting{}, Sequence: number.Draw(t, "sequence"), Previous: number.Draw(t, "previous"),
 		SubSession: number.Draw(t, "sub"), Opened: instant.Instant(rapid.Int64Range(0, 1<<45).Draw(t, "opened")),
 		Used: number.Draw(t, "used"), Billed: number.Draw(t, "billed"), Rated: number.Draw(t, "rated"),
 		Charged: money.Amount(rapid.Int64().Draw(t, "charged")), Excess: money.Amount(rapid.Int64().Draw(t, "excess")),

@@ -57,7 +57,7 @@ var layers = []layer{
 	{folder: "network", may: ground, why: "the network says what is down and since when; who pays for it is joined elsewhere. The simulated elements are worth most when they share no code with the server"},
 
 	{
-		folder: "api", may: join(domain, "charging/engine", "internal/zone"),
+		folder: "api", may: join(domain, "charging/engine", "internal/voucher", "internal/zone"),
 		why: "edges know the domain, never each other; commands go in through the engine",
 	},
 
@@ -68,6 +68,7 @@ var layers = []layer{
 		why: "the demo drives a running engine with simulated elements over the network; commands start the engine",
 	},
 	{folder: "testdata", why: "files that go into the binary"},
+	{folder: "internal/voucher", why: "makes codes from randomness; the core has their hashes only"},
 	{folder: "internal/zone", may: []string{"internal/instant"}, why: "the time-zone database enters here and nowhere else"},
 	{folder: "internal/certificate", why: "files of certificates are the same to every listener"},
 	{folder: "internal/config", may: ground, why: "configuration is read before anything exists that it could know"},
