@@ -1,6 +1,7 @@
 package rating
 
 import (
+	"slices"
 	"sort"
 
 	"gyro/internal/money"
@@ -11,6 +12,7 @@ type bill struct {
 	charge   money.Amount // from the main balance
 	pools    []pool       // in the order of use
 	counters positions
+	rated    positions // what of the counters money paid for, beside counters
 	segment  segment
 }
 
@@ -50,7 +52,7 @@ const maxPieces = 4096
 // where a counter makes another rule apply, and so do the reports here. What
 // another rule does not charge ends the bill.
 func (p *Plan) charge(t *test, m Match) (*bill, bool) {
-	b := &bill{pools: p.freshPools(t, &m), counters: append(positions(nil), t.counters...)}
+	b := &bill{pools: p.freshPools(t, &m), counters: slices.Clone(t.counters), rated: slices.Clone(t.counters)}
 	r := t.request
 	r.Counters = b.counters
 	pieces := 0
@@ -87,13 +89,14 @@ func (b *bill) untilCounter(p *Plan, m *Match) uint64 {
 		units = m.Left
 	}
 	s, price := &b.segment, p.Price(m.Rate)
-	limit, ok := s.cost.Add(m.LeftMoney - 1)
+	stands, cost := b.position(price)
+	limit, ok := cost.Add(m.LeftMoney - 1)
 	if m.LeftMoney == 0 || !ok {
 		return units
 	}
 	// The first rated unit beyond what costs less than is left, behind what is
 	// billed already and what allowances pay for.
-	rated := max(price.Affordable(limit), s.rated) + 1 - s.rated
+	rated := max(price.Affordable(limit), stands) + 1 - stands
 	paid := s.billed - s.used
 	for _, pool := range b.pools {
 		if p.allowances[pool.allowance].Unit == m.Unit {
@@ -119,24 +122,36 @@ func (b *bill) use(p *Plan, m *Match, units uint64) bool {
 		if s.rated == 0 {
 			setup = price.Setup()
 		}
-		s.rated += uint64(rest)
-		total, ok := price.Cost(s.rated)
+		stands, cost := b.position(price)
+		total, ok := price.Cost(min(stands, MaxUnits) + uint64(rest))
 		if !ok {
 			return false
 		}
-		if debit, ok = (total - s.cost).Add(setup); !ok {
+		if debit, ok = (total - cost).Add(setup); !ok {
 			return false
 		}
+		s.rated += uint64(rest)
 		s.cost = total
 	}
-	b.count(p, m, units, debit)
+	b.count(p, m, units, uint64(rest), debit)
 	left := b.draw(p, int64(debit), Money)
 	b.charge, ok = b.charge.Add(money.Amount(left))
 	return ok
 }
 
+// position is where a price stands and what the units up to there cost: in the
+// segment, or by the counter that the price goes by.
+func (b *bill) position(price *Price) (rated uint64, cost money.Amount) {
+	k, by := price.Counter()
+	if !by {
+		return b.segment.rated, b.segment.cost
+	}
+	cost, _ = price.Cost(b.rated[k])
+	return b.rated[k], cost
+}
+
 // count advances the counters.
-func (b *bill) count(p *Plan, m *Match, units uint64, debit money.Amount) {
+func (b *bill) count(p *Plan, m *Match, units, rated uint64, debit money.Amount) {
 	for k := range b.counters {
 		if !p.Counts(uint32(k), m) {
 			continue
@@ -146,6 +161,7 @@ func (b *bill) count(p *Plan, m *Match, units uint64, debit money.Amount) {
 			n = uint64(debit)
 		}
 		b.counters[k] = min(b.counters[k]+n, noMark-1)
+		b.rated[k] = min(b.rated[k]+rated, MaxUnits)
 	}
 }
 
@@ -160,7 +176,11 @@ func (p *Plan) freshPools(t *test, m *Match) []pool {
 		}
 		for _, k := range offer.Allowances {
 			if a := p.AllowanceAt(k); p.Pays(a, m) {
-				pools = append(pools, pool{allowance: k, remaining: a.Amount})
+				remaining := a.Amount
+				if a.DailyCap > 0 {
+					remaining = a.DailyCap // below Amount; a test lasts no day
+				}
+				pools = append(pools, pool{allowance: k, remaining: remaining})
 			}
 		}
 	}

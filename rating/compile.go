@@ -62,6 +62,8 @@ type compiler struct {
 	allowances names
 	counters   names
 	offers     names
+	promotions names
+	related    []related
 	apnNumbers map[string]uint32 // of those that rules ask for
 	prefixes   int
 	holidays   days
@@ -113,6 +115,7 @@ func (c *compiler) catalogue(root field, zones Zones) {
 	c.plan.zones = []Zone{{}}
 	c.kinds = []zoneKind{0}
 	c.plan.prices = []Price{{first: 1, next: 1, per: 1, block: 1, steps: []step{{}}, limit: money.Max}}
+	c.plan.sheets = []sheet{{}}
 	c.plan.rates = []rate{{}}
 	c.each(&m, "zones", MaxZones, c.zone)
 	c.spreadKinds()
@@ -129,6 +132,7 @@ func (c *compiler) catalogue(root field, zones Zones) {
 	c.each(&m, "allowances", MaxAllowances, func(f field) { c.allowance(f) })
 	if _, ok := c.required(&m, "offers", "offers: [{name: payg, rates: [...]}]"); ok {
 		c.each(&m, "offers", MaxOffers, c.offer)
+		c.relations()
 	}
 	c.buildIndexes()
 	c.buildPaidCalendars()

@@ -2,89 +2,20 @@ package rating
 
 import (
 	"fmt"
-	"math"
 
 	"gopkg.in/yaml.v3"
 
 	"gyro/internal/ident"
 )
 
-// allowance reads an allowance and returns its index.
-func (c *compiler) allowance(f field) (uint32, bool) {
-	m, ok := c.mapping(f, "name", "unit", "amount", "services", "zones", "priority", "validity")
-	if !ok {
-		return 0, false
-	}
-	before := len(c.errors)
-	name, id, ok := c.name(&m, &c.allowances, "data-5gb")
-	if !ok {
-		return 0, false
-	}
-	a := Allowance{Name: name, ID: id, zones: noSet}
-	if f, ok := c.required(&m, "unit", "unit: octets"); ok {
-		k, _ := c.oneOf(f, Octets.String(), Seconds.String(), Events.String(), Money.String())
-		a.Unit = Unit(max(k, 0))
-	}
-	counted := len(c.errors) == before // otherwise nothing can be said of quantities
-	if f, ok := c.required(&m, "amount", "amount: 5GB"); ok && counted {
-		a.Amount = c.allowanceAmount(f, a.Unit)
-	}
-	if f, ok := m.optional("priority"); ok {
-		n, _ := c.integer(f, math.MinInt16, math.MaxInt16)
-		a.Priority = int16(n)
-	}
-	if f, ok := m.optional("validity"); ok {
-		a.Validity = c.span(f)
-	}
-	a.services = c.newSet(len(c.plan.services))
-	if f, ok := c.required(&m, "services", "services: [internet]"); ok && counted {
-		c.paidServices(f, &a)
-	}
-	if f, ok := m.optional("zones"); ok {
-		a.zones, _ = c.zoneSet(f)
-	}
-	k := uint32(len(c.plan.allowances))
-	if k == MaxAllowances {
-		c.fail(f, "too many allowances", fmt.Sprintf("a catalogue may have %d", MaxAllowances))
-		return 0, false
-	}
-	c.allowances.add(name, k)
-	if len(c.errors) > before {
-		c.allowances.doubt(name)
-	}
-	c.plan.allowances = append(c.plan.allowances, a)
-	return k, len(c.errors) == before
-}
-
-func (c *compiler) allowanceAmount(f field, unit Unit) int64 {
-	if unit != Money {
-		n, _ := c.units(f, unit, 1)
-		return int64(n)
-	}
-	amount, ok := c.amount(f)
-	if ok && amount == 0 {
-		c.fail(f, "an allowance of nothing", "write an amount above zero")
-	}
-	return int64(amount)
-}
-
-// paidServices reads what an allowance pays for; it must be counted alike.
-func (c *compiler) paidServices(f field, a *Allowance) {
-	found, _ := c.references(f, &c.services, "service", MaxServices)
-	for _, k := range found {
-		service := &c.plan.services[k]
-		if a.Unit != Money && service.Unit != a.Unit {
-			c.fail(f, fmt.Sprintf("service %s is counted in %s, the allowance in %s", service.Name, service.Unit, a.Unit),
-				"make an allowance of its own for it, or one of money")
-			return
-		}
-		c.include(a.services, k)
-	}
+var offerKeys = []string{
+	"name", "kind", "rates", "allowances", "one_time", "recurring", "add_on", "requires", "excludes", "eligible", "promotions",
+	"commitment",
 }
 
 // offer reads one element of offers.
 func (c *compiler) offer(f field) {
-	m, ok := c.mapping(f, "name", "kind", "rates", "allowances")
+	m, ok := c.mapping(f, offerKeys...)
 	if !ok {
 		return
 	}
@@ -95,26 +26,69 @@ func (c *compiler) offer(f field) {
 	}
 	offer := Offer{Name: name, ID: id}
 	if f, ok := m.optional("kind"); ok {
-		k, _ := c.oneOf(f, Prepaid.String(), Postpaid.String(), Hybrid.String())
+		k, _ := c.oneOf(f, offerKindNames...)
 		offer.Kind = OfferKind(max(k, 0))
 	}
 	row := len(c.plan.rateAt)
 	c.plan.rateAt = append(c.plan.rateAt, make([]uint32, len(c.plan.services))...)
 	c.each(&m, "rates", MaxServices, func(f field) { c.rate(f, c.plan.rateAt[row:]) })
+	before := len(c.errors)
+	c.offerFees(&m, &offer)
+	feesKnown := len(c.errors) == before
 	c.each(&m, "allowances", MaxOfferAllowances, func(f field) {
-		if k, ok := c.granted(f); ok {
-			offer.Allowances = append(offer.Allowances, k)
-		} else {
+		k, ok := c.granted(f)
+		if !ok {
 			c.offers.doubt(name)
+			return
 		}
+		if a := &c.plan.allowances[k]; a.RollOver.Cycles > 0 && offer.Recurring == nil {
+			c.fail(f, fmt.Sprintf("allowance %s rolls over, but the offer never renews", quote(a.Name)),
+				"give the offer recurring: {amount: ..., every: 1 month}, or the allowance no roll_over")
+		}
+		offer.Allowances = append(offer.Allowances, k)
 	})
-	_, hasRates := m.optional("rates")
-	_, hasAllowances := m.optional("allowances")
-	if !hasRates && !hasAllowances {
-		c.fail(f, "the offer has neither rates nor allowances", "it would change nothing for a subscriber")
+	if feesKnown {
+		c.offerWithoutEffect(&m, &offer)
+	}
+	if f, ok := m.optional("add_on"); ok {
+		offer.AddOn = c.boolean(f)
+	}
+	if f, ok := m.optional("eligible"); ok {
+		offer.Eligible = c.eligible(f)
 	}
 	c.offers.add(name, uint32(len(c.plan.offers)))
 	c.plan.offers = append(c.plan.offers, offer)
+	c.relate(&m)
+}
+
+var offerKindNames = []string{Prepaid.String(), Postpaid.String(), Hybrid.String()}
+
+// offerWithoutEffect refuses an offer that would change nothing for anybody.
+func (c *compiler) offerWithoutEffect(m *mapping, offer *Offer) {
+	_, hasRates := m.optional("rates")
+	_, hasAllowances := m.optional("allowances")
+	renewal, renews := m.optional("recurring")
+	fee := offer.OneTime > 0 || (renews && offer.Recurring.Amount > 0)
+	switch {
+	case renews && !hasAllowances && offer.Recurring.Amount == 0:
+		c.fail(renewal, "the offer renews neither a fee nor allowances", "write an amount above zero, or leave recurring out")
+	case !hasRates && !hasAllowances && !fee:
+		c.fail(m.field, "the offer has neither rates nor allowances nor a fee", "it would change nothing for a subscriber")
+	}
+}
+
+// eligible reads the kinds of account that may take an offer.
+func (c *compiler) eligible(f field) (kinds OfferKinds) {
+	elements := c.list(f, len(offerKindNames), true)
+	if elements != nil && len(elements) == 0 {
+		c.fail(f, "the list is empty", "leave the key out for all kinds of account")
+	}
+	for _, element := range elements {
+		if k, ok := c.oneOf(element, offerKindNames...); ok {
+			kinds |= 1 << k
+		}
+	}
+	return kinds
 }
 
 // granted reads an allowance of an offer: the name of one that is defined

@@ -8,7 +8,7 @@ import (
 )
 
 var priceKeys = []string{
-	"model", "amount", "per", "tiers", "increment", "setup", "minimum", "cap", "free", "rounding",
+	"model", "amount", "per", "tiers", "increment", "setup", "minimum", "cap", "free", "rounding", "counter",
 }
 
 // model is how the amounts of a price make a cost.
@@ -28,7 +28,8 @@ var modelNames = []string{"per-unit", "package", "graduated", "volume", "stairst
 func (m model) tiered() bool { return m >= graduated }
 
 // price reads a price for units of a service and returns its index.
-func (c *compiler) price(f field, unit Unit) (uint32, bool) {
+func (c *compiler) price(f field, service uint32) (uint32, bool) {
+	unit := c.plan.services[service].Unit
 	m, ok := c.mapping(f, priceKeys...)
 	if !ok {
 		return 0, false
@@ -53,9 +54,34 @@ func (c *compiler) price(f field, unit Unit) (uint32, bool) {
 	if f, ok := m.optional("free"); ok {
 		p.free, _ = c.units(f, unit, 1)
 	}
-	c.steps(&m, unit, how, &p)
+	sheet := sheet{model: how, unit: unit, tiers: c.steps(&m, unit, how, &p)}
+	if f, ok := m.optional("counter"); ok {
+		c.positionedBy(f, service, &p)
+	}
 	c.plan.prices = append(c.plan.prices, p)
+	for k := range sheet.tiers {
+		sheet.tiers[k].at = field{} // the plan does not keep the source
+	}
+	c.plan.sheets = append(c.plan.sheets, sheet)
 	return uint32(len(c.plan.prices) - 1), len(c.errors) == before
+}
+
+// positionedBy reads the counter that stands in for the session's units. It must
+// count what the price prices, or the price would never advance.
+func (c *compiler) positionedBy(f field, service uint32, p *Price) {
+	k, ok := c.reference(f, &c.counters, "counter")
+	if !ok {
+		return
+	}
+	counter, s := &c.plan.counters[k], &c.plan.services[service]
+	switch {
+	case counter.Unit != s.Unit:
+		c.fail(f, fmt.Sprintf("counter %s counts %s, the service %s is counted in %s", counter.Name, counter.Unit, s.Name, s.Unit),
+			"name a counter of the same unit")
+	case !c.plan.contains(counter.services, service):
+		c.fail(f, fmt.Sprintf("counter %s does not count the service %s", counter.Name, s.Name), "add it to the counter's services")
+	}
+	p.counter = k + 1
 }
 
 // model reads how the price counts; a price with tiers is graduated unless it

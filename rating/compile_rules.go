@@ -33,7 +33,7 @@ func (c *compiler) rate(f field, row []uint32) {
 		c.fail(f, "the rate has no rules", "leave the service out: without a rate there is no tariff")
 	}
 	for _, element := range elements {
-		rule, ok := c.rule(element, c.plan.services[service].Unit)
+		rule, ok := c.rule(element, service)
 		if !ok {
 			continue
 		}
@@ -60,8 +60,8 @@ func (c *compiler) rate(f field, row []uint32) {
 	c.plan.rates = append(c.plan.rates, r)
 }
 
-// rule reads one rule for a service counted in unit.
-func (c *compiler) rule(f field, unit Unit) (Rule, bool) {
+// rule reads one rule for a service.
+func (c *compiler) rule(f field, service uint32) (Rule, bool) {
 	rule := Rule{Line: f.node.Line, conditions: anything()}
 	m, ok := c.mapping(f, ruleKeys...)
 	if !ok {
@@ -72,12 +72,12 @@ func (c *compiler) rule(f field, unit Unit) (Rule, bool) {
 		rule.Name, _ = c.validName(f)
 	}
 	valid := c.conditions(&m, &rule.conditions)
-	c.treatment(&m, unit, &rule)
+	c.treatment(&m, service, &rule)
 	return rule, valid && len(c.errors) == before
 }
 
 // treatment reads price or treatment; a rule has one of them.
-func (c *compiler) treatment(m *mapping, unit Unit, rule *Rule) {
+func (c *compiler) treatment(m *mapping, service uint32, rule *Rule) {
 	price, hasPrice := m.optional("price")
 	treatment, hasTreatment := m.optional("treatment")
 	switch {
@@ -85,7 +85,7 @@ func (c *compiler) treatment(m *mapping, unit Unit, rule *Rule) {
 		c.fail(treatment, "the rule has both price and treatment", "keep one of them")
 	case hasPrice:
 		rule.Treatment = Charged
-		rule.Rate, _ = c.price(price, unit)
+		rule.Rate, _ = c.price(price, service)
 	case hasTreatment:
 		k, _ := c.oneOf(treatment, Free.String(), Denied.String())
 		rule.Treatment = [...]Treatment{Free, Denied}[max(k, 0)]

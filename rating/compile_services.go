@@ -4,33 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-
-	"gyro/internal/instant"
 )
-
-// The quota policy of a service that names none: grants of some minutes of
-// ordinary use, asked for again when a fifth remains, at least once an hour.
-const (
-	defaultGrantOctets  = 10_000_000
-	defaultGrantSeconds = 300
-	defaultGrantEvents  = 1
-	defaultValidity     = instant.Hour
-	defaultThreshold    = 200 // permille
-)
-
-func defaultQuota(unit Unit) Quota {
-	q := Quota{Validity: defaultValidity, ThresholdPermille: defaultThreshold, Final: FinalUnit{Action: Terminate}}
-	switch unit {
-	case Octets:
-		q.Grant = defaultGrantOctets
-	case Seconds:
-		q.Grant = defaultGrantSeconds
-	case Events, Money:
-		q.Grant = defaultGrantEvents
-		q.ThresholdPermille = 0
-	}
-	return q
-}
 
 var roleNames = []string{"originating", "terminating", "proxy", "b2bua"}
 
@@ -90,44 +64,6 @@ func (c *compiler) service(f field) {
 	c.plan.services = append(c.plan.services, service)
 	c.plan.recognisers = append(c.plan.recognisers, conditions)
 	c.by = append(c.by, by)
-}
-
-func (c *compiler) quota(f field, unit Unit, q *Quota) {
-	m, ok := c.mapping(f, "grant", "validity", "holding", "threshold", "final_unit")
-	if !ok {
-		return
-	}
-	if f, ok := m.optional("grant"); ok {
-		q.Grant, _ = c.units(f, unit, 1)
-	}
-	if f, ok := m.optional("validity"); ok {
-		q.Validity = c.span(f)
-	}
-	if f, ok := m.optional("holding"); ok {
-		q.Holding = c.span(f)
-	}
-	if f, ok := m.optional("threshold"); ok {
-		q.ThresholdPermille = c.permille(f)
-	}
-	if f, ok := m.optional("final_unit"); ok {
-		k, _ := c.oneOf(f, None.String(), Terminate.String())
-		q.Final.Action = FinalUnitAction(max(k, 0))
-	}
-}
-
-// permille reads a percentage with at most one decimal, such as 20% or 12.5%.
-func (c *compiler) permille(f field) uint32 {
-	text, ok := c.text(f)
-	if !ok {
-		return 0
-	}
-	digits, percent := strings.CutSuffix(text, "%")
-	n, err := parseQuantity(digits, []factor{{"", 10}})
-	if err != nil || !percent || n >= 1000 {
-		c.fail(f, quote(text)+" is no part of a grant", "write a percentage below 100 with at most one decimal, such as 20%")
-		return 0
-	}
-	return uint32(n)
 }
 
 // context reads a number, or an identifier that ends in it such as

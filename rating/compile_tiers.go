@@ -15,19 +15,20 @@ type tier struct {
 }
 
 // steps lays out amount or tiers as ascending steps. All of them count units
-// from the beginning, so free units are just a first step that costs nothing.
-func (c *compiler) steps(m *mapping, unit Unit, how model, p *Price) {
+// from the beginning, so free units are just a first step that costs nothing. It
+// returns the table as the source has it.
+func (c *compiler) steps(m *mapping, unit Unit, how model, p *Price) []tier {
 	if p.free > 0 {
 		p.steps = append(p.steps, step{})
 	}
 	if how.tiered() {
 		f, hasTiers := m.optional("tiers")
 		if _, hasAmount := m.optional("amount"); hasAmount || !hasTiers {
-			return // an error already
+			return nil // an error already
 		}
 		tiers, ok := c.tiers(f, unit, p.free)
 		if !ok {
-			return
+			return nil
 		}
 		switch how {
 		case graduated:
@@ -37,12 +38,15 @@ func (c *compiler) steps(m *mapping, unit Unit, how model, p *Price) {
 		case stairstep:
 			c.stairstep(p, tiers)
 		}
-		return
+		return tiers
 	}
-	if f, ok := m.optional("amount"); ok {
-		a, _ := c.amount(f)
-		p.steps = append(p.steps, step{from: p.free, amount: a})
+	f, ok := m.optional("amount")
+	if !ok {
+		return nil
 	}
+	a, _ := c.amount(f)
+	p.steps = append(p.steps, step{from: p.free, amount: a})
+	return []tier{{from: p.free, amount: a, at: f}}
 }
 
 // tiers reads the lines of a table. The first begins behind the free units;

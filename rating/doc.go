@@ -69,6 +69,16 @@ const (
 	MaxDates = 1024
 	// MaxTiers bounds the steps of one price.
 	MaxTiers = 16
+	// MaxFilters bounds the rules and names of filters of one final unit, and
+	// MaxFilterRule and MaxAddress their length in octets: a Credit-Control-
+	// Answer with all of them stays below 8 KiB.
+	MaxFilters    = 16
+	MaxFilterRule = 255
+	MaxAddress    = 255
+	// MaxPromotions and MaxRelations bound the promotions of one offer, and the
+	// offers that it requires or excludes.
+	MaxPromotions = 32
+	MaxRelations  = 64
 	// MaxTests and MaxReports bound the tests inside a catalogue.
 	MaxTests   = 4096
 	MaxReports = 64

@@ -2,6 +2,7 @@ package rating
 
 import (
 	"os"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -38,7 +39,8 @@ func TestManual(t *testing.T) {
 			t.Errorf("%s: %s", r.Name, r.Failure)
 		}
 	}
-	for _, key := range append(append(append(append([]string{}, catalogueKeys...), priceKeys...), testKeys...), expectKeys...) {
+	for _, key := range slices.Concat(catalogueKeys, counterKeys, quotaKeys, allowanceKeys, offerKeys, recurringKeys, unpaidKeys,
+		promotionKeys, priceKeys, modelNames, redirectNames, testKeys, expectKeys) {
 		if !strings.Contains(string(text), "`"+key+"`") && !strings.Contains(source.String(), key+":") {
 			t.Errorf("the manual does not mention %s", key)
 		}

@@ -24,6 +24,7 @@ type Plan struct {
 	rateAt       []uint32 // offer*len(services)+service -> rates
 	rules        []Rule
 	prices       []Price // prices[0] charges nothing
+	sheets       []sheet // beside prices
 	zones        []Zone  // zones[0] is "no zone"
 	prefixes     trie
 	networks     index // ident.PLMN and the keys of networks.go -> zones; nil for none
@@ -130,7 +131,8 @@ func (p *Plan) Allowances() []Allowance { return p.allowances }
 // Pays reports whether a pays for the usage that m classified. Both must be of
 // this plan.
 func (p *Plan) Pays(a *Allowance, m *Match) bool {
-	return p.contains(a.services, m.Service) && (a.zones == noSet || p.contains(a.zones, m.Zone))
+	return p.contains(a.services, m.Service) && (a.zones == noSet || p.contains(a.zones, m.Zone)) &&
+		(a.calendars == 0 || a.calendars&m.InForce != 0)
 }
 
 // Price returns the price with an index taken from a Match of this plan.

@@ -102,7 +102,14 @@ func (s *scenario) charge(t *testing.T, d *datadriven.TestData) string {
 	factors, _ := unit.factors()
 	var b strings.Builder
 	var used uint64
-	var charged money.Amount
+	charged := money.Amount(0)
+	position := uint64(0)
+	if arg, ok := d.Arg("position"); ok {
+		if position, _ = parseQuantity(arg.Vals[0], factors); position == 0 {
+			d.Fatalf(t, "position=%s is no quantity", arg.Vals[0])
+		}
+		charged, _ = price.Cost(position)
+	}
 	for _, text := range reports.Vals {
 		n, err := parseQuantity(text, factors)
 		if err != nil {
@@ -110,7 +117,7 @@ func (s *scenario) charge(t *testing.T, d *datadriven.TestData) string {
 		}
 		used += n
 		billable, ok := price.Billable(used)
-		cost, fits := price.Cost(billable)
+		cost, fits := price.Cost(position + billable)
 		if !ok || !fits {
 			fmt.Fprintf(&b, "+%s: refused, too large\n", text)
 			continue
@@ -148,21 +155,29 @@ func (s *scenario) afford(t *testing.T, d *datadriven.TestData) string {
 func (s *scenario) show() string {
 	p := s.plan
 	var b strings.Builder
-	for _, v := range p.Services() {
-		q := v.Quota
-		fmt.Fprintf(&b, "service %s in %s: grant %s, validity %ds, holding %ds, threshold %d permille, final unit %s\n", v.Name, v.Unit,
-			formatQuantity(q.Grant, v.Unit), q.Validity/instant.Second, q.Holding/instant.Second, q.ThresholdPermille, q.Final.Action)
+	for k := range p.services {
+		v := &p.services[k]
+		fmt.Fprintf(&b, "service %s in %s: %s\n", v.Name, v.Unit, quotaWords(&v.Quota, v.Unit))
 	}
-	for _, a := range p.Allowances() {
-		fmt.Fprintf(&b, "allowance %s: %s of %s, priority %d, validity %ds\n", a.Name, p.formatDrawn(&a, a.Amount), a.Unit,
-			a.Priority, a.Validity/instant.Second)
+	for k := range p.allowances {
+		a := &p.allowances[k]
+		fmt.Fprintf(&b, "allowance %s: %s\n", a.Name, p.allowanceWords(a))
 	}
-	for _, o := range p.Offers() {
-		fmt.Fprintf(&b, "offer %s: %s", o.Name, o.Kind)
+	for k := range p.offers {
+		o := &p.offers[k]
+		fmt.Fprintf(&b, "offer %s: %s\n", o.Name, p.offerWords(o))
 		for _, k := range o.Allowances {
-			fmt.Fprintf(&b, ", grants %s", p.AllowanceAt(k).Name)
+			fmt.Fprintf(&b, "  grants %s\n", p.AllowanceAt(k).Name)
 		}
-		b.WriteString("\n")
+		if o.Recurring != nil {
+			fmt.Fprintf(&b, "  recurring %s\n", p.recurringWords(o.Recurring))
+		}
+		for k := range o.Promotions {
+			fmt.Fprintf(&b, "  promotion %s: %s\n", o.Promotions[k].Name, p.promotionWords(&o.Promotions[k]))
+		}
+	}
+	for k := range p.prices[1:] {
+		fmt.Fprintf(&b, "price %d: %s\n", k+1, p.priceWords(uint32(k+1)))
 	}
 	return b.String()
 }

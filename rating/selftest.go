@@ -3,8 +3,6 @@ package rating
 import (
 	"fmt"
 	"strings"
-
-	"gyro/internal/money"
 )
 
 // TestResult is the outcome of one test inside a catalogue.
@@ -72,7 +70,7 @@ func (p *Plan) runTest(t *test) differences {
 	}
 	for _, want := range e.allowances {
 		a := &p.allowances[want.allowance]
-		d.compare(want.line, "allowance "+a.Name, p.formatDrawn(a, bill.drawn(want.allowance)), p.formatDrawn(a, want.amount))
+		d.compare(want.line, "allowance "+a.Name, p.format(bill.drawn(want.allowance), a.Unit), p.format(want.amount, a.Unit))
 	}
 	return d
 }
@@ -125,11 +123,4 @@ func (p *Plan) describeRule(k uint32) string {
 		return fmt.Sprintf("the rule in line %d", r.Line)
 	}
 	return p.rules[k].Name
-}
-
-func (p *Plan) formatDrawn(a *Allowance, amount int64) string {
-	if a.Unit == Money {
-		return money.Amount(amount).Format(p.currency.Exponent())
-	}
-	return formatQuantity(uint64(amount), a.Unit)
 }

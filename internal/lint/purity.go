@@ -31,8 +31,8 @@ var pureImports = []string{
 
 // pureExceptions are further imports of single folders.
 var pureExceptions = map[string][]string{
-	"rating":           {"gopkg.in/yaml.v3", "go.yaml.in/yaml/v3"}, // catalogues are YAML
-	"internal/instant": {"time"},                                   // converts; see clock for what it may not call
+	"rating":           {"gopkg.in/yaml.v3", "go.yaml.in/yaml/v3", "net/netip"}, // catalogues are YAML; netip reads addresses and reaches none
+	"internal/instant": {"time"},                                                // converts; see clock for what it may not call
 }
 
 // clock are the functions of package time that look at the clock, wait, or read the machine's time-zone database.
