@@ -9,6 +9,7 @@ import (
 	"github.com/cockroachdb/datadriven"
 
 	"gyro/internal/ident"
+	"gyro/internal/instant"
 	"gyro/internal/money"
 )
 
@@ -103,6 +104,31 @@ func (s *scenario) counters(t *testing.T, d *datadriven.TestData, vals []string)
 		at[k] = n
 	}
 	return at
+}
+
+// civil answers day, cycle and after.
+func (s *scenario) civil(t *testing.T, d *datadriven.TestData) string {
+	at := s.moment(t, d)
+	p := s.plan
+	var number, days, months int
+	switch d.Cmd {
+	case "after":
+		d.MaybeScanArgs(t, "days", &days)
+		d.MaybeScanArgs(t, "months", &months)
+		return formatMoment(p.After(at, Period{Days: uint16(days), Months: uint16(months)}), &p.zone) + "\n"
+	case "cycle":
+		d.ScanArgs(t, "day", &number)
+		from, until := p.Cycle(at, uint8(number))
+		return s.lasting(from, until)
+	}
+	from, until := p.Day(at)
+	return s.lasting(from, until)
+}
+
+func (s *scenario) lasting(from, until instant.Instant) string {
+	minutes := until.Sub(from) / instant.Minute
+	zone := &s.plan.zone
+	return fmt.Sprintf("%s until %s: %dh%02dm\n", formatMoment(from, zone), formatMoment(until, zone), minutes/60, minutes%60)
 }
 
 func (s *scenario) describe(refusal Refusal, m *Match) string {

@@ -32,6 +32,8 @@ func TestScenarios(t *testing.T) {
 			case "trace":
 				r := s.request(t, d)
 				return s.plan.Trace(&r).String()
+			case "day", "cycle", "after":
+				return s.civil(t, d)
 			case "charge":
 				return s.charge(t, d)
 			case "afford":

@@ -12,7 +12,7 @@ import (
 // and dates make some of them unlike their weekday; other days follow their
 // weekday.
 type schedule struct {
-	days     []uint16  // day since firstDay -> programs
+	days     []uint16  // day since firstDay -> programs; empty without calendars
 	weekdays [7]uint16 // 0 = Sunday -> programs
 	programs []span    // in changes
 	changes  []change
@@ -41,7 +41,7 @@ const (
 // program returns the changes of a day since 1970-01-01.
 func (s *schedule) program(day int64) []change {
 	var program uint16
-	if day >= firstDay && day < endDay {
+	if day >= firstDay && day-firstDay < int64(len(s.days)) {
 		program = s.days[day-firstDay]
 	} else {
 		program = s.weekdays[weekdayOf(day)]

@@ -1,6 +1,7 @@
 package rating
 
 import (
+	"fmt"
 	"strings"
 
 	"gyro/internal/ident"
@@ -26,7 +27,8 @@ type Tried struct {
 	// Index is that of ServiceAt, Offers or RuleAt; of an offer that the plan
 	// does not have it is meaningless.
 	Index uint32
-	// Name is the catalogue's; a rule without one is called by its line.
+	// Name is the catalogue's. A rule without one is called by its line, an offer
+	// that the plan does not have by its short name in hexadecimal digits.
 	Name string
 	// Applies is whether everything that it asks for holds.
 	Applies bool
@@ -36,7 +38,7 @@ type Tried struct {
 
 // Condition is one thing that a service, offer or rule asks for.
 type Condition struct {
-	Key   string // as in a catalogue: zone, calendar, rat
+	Key   string // as in rules and tests of a catalogue: rating_group, zone, rat
 	Asked string // in words: "national or eu"
 	Found string // what the request has: "premium"
 	Holds bool
@@ -115,19 +117,19 @@ func (p *Plan) traceService(service uint32, r *Request) Tried {
 	c := &p.recognisers[service]
 	t.number("context", []uint32{c.context}, r.Context, true)
 	if len(c.ratingGroups) > 0 {
-		t.number("rating_groups", c.ratingGroups, r.RatingGroup, r.HasRatingGroup)
+		t.number("rating_group", c.ratingGroups, r.RatingGroup, r.HasRatingGroup)
 		if last := &t.Conditions[len(t.Conditions)-1]; c.byDefault && !r.HasRatingGroup {
 			last.Holds = true
 		}
 	}
 	if len(c.serviceIDs) > 0 {
-		t.number("service_ids", c.serviceIDs, r.ServiceID, r.HasServiceID)
+		t.number("service_id", c.serviceIDs, r.ServiceID, r.HasServiceID)
 	}
 	if c.apns.from != c.apns.to {
-		t.add("apns", orList(p.apns[c.apns.from:c.apns.to]), string(r.APN), p.hasAPN(c.apns, r.APN))
+		t.add("apn", orList(p.apns[c.apns.from:c.apns.to]), string(r.APN), p.hasAPN(c.apns, r.APN))
 	}
 	if c.roles != 0 {
-		t.roles("roles", c.roles, r.Role)
+		t.roles("role", c.roles, r.Role)
 	}
 	t.conclude()
 	return t
@@ -138,8 +140,8 @@ func (p *Plan) traceOffer(name ident.Name, service uint32) (t Tried, found *rate
 	t = Tried{Kind: "offer", Name: p.Label(name)}
 	k, ok := p.offerIndex.find(uint64(name))
 	if !ok {
-		t.Name = orNone(t.Name)
-		t.add("catalog", "one with the offer", p.name, false)
+		t.Name = fmt.Sprintf("%08x", uint32(name))
+		t.add("catalog", "one that has it", p.name, false)
 		return t, nil
 	}
 	t.Index = k
@@ -162,7 +164,10 @@ func (p *Plan) traceRules(rate *rate, r *Request, m *Match) []Tried {
 	}
 	var rules []Tried
 	for k := rate.rules.from; k < rate.rules.to; k++ {
-		t := Tried{Kind: "rule", Index: k, Name: p.describeRule(k)}
+		t := Tried{Kind: "rule", Index: k, Name: p.rules[k].Name}
+		if t.Name == "" {
+			t.Name = fmt.Sprintf("in line %d", p.rules[k].Line)
+		}
 		p.traceConditions(&t, &p.rules[k].conditions, &s)
 		t.conclude()
 		rules = append(rules, t)
