@@ -76,7 +76,7 @@ func (s *script) request(kind charging.RequestType, id string, number uint32) *c
 }
 
 // rats are radio access technologies by their numbers (3GPP-RAT-Type, TS 29.061).
-var rats = map[string]uint8{"utran": 1, "geran": 2, "wlan": 3, "eutran": 6, "nr": 51}
+var rats = map[string]uint8{"utran": 1, "geran": 2, "wlan": 3, "eutran": 6, "nr": 10}
 
 func (s *script) rat() uint8 {
 	text := s.text("rat", "")
