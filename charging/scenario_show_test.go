@@ -202,7 +202,7 @@ func (s *script) balances() string {
 func (s *script) sessions() string {
 	var b strings.Builder
 	for _, v := range s.state.Sessions(0, 1000) {
-		fmt.Fprintf(&b, "%s of %s by %s, last request %d, until %s\n", v.SessionID, v.Account, v.Subscriber, v.LastRequest, v.Deadline)
+		fmt.Fprintf(&b, "%s%s of %s by %s, last request %d, until %s\n", v.SessionID, subSession(v.SubSession), v.Account, v.Subscriber, v.LastRequest, v.Deadline)
 		for _, g := range v.Groups {
 			fmt.Fprintf(&b, "  %s granted %s, reserved %s", g.Service, quantity(int64(g.Granted), g.Unit), g.ReservedMoney)
 			if g.ReservedUnits != 0 {
@@ -215,6 +215,13 @@ func (s *script) sessions() string {
 		return "none\n"
 	}
 	return b.String()
+}
+
+func subSession(sub uint64) string {
+	if sub == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" sub=%d", sub)
 }
 
 // showRecords shows what was written since it was last asked for.
