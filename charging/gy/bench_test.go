@@ -81,7 +81,7 @@ func hotPath(t testing.TB) (*connection, *recorder, *diameter.Message, *charging
 	t.Helper()
 	core := &sink{}
 	out := &recorder{t: t}
-	conn := newConnection(newGateway(t, core, Profile{}, map[string]Profile{"other.example": Strict()}), out)
+	conn := relayed(newGateway(t, core, Profile{}, map[string]Profile{"other.example": Strict()}), out)
 	m := parse(t, gatewayUpdate)
 	conn.serve(m)
 	if core.n != 1 {
@@ -122,7 +122,7 @@ func TestNothingIsAllocatedPerRequest(t *testing.T) {
 func TestNothingIsAllocatedElsewhere(t *testing.T) {
 	core := &sink{}
 	out := &recorder{t: t}
-	conn := newConnection(newGateway(t, core, Strict(), nil), out)
+	conn := relayed(newGateway(t, core, Strict(), nil), out)
 	event := parse(t, `Session-Id s;1
 Origin-Host smsc.example
 Origin-Realm example

@@ -1,6 +1,7 @@
 package gy
 
 import (
+	"strings"
 	"sync/atomic"
 
 	"gyro/charging"
@@ -13,6 +14,10 @@ type output interface {
 	Unlock(buf []byte)
 	Flush()
 	Done(n int)
+	// Usable reports whether a request may be sent to the peer.
+	Usable() bool
+	NextHopByHop() uint32
+	NextEndToEnd() uint32
 }
 
 var _ output = (*diameter.Conn)(nil)
@@ -29,7 +34,11 @@ type connection struct {
 	out     output
 	share   *charging.Share // the peer's, nil in tests without one
 	reader  reader
+	peer    string // Origin-Host of the peer's CER, in lower case
+	relay   bool   // it may send requests of others
+	warned  bool   // that it did without being one
 
+	speaker   *route // of the last request
 	proxyInfo []byte // the rest of the current chunk
 	arrived   int64  // when the current batch of requests arrived
 	inBatch   bool   // arrived is set
@@ -40,7 +49,10 @@ type connection struct {
 
 var _ charging.Recipient = (*connection)(nil)
 
-func newConnection(g *Gateway, out output) *connection { return &connection{gateway: g, out: out} }
+func newConnection(g *Gateway, out output, peer string) *connection {
+	peer = strings.ToLower(peer)
+	return &connection{gateway: g, out: out, peer: peer, relay: g.relays[peer]}
+}
 
 // serve submits a request or refuses it.
 func (c *connection) serve(m *diameter.Message) {
@@ -49,6 +61,10 @@ func (c *connection) serve(m *diameter.Message) {
 		return
 	}
 	if r := c.reader.read(c.gateway, m); !r.ok() {
+		c.refuse(m, r)
+		return
+	}
+	if r := c.enter(m); !r.ok() {
 		c.refuse(m, r)
 		return
 	}

@@ -89,7 +89,7 @@ Service-Information
 func fuzzOne(t *testing.T, b []byte, profile Profile) {
 	t.Helper()
 	core, out := &captured{}, &recorder{t: t}
-	conn := newConnection(newGateway(t, core, profile, nil), out)
+	conn := relayed(newGateway(t, core, profile, nil), out)
 	var m diameter.Message
 	if r := m.Parse(b, diameter.Limits{}); !r.OK() {
 		return // the server answers or closes

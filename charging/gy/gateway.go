@@ -3,6 +3,8 @@ package gy
 import (
 	"errors"
 	"fmt"
+	"log/slog"
+	"strings"
 	"sync/atomic"
 
 	"gyro/charging"
@@ -29,6 +31,13 @@ type Options struct {
 	// Profiles are the profiles by Origin-Host of the request: behind a Diameter agent, gateways of several makers
 	// share one connection. Letter case makes no difference.
 	Profiles map[string]Profile
+	// Relays are the Origin-Hosts of peers that may send requests of other hosts: Diameter agents. Others speak for
+	// themselves only.
+	Relays []string
+	// Notices are what the core wants of gateways unasked. Without it they are asked nothing.
+	Notices *Notices
+	// Logger gets what an operator should know of peers; without it nobody is told.
+	Logger *slog.Logger
 	// Limits are those of the Diameter server; a profile replaces their flag check for the peer's connections.
 	Limits diameter.Limits
 	// PeerRestarted is told that a gateway has lost its sessions (RFC 6733 section 8.16), so that the core may
@@ -80,6 +89,8 @@ type Gateway struct {
 	// origin is the part that all answers share: Origin-Host, Origin-Realm and Auth-Application-Id, encoded.
 	origin   []byte
 	shares   shares
+	routes   routes
+	relays   map[string]bool // in lower case
 	counters counters
 }
 
@@ -89,11 +100,12 @@ type Counters struct {
 	Answered    uint64 // outcomes that became answers
 	Refused     uint64 // requests that were answered here because something is wrong with them
 	Busy        uint64 // requests that the core was too busy for
-	Unsolicited uint64 // answers to requests that were not sent
+	Unsolicited uint64 // answers to requests that were not sent, or that are late
+	Spoofed     uint64 // refused because a peer that is no relay sent them for another host
 }
 
 type counters struct {
-	submitted, answered, refused, busy, unsolicited atomic.Uint64
+	submitted, answered, refused, busy, unsolicited, spoofed atomic.Uint64
 }
 
 var _ diameter.BatchHandler = (*Gateway)(nil)
@@ -117,6 +129,16 @@ func New(o Options) (*Gateway, error) {
 		g.profiles[lower] = &p
 	}
 	g.options.Profiles = nil
+	g.relays = make(map[string]bool, len(o.Relays))
+	for _, host := range o.Relays {
+		g.relays[strings.ToLower(host)] = true
+	}
+	if o.Notices != nil {
+		o.Notices.gateway = g
+	}
+	if o.Logger == nil {
+		g.options.Logger = slog.New(slog.DiscardHandler)
+	}
 	g.origin = diameter.AppendString(g.origin, diameter.AVPOriginHost, o.Identity.Host)
 	g.origin = diameter.AppendString(g.origin, diameter.AVPOriginRealm, o.Identity.Realm)
 	g.origin = diameter.AppendUint32(g.origin, diameter.AVPAuthApplicationID, diameter.AppCreditControl)
@@ -131,6 +153,7 @@ func (g *Gateway) Counters() Counters {
 		Refused:     g.counters.refused.Load(),
 		Busy:        g.counters.busy.Load(),
 		Unsolicited: g.counters.unsolicited.Load(),
+		Spoofed:     g.counters.spoofed.Load(),
 	}
 }
 
@@ -163,13 +186,33 @@ func (g *Gateway) PeerUp(c *diameter.Conn) {
 		limits.Flags = p.Flags
 	}
 	c.SetLimits(limits)
-	connection := newConnection(g, c)
+	connection := newConnection(g, c, c.OriginHost())
 	connection.share = g.shares.enter(c.OriginHost())
 	c.Attach(connection)
+	g.up(connection, c.OriginRealm())
+}
+
+// up makes a connection a way to its peer.
+func (g *Gateway) up(c *connection, realm string) {
+	g.routes.up(c, realm)
+	if n := g.options.Notices; n != nil {
+		n.nudge()
+	}
+}
+
+// down ends a connection as a way to its peer: what waits for an answer on it is sent again.
+func (g *Gateway) down(c *connection) {
+	g.routes.down(c)
+	if n := g.options.Notices; n != nil {
+		n.lost(c)
+	}
 }
 
 // PeerDown gives up the peer's share. Requests in flight stay with the core, whose answers a closed connection drops.
-func (g *Gateway) PeerDown(c *diameter.Conn, _ error) { g.shares.leave(c.OriginHost()) }
+func (g *Gateway) PeerDown(c *diameter.Conn, _ error) {
+	g.shares.leave(c.OriginHost())
+	g.down(c.Attached().(*connection))
+}
 
 // PeerRestarted passes on that a gateway has lost its sessions.
 func (g *Gateway) PeerRestarted(originHost string, _, _ uint32) { g.options.PeerRestarted(originHost) }
@@ -179,8 +222,16 @@ func (g *Gateway) ServeRequest(c *diameter.Conn, m *diameter.Message) {
 	c.Attached().(*connection).serve(m)
 }
 
-// ServeAnswer counts an answer that belongs to no request.
-func (g *Gateway) ServeAnswer(*diameter.Conn, *diameter.Message) { g.counters.unsolicited.Add(1) }
+// ServeAnswer takes the answer to a notice, and counts one that belongs to no request.
+func (g *Gateway) ServeAnswer(c *diameter.Conn, m *diameter.Message) {
+	g.serveAnswer(c.Attached().(*connection), m)
+}
+
+func (g *Gateway) serveAnswer(c *connection, m *diameter.Message) {
+	if n := g.options.Notices; n == nil || !n.answered(c, m) {
+		g.counters.unsolicited.Add(1)
+	}
+}
 
 // ServedBatch sends the refusals among the requests that arrived together.
 func (g *Gateway) ServedBatch(c *diameter.Conn) { c.Attached().(*connection).servedBatch() }

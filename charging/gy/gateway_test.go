@@ -115,7 +115,7 @@ func TestOptionsAreValidated(t *testing.T) {
 func TestProxyInfoOutlivesItsMessage(t *testing.T) {
 	core := &captured{}
 	out := &recorder{t: t}
-	conn := newConnection(newGateway(t, core, Profile{}, nil), out)
+	conn := relayed(newGateway(t, core, Profile{}, nil), out)
 	var m diameter.Message
 	var want [][]byte
 	var tickets []charging.Ticket
@@ -155,7 +155,7 @@ func TestBatches(t *testing.T) {
 		t.Fatal(err)
 	}
 	out := &recorder{t: t}
-	conn := newConnection(g, out)
+	conn := relayed(g, out)
 	good := parse(t, "Session-Id s\nOrigin-Host h\nCC-Request-Type 2\nCC-Request-Number 1")
 	bad := parse(t, "Session-Id s\nOrigin-Host h\nCC-Request-Type 2")
 	for batch := int64(1); batch <= 2; batch++ {
@@ -197,7 +197,7 @@ func TestBatches(t *testing.T) {
 		}
 		conn.Flush()
 	}
-	g.ServeAnswer(nil, nil)
+	g.serveAnswer(conn, good)
 	if got, want := g.Counters(), (Counters{Submitted: 6, Answered: 6, Refused: 2, Busy: 1, Unsolicited: 1}); got != want {
 		t.Fatalf("counters %+v, want %+v", got, want)
 	}

@@ -52,6 +52,9 @@ type recorder struct {
 	locked  bool
 	done    int
 	flushes int
+
+	unusable bool
+	hopByHop uint32
 }
 
 func (r *recorder) Lock() []byte {
@@ -71,6 +74,12 @@ func (r *recorder) Unlock(buf []byte) {
 
 func (r *recorder) Flush()     { r.flushes++ }
 func (r *recorder) Done(n int) { r.done += n }
+
+func (r *recorder) Usable() bool { return !r.unusable }
+
+func (r *recorder) NextHopByHop() uint32 { r.hopByHop++; return 0x0a000000 + r.hopByHop }
+
+func (r *recorder) NextEndToEnd() uint32 { return 0x0b000000 + r.hopByHop }
 
 // take returns what was appended since the last call.
 func (r *recorder) take() []byte {
@@ -99,6 +108,13 @@ func newGateway(t testing.TB, core Submitter, defaults Profile, profiles map[str
 	return g
 }
 
+// relayed returns a connection over which requests of any host may come.
+func relayed(g *Gateway, out output) *connection {
+	c := newConnection(g, out, "dra.example")
+	c.relay = true
+	return c
+}
+
 // desk is a gateway, a connection and a core that remembers, for one file of scenarios.
 type desk struct {
 	core captured
@@ -114,6 +130,7 @@ func TestScenarios(t *testing.T) {
 			return
 		}
 		d := &desk{text: map[string]string{}}
+		var peers field
 		datadriven.RunTest(t, path, func(t *testing.T, td *datadriven.TestData) string {
 			d.out.t = t
 			switch td.Cmd {
@@ -128,8 +145,11 @@ func TestScenarios(t *testing.T) {
 				d.outcome(t, td)
 				return hex.Dump(d.out.take())
 			}
-			t.Fatalf("%s: unknown command %s", td.Pos, td.Cmd)
-			return ""
+			shown, ok := peers.run(t, td)
+			if !ok {
+				t.Fatalf("%s: unknown command %s", td.Pos, td.Cmd)
+			}
+			return shown
 		})
 	})
 }
@@ -171,7 +191,10 @@ func (d *desk) request(t *testing.T, td *datadriven.TestData) string {
 	}
 	d.out.take()
 	d.out = recorder{t: t}
-	d.conn = newConnection(newGateway(t, &d.core, profile, nil), &d.out)
+	d.conn = relayed(newGateway(t, &d.core, profile, nil), &d.out)
+	if arg, ok := td.Arg("peer"); ok {
+		d.conn.peer, d.conn.relay = arg.SingleVal(t), td.HasArg("relay")
+	}
 	var m diameter.Message
 	b := encode(t, flags, command, d.expand(t, td.Input))
 	if r := m.Parse(b, diameter.Limits{}); !r.OK() {

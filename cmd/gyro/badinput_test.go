@@ -53,7 +53,7 @@ func TestRefusedSettings(t *testing.T) {
 		"too short":             {config: "charging: {supervision: 10ms}", words: []string{"charging.supervision", "10ms", "at least 1s"}},
 		"no address":            {config: "http: {listen: everywhere}", words: []string{"http.listen", "everywhere", "host:port"}},
 		"unknown level":         {config: "log: {level: loud}", words: []string{"log.level", "loud", "debug, info, warn, error"}},
-		"unknown profile":       {config: "diameter: {profile: mild}", words: []string{"diameter.profile", "mild", "strict, lenient"}},
+		"unknown profile":       {config: "diameter: {profile: mild}", words: []string{"diameter.profile", "mild", "lenient, strict, open5gs"}},
 		"short watchdog":        {config: "diameter: {watchdog: 1s}", words: []string{"diameter.watchdog", "6s"}},
 		"identity":              {config: "origin: {host: \"two words\"}", words: []string{"origin.host", "two words", "ocs.example.org"}},
 		"two at once": {

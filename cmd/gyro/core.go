@@ -32,6 +32,7 @@ type coreOptions struct {
 	Monotonic          func() int64
 	CheckpointInterval time.Duration
 	OnSync             func(journal.SyncInfo)
+	Notify             func(*charging.Notice) // nil where there are no gateways
 }
 
 // fatal ends the process at once: after a failed write nothing may be
@@ -69,7 +70,7 @@ func openCore(o coreOptions) (_ *core, err error) {
 	}
 	c.engine = engine.New(engine.Options{
 		State: state, Store: c.store, Logger: o.Logger, Monotonic: o.Monotonic, Idle: o.Idle,
-		Origin: uint64(time.Now().UnixNano()), Fatal: fatal(o.Logger),
+		Origin: uint64(time.Now().UnixNano()), Fatal: fatal(o.Logger), Notify: o.Notify,
 	})
 	c.journal, err = journal.Open(journal.Options{
 		Dir: c.dir.Journal(), Logger: o.Logger, Start: meta.JournalMeta, Machine: machine{c.engine, c.store},

@@ -22,8 +22,12 @@ func TestFloods(t *testing.T) {
 	p := s.start()
 	o := newOffice(t, p.http)
 	o.open(1)
-	honest := connectGateway(t, p.diameter)
+	honest := dialGateway(t, p.diameter)
 	honest.host = "honest.test.example"
+	honest.send(honest.cer())
+	if code := resultOf(t, honest.receive()); code != diam.Success {
+		t.Fatalf("CEA %d", code)
+	}
 	var wg sync.WaitGroup
 	var refused atomic.Uint64 // requests of the floods
 	var stopped atomic.Bool

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"io"
 	"net"
+	"strconv"
 	"testing"
 	"time"
 
@@ -93,6 +94,8 @@ type ccr struct {
 	asks     bool
 	repeated bool // T flag
 	services []*diam.AVP
+
+	subscriber int // another than sub-0
 }
 
 func (g *gateway) ccr(r ccr) []byte {
@@ -112,7 +115,7 @@ func (g *gateway) ccr(r ccr) []byte {
 		mandatory(avp.CCRequestNumber, datatype.Unsigned32(r.number)),
 		mandatory(avp.SubscriptionID, grouped(
 			mandatory(avp.SubscriptionIDType, datatype.Enumerated(1)),
-			mandatory(avp.SubscriptionIDData, datatype.UTF8String("262010000000001")))),
+			mandatory(avp.SubscriptionIDData, datatype.UTF8String(strconv.Itoa(firstIMSI+r.subscriber))))),
 		mandatory(avp.MultipleServicesIndicator, datatype.Enumerated(1)),
 	} {
 		m.AddAVP(a)

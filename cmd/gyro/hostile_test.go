@@ -31,13 +31,13 @@ func TestHostileInput(t *testing.T) {
 	for name, attack := range attacks() {
 		t.Run(name, func(t *testing.T) {
 			g := dialGateway(t, p.diameter)
+			g.host = "hostile.test.example"
 			if !attack.stranger {
 				g.send(g.cer())
 				if code := resultOf(t, g.receive()); code != diam.Success {
 					t.Fatalf("CEA %d", code)
 				}
 			}
-			g.host = "hostile.test.example"
 			attack.against(t, g)
 		})
 		honest.send(honest.dwr())
@@ -81,9 +81,13 @@ func attacks() map[string]attack {
 		"the same service twice":         {false, twice},
 		"units of 2^64-1":                {false, refusedWith(func(g *gateway) []byte { return g.ccr(ccr{session: "x;1", kind: initial, asks: true, used: 1<<64 - 1}) }, diam.InvalidAVPValue)},
 		"units of 2^63":                  {false, refusedWith(func(g *gateway) []byte { return g.ccr(ccr{session: "x;1", kind: initial, asks: true, used: 1 << 63}) }, diam.InvalidAVPValue)},
-		"an update of nobody's session":  {false, refusedWith(func(g *gateway) []byte { return g.ccr(ccr{session: "x;1", kind: update, number: 1, used: 5_000_000}) }, diam.UnknownSessionID)},
-		"an unknown command":             {false, refusedWith(unknownCommand, diam.CommandUnsupported)},
-		"an unknown application":         {false, refusedWith(unknownApplication, diam.ApplicationUnsupported)},
+		"another gateway's name": {false, refusedWith(func(g *gateway) []byte {
+			g.host = gatewayHost
+			return g.ccr(ccr{session: "honest;1", kind: termination, number: 1, used: 5_000_000})
+		}, diam.InvalidAVPValue)},
+		"an update of nobody's session": {false, refusedWith(func(g *gateway) []byte { return g.ccr(ccr{session: "x;1", kind: update, number: 1, used: 5_000_000}) }, diam.UnknownSessionID)},
+		"an unknown command":            {false, refusedWith(unknownCommand, diam.CommandUnsupported)},
+		"an unknown application":        {false, refusedWith(unknownApplication, diam.ApplicationUnsupported)},
 	}
 }
 

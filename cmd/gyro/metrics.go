@@ -42,6 +42,9 @@ func (n *node) collectors() []prometheus.Collector {
 		requests(func(c gy.Counters) uint64 { return c.Refused }))
 	counter("gyro_ccr_busy_total", "Credit-control requests answered 3004, because too many waited.",
 		requests(func(c gy.Counters) uint64 { return c.Busy }))
+	counter("gyro_ccr_spoofed_total", "Credit-control requests refused because a peer that is no relay sent them for another host.",
+		requests(func(c gy.Counters) uint64 { return c.Spoofed }))
+	list = append(list, noticeMetrics{n.notices})
 	gauge("gyro_journal_pending", "Batches on their way through the journal.",
 		log(func(s journal.Stats) float64 { return float64(s.Pending) }))
 	gauge("gyro_journal_checkpoint_index", "Journal index of the last durable checkpoint.",

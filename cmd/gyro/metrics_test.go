@@ -43,6 +43,8 @@ func TestMetrics(t *testing.T) {
 		"gyro_diameter_restarts_passed_over_total":   func(v float64) bool { return v == 0 },
 		"gyro_diameter_peers_refused_total":          func(v float64) bool { return v == 0 },
 		"gyro_ccr_refused_total":                     func(v float64) bool { return v == 1 },
+		"gyro_ccr_spoofed_total":                     func(v float64) bool { return v == 0 },
+		"gyro_notices_waiting":                       func(v float64) bool { return v == 0 },
 		"gyro_ccr_busy_total":                        func(v float64) bool { return v == 0 },
 		"gyro_journal_pending":                       func(v float64) bool { return v >= 0 },
 		"gyro_journal_checkpoint_index":              func(v float64) bool { return v >= 0 && v <= got["gyro_journal_index"] },

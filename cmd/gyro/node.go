@@ -5,7 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net"
-	"strings"
+	"sync"
 	"time"
 
 	"gyro/bench"
@@ -28,12 +28,15 @@ type node struct {
 	http     *httpSide
 	served   chan error
 	started  time.Time
+	notices  *gy.Notices   // from the core to gateways
+	stopping chan struct{} // closed when no more notices are sent
+	sending  sync.WaitGroup
 }
 
 // startNode binds the listeners, opens the data directory and serves. When it
 // fails nothing was changed.
 func startNode(cfg *config.Config, logger *slog.Logger) (_ *node, err error) {
-	n := &node{cfg: cfg, logger: logger, served: make(chan error, 2+len(cfg.Diameter.Listeners)), started: time.Now()}
+	n := &node{cfg: cfg, logger: logger, notices: gy.NewNotices(), stopping: make(chan struct{}), served: make(chan error, 2+len(cfg.Diameter.Listeners)), started: time.Now()}
 	defer func() {
 		if err != nil {
 			n.abandon()
@@ -49,6 +52,7 @@ func startNode(cfg *config.Config, logger *slog.Logger) (_ *node, err error) {
 	n.core, err = openCore(coreOptions{
 		Dir: cfg.Data, Logger: logger, Monotonic: monotonic,
 		CheckpointInterval: cfg.Journal.CheckpointInterval, OnSync: n.http.observeSync,
+		Notify: n.notices.Notify,
 	})
 	if err != nil {
 		return nil, err
@@ -87,76 +91,6 @@ func (n *node) configureCore() error {
 	return err
 }
 
-func (n *node) openGateways(monotonic func() int64) error {
-	identity := diameter.Identity{Host: n.cfg.Origin.Host, Realm: n.cfg.Origin.Realm, StateID: uint32(n.started.Unix())}
-	profiles := map[string]gy.Profile{}
-	var known []string
-	for _, p := range n.cfg.Diameter.Peers {
-		known = append(known, p.Host)
-		if p.Profile == "" {
-			continue
-		}
-		profile, err := gy.ProfileNamed(p.Profile)
-		if err != nil {
-			return err
-		}
-		profiles[strings.ToLower(p.Host)] = profile
-	}
-	fallback, err := gy.ProfileNamed(n.cfg.Diameter.Profile)
-	if err != nil {
-		return err
-	}
-	n.requests, err = gy.New(gy.Options{
-		Core: n.core.engine, Identity: identity, Default: fallback, Profiles: profiles,
-		PeerRestarted: n.peerRestarted, Now: monotonic,
-	})
-	if err != nil {
-		return err
-	}
-	n.server, err = diameter.NewServer(diameter.Options{
-		Identity: identity, KnownPeers: known, AllowUnknownPeers: n.cfg.AllowUnknownPeers(),
-		WatchdogInterval: n.cfg.Diameter.Watchdog, Logger: n.logger,
-	}, n.requests)
-	if err != nil {
-		return err
-	}
-	for i, l := range n.gateways {
-		if i > 0 {
-			n.logger.Info("gateways can connect here too", "listener", n.cfg.Diameter.Listeners[i-1].String())
-		}
-		go func() { n.served <- n.server.Serve(l) }()
-	}
-	return nil
-}
-
-// peerRestarted releases what a gateway forgot. It returns when that is
-// durable, before any request of the restarted gateway is read.
-func (n *node) peerRestarted(originHost string) {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-	defer cancel()
-	var journal instant.Instant
-	n.core.engine.View(func(s *charging.State) { journal = s.Now() })
-	reply, err := n.core.engine.Do(ctx, charging.KindPeerRestart, charging.RestartPeer{
-		OriginHost: originHost, Before: restartedAt(instant.Of(time.Now()), journal),
-	})
-	if err != nil {
-		n.logger.Warn("sessions of a restarted gateway could not be released; supervision will", "origin_host", originHost, "error", err)
-		return
-	}
-	n.logger.Info("gateway restarted", "origin_host", originHost, "sessions_released", reply.Record)
-}
-
-// restartedAt is the moment before which a restarted gateway's sessions were
-// opened. The journal's time never goes back: while a wall clock that was set
-// back has not caught up with it, sessions carry times that the wall clock has
-// yet to show.
-func restartedAt(wall, journal instant.Instant) instant.Instant {
-	if wall < journal {
-		return journal + 1
-	}
-	return wall
-}
-
 // drainTimeout bounds each part of a clean stop.
 const drainTimeout = 20 * time.Second
 
@@ -165,13 +99,17 @@ const drainTimeout = 20 * time.Second
 func (n *node) stop() error {
 	ctx, cancel := context.WithTimeout(context.Background(), drainTimeout)
 	defer cancel()
+	close(n.stopping)
 	err := n.server.Shutdown(ctx)
+	n.sending.Wait()
 	err = errors.Join(err, n.http.stop(ctx), n.core.stop())
 	n.logger.Info("gyro has stopped", "served", time.Since(n.started).Round(time.Second).String())
 	return err
 }
 
 func (n *node) abandon() {
+	close(n.stopping)
+	n.sending.Wait()
 	if n.server != nil {
 		n.server.Close()
 	}

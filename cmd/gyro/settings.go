@@ -20,7 +20,7 @@ var settingFlags = []struct{ flag, key, usage string }{
 	{"origin-host", "origin.host", "own Origin-Host"},
 	{"origin-realm", "origin.realm", "own Origin-Realm"},
 	{"allow-unknown", "diameter.allow_unknown", "take gateways that are not configured: auto, true or false"},
-	{"profile", "diameter.profile", "profile of gateways that have none: strict or lenient"},
+	{"profile", "diameter.profile", "profile of gateways that have none: lenient, strict, open5gs, kamailio, staros or one of the file's"},
 	{"log-level", "log.level", "debug, info, warn or error"},
 	{"log-format", "log.format", "text or json"},
 }
@@ -46,7 +46,14 @@ func loadConfig(cmd *cobra.Command) (*config.Config, error) {
 			flags[s.key] = f.Value.String()
 		}
 	}
-	return config.Load(path, os.Environ(), flags)
+	c, err := config.Load(path, os.Environ(), flags)
+	if err != nil {
+		return nil, err
+	}
+	if _, _, err := profilesOf(&c.Diameter); err != nil {
+		return nil, err
+	}
+	return c, nil
 }
 
 // quiet is the logging of tools that print their own findings.

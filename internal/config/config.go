@@ -50,14 +50,9 @@ type Diameter struct {
 	AllowUnknown string        `koanf:"allow_unknown"`
 	Profile      string        `koanf:"profile"` // of gateways that name none
 	Watchdog     time.Duration `koanf:"watchdog"`
+	Profiles     []Profile     `koanf:"profiles"` // besides the built-in ones
 	Peers        []Peer        `koanf:"peers"`
 	Listeners    []Listener    `koanf:"listeners"` // besides Listen
-}
-
-// Peer is a gateway that may connect.
-type Peer struct {
-	Host    string `koanf:"host"` // its Origin-Host
-	Profile string `koanf:"profile"`
 }
 
 // HTTP is the listener of the charging API.
@@ -111,6 +106,7 @@ func Defaults() map[string]any {
 		"diameter.allow_unknown":      "auto",
 		"diameter.profile":            "lenient",
 		"diameter.watchdog":           "30s",
+		"diameter.profiles":           []any{},
 		"diameter.peers":              []any{},
 		"diameter.listeners":          []any{},
 		"http.listen":                 "127.0.0.1:8080",
@@ -307,20 +303,10 @@ func (c *Config) validateDiameter(bad func(string, string, ...any)) {
 	if !oneOf(d.AllowUnknown, "auto", "true", "false") {
 		bad("diameter.allow_unknown", "%q is not one of auto, true, false", d.AllowUnknown)
 	}
-	if !oneOf(d.Profile, "strict", "lenient") {
-		bad("diameter.profile", "%q is not one of strict, lenient", d.Profile)
-	}
 	if d.Watchdog < 6*time.Second {
 		bad("diameter.watchdog", "%s is below the 6s that RFC 3539 allows", d.Watchdog)
 	}
-	for n, p := range d.Peers {
-		if p.Host == "" {
-			bad(fmt.Sprintf("diameter.peers[%d].host", n), "must be the gateway's Origin-Host")
-		}
-		if !oneOf(p.Profile, "", "strict", "lenient") {
-			bad(fmt.Sprintf("diameter.peers[%d].profile", n), "%q is not one of strict, lenient", p.Profile)
-		}
-	}
+	d.validatePeers(bad)
 	for n := range d.Listeners {
 		d.Listeners[n].validate(fmt.Sprintf("diameter.listeners[%d]", n), bad)
 	}
@@ -394,7 +380,8 @@ func oneOf(s string, words ...string) bool { return slices.Contains(words, s) }
 const shape = `# What each key means: docs/operations/configuration.md. The lists have elements such as
 #
 # diameter:
-#   peers: [{host: pgw01.epc.example.net, profile: lenient}]
+#   profiles: [{name: pgw-old, base: staros, switches: {reauthorise: abort}}]
+#   peers: [{host: pgw01.epc.example.net, profile: pgw-old}, {host: dra01.epc.example.net, relay: true}]
 #   listeners: [{address: "127.0.0.1:5658", tls: {cert: ocs.crt, key: ocs.key, client_ca: gateways.crt}}]
 # http:
 #   api_keys: [{name: billing, hash: "sha256:...", scope: read}]

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"maps"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -121,7 +122,10 @@ diameter:
   watchdog: 10s
   peers:
     - {host: pgw.example.org, profile: strict}
-    - {host: smf.example.org}
+    - {host: smf.example.org, profile: own}
+    - {host: dra.example.org, relay: true}
+  profiles:
+    - {name: own, base: open5gs, switches: {reauthorise: rar, low_balance: true, currency: 978}}
   listeners:
     - {address: 192.0.2.10, tls: {cert: a, key: b, client_ca: c}}
     - {address: "[2001:db8::1]:3869", transport: sctp}
@@ -135,7 +139,8 @@ charging: {supervision: 90m, event_retention: 30m}
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(c.Diameter.Peers) != 2 || c.Diameter.Peers[0].Profile != "strict" || c.AllowUnknownPeers() || c.HTTP.APIKeys[0].Name != "crm" ||
+	if len(c.Diameter.Peers) != 3 || !c.Diameter.Peers[2].Relay || c.Diameter.Peers[0].Profile != "strict" || c.AllowUnknownPeers() || c.HTTP.APIKeys[0].Name != "crm" ||
+		!maps.Equal(c.Diameter.Profiles[0].Switches, map[string]string{"reauthorise": "rar", "low_balance": "true", "currency": "978"}) ||
 		c.Diameter.Listeners[0].String() != "192.0.2.10:5658 (TLS)" || c.Diameter.Listeners[1].String() != "[2001:db8::1]:3869 (SCTP)" {
 		t.Errorf("loaded %+v", c)
 	}
@@ -179,6 +184,11 @@ func TestRefused(t *testing.T) {
 		"diameter: {watchdog: 5999ms}":                                                                     {"diameter.watchdog", "5.999s", "RFC 3539"},
 		"diameter: {peers: [{profile: strict}]}":                                                           {"diameter.peers[0].host", "Origin-Host"},
 		"diameter: {peers: [{host: a}, {host: b, profile: c}]}":                                            {"diameter.peers[1].profile", `"c"`},
+		"diameter: {peers: [{host: a}, {host: A}]}":                                                        {"diameter.peers[1].host", "twice"},
+		"diameter: {profiles: [{base: staros}]}":                                                           {"diameter.profiles[0].name", "of its own"},
+		"diameter: {profiles: [{name: strict}]}":                                                           {"diameter.profiles[0].name", `"strict"`},
+		"diameter: {profiles: [{name: a, base: a}]}":                                                       {"diameter.profiles[0].base", "kamailio"},
+		"diameter: {profiles: [{name: a, swiches: {}}]}":                                                   {"did you mean diameter.profiles[0].switches?"},
 		"diameter: {listen: '0.0.0.0:3868'}":                                                               {"diameter.peers", "0.0.0.0:3868", "diameter.allow_unknown"},
 		"diameter: {listeners: [{address: '192.0.2.1:5658', tls: {cert: a, key: b, client_ca: c}}]}":       {"diameter.peers", "192.0.2.1:5658 is not a loopback"},
 		"diameter: {listeners: [{}]}":                                                                      {"diameter.listeners[0].address", "192.0.2.10:5658"},
@@ -246,7 +256,7 @@ func TestShape(t *testing.T) {
 		}
 	}
 	c, err = Load(fileOf(t, example.String()), nil, nil)
-	if err != nil || len(c.Diameter.Peers) != 1 || len(c.Diameter.Listeners) != 1 || len(c.HTTP.APIKeys) != 1 {
+	if err != nil || len(c.Diameter.Peers) != 2 || len(c.Diameter.Profiles) != 1 || len(c.Diameter.Listeners) != 1 || len(c.HTTP.APIKeys) != 1 {
 		t.Errorf("%v: %+v from\n%s", err, c, example.String())
 	}
 }

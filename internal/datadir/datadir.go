@@ -3,6 +3,7 @@
 //
 //	FORMAT    one line, "gyro-data <version>"
 //	LOCK      locked by the one process that uses the directory; holds its pid
+//	STATE-ID  the number of the last start: the Origin-State-Id
 //	journal/  charging/journal: the log
 //	state/    balance/store: balances, sessions, outbox
 package datadir
@@ -232,14 +233,18 @@ func (d *Dir) prepare(fresh bool) error {
 	return syncDir(d.path)
 }
 
-// writeFormat makes the file appear whole or not at all.
 func (d *Dir) writeFormat() error {
-	name := filepath.Join(d.path, formatFile)
+	return d.replace(formatFile, fmt.Sprintf("%s%d\n", formatPrefix, FormatVersion))
+}
+
+// replace makes a file appear, or change, whole or not at all.
+func (d *Dir) replace(file, text string) error {
+	name := filepath.Join(d.path, file)
 	f, err := os.OpenFile(name+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o640)
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(f, "%s%d\n", formatPrefix, FormatVersion)
+	_, err = f.WriteString(text)
 	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return err
 	}
