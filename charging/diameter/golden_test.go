@@ -12,7 +12,9 @@ import (
 	"testing"
 )
 
-var rewrite = flag.Bool("rewrite", false, "rewrite the golden files with what the code produces now; then read the difference")
+// rewriting reports whether the tests were asked to write what the code produces now; then read the difference. The flag is
+// datadriven's.
+func rewriting() bool { return flag.Lookup("rewrite").Value.String() == "true" }
 
 // goldenFolder holds messages as hexadecimal octets, one AVP a line, with the AVP's name and value as a comment.
 const goldenFolder = "../../testdata/diameter"
@@ -56,7 +58,7 @@ func TestGolden(t *testing.T) {
 
 func golden(t *testing.T, name string, b []byte) {
 	t.Helper()
-	if *rewrite {
+	if rewriting() {
 		if err := os.WriteFile(goldenPath(name), []byte(describe(t, b)), 0o644); err != nil {
 			t.Fatal(err)
 		}

@@ -25,6 +25,8 @@ type recorder struct {
 	batches  int
 	changed  chan struct{}
 	onUp     func(c *Conn)
+	// answer appends what requests are answered.
+	answer func(dst []byte, request *Header) []byte
 }
 
 type heldRequest struct {
@@ -32,7 +34,9 @@ type heldRequest struct {
 	header Header
 }
 
-func newRecorder() *recorder { return &recorder{changed: make(chan struct{}, 1)} }
+func newRecorder() *recorder {
+	return &recorder{changed: make(chan struct{}, 1), answer: appendCCAUpdate}
+}
 
 func (r *recorder) note(f func()) {
 	r.mu.Lock()
@@ -51,7 +55,7 @@ func (r *recorder) ServeRequest(c *Conn, m *Message) {
 	if r.hold {
 		return
 	}
-	c.Append(func(dst []byte) []byte { return appendCCAUpdate(dst, &m.Header) })
+	c.Append(func(dst []byte) []byte { return r.answer(dst, &m.Header) })
 	c.Done(1)
 }
 
@@ -89,7 +93,7 @@ func (r *recorder) answerHeld() {
 	r.held = nil
 	r.mu.Unlock()
 	for _, h := range held {
-		h.conn.Append(func(dst []byte) []byte { return appendCCAUpdate(dst, &h.header) })
+		h.conn.Append(func(dst []byte) []byte { return r.answer(dst, &h.header) })
 		h.conn.Done(1)
 	}
 	for _, h := range held {
