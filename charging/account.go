@@ -57,11 +57,18 @@ func (s *State) putAccount(c *PutAccount, o *Outcome) {
 	s.touchAccount(i)
 	a := s.accounts.At(i)
 	a.CycleDay = max(c.CycleDay, 1)
+	if c.CreditLimit > a.CreditLimit {
+		s.replenished(i)
+	}
 	a.CreditLimit, a.Kind, a.LowBalance = c.CreditLimit, balance.Kind(c.Kind), c.LowBalance
 	main := s.book.Buckets.At(s.book.Main(&a.Account))
 	a.Overdrawn = max(0, main.Reserved-main.Remaining-int64(a.CreditLimit))
 	s.setSubscribers(i, subscribers)
+	before, had := a.Catalog, a.Offers
 	s.setOffers(a, catalog, offers)
+	if a.Catalog != before || a.Offers != had {
+		s.replanned(i)
+	}
 	s.reschedule(i)
 	o.Currency = uint16(a.Currency)
 	o.Amount = main.Remaining

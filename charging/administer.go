@@ -57,6 +57,9 @@ type Publish struct {
 	Name   string `json:"name"`
 	Source []byte `json:"source"`
 	Zones  []byte `json:"zones"` // instant.Zone tables, one after the other
+	// Reauthorise asks the gateways of sessions that have quota at another price
+	// to report it and ask anew; without it they keep it until it is used up.
+	Reauthorise bool `json:"reauthorise,omitempty"`
 }
 
 // RestartPeer says that a gateway lost the sessions it opened before.

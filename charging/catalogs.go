@@ -158,4 +158,7 @@ func (s *State) publish(c *Publish, o *Outcome) {
 	}
 	s.dirty.publications = append(s.dirty.publications, p)
 	o.Record = uint64(p.Version)
+	if c.Reauthorise {
+		s.beginRound(ident.NameOf(c.Name))
+	}
 }

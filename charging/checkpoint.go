@@ -243,6 +243,7 @@ type meta struct {
 	Totals      []balance.Total `json:"ledger"`
 	Counters    Counters        `json:"counters"`
 	VoucherSalt []byte          `json:"voucher_salt,omitempty"`
+	Round       round           `json:"round"`
 }
 
 func (s *State) meta() []byte {
@@ -251,7 +252,7 @@ func (s *State) meta() []byte {
 		Settings: s.settings, LastAccount: s.lastAccount, LastBucket: s.book.LastBucket,
 		LastSession: s.sessions.LastNumber, LastRecord: s.outbox.last, LastBlob: s.retained.last,
 		Supervised: s.sessions.Deadlines.Visited(),
-		Currents:   s.catalogs.currents, Totals: s.book.Ledger.Totals(), Counters: s.counters,
+		Currents:   s.catalogs.currents, Totals: s.book.Ledger.Totals(), Counters: s.counters, Round: s.round,
 		VoucherSalt: s.vouchers.salt,
 	})
 	if err != nil {

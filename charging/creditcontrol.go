@@ -280,6 +280,7 @@ func (s *State) tick() {
 	}
 	s.memory.Forget(s.now, 10*expiryLimit)
 	s.keepAppointments()
+	s.walkRound()
 }
 
 // peerRestart releases the sessions of a gateway that lost them (a changed

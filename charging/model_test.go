@@ -110,6 +110,7 @@ func (p *payer) main() *pot { return p.pots[len(p.pots)-1] }
 type visit struct {
 	payer    *payer
 	strands  map[uint32]*strand
+	paid     map[uint32]bool // setup fees of strands that ended
 	deadline instant.Instant
 }
 
@@ -291,7 +292,7 @@ func (m *model) request(account string, c *charging.CreditControl) (charging.Res
 	case v == nil && c.Type != charging.Initial:
 		return charging.UnknownSession, nil
 	case v == nil:
-		v = &visit{payer: p, strands: map[uint32]*strand{}}
+		v = &visit{paid: map[uint32]bool{}, payer: p, strands: map[uint32]*strand{}}
 		m.visits[id] = v
 		p.open = append(p.open, v)
 	case c.Type == charging.Initial:
@@ -345,7 +346,7 @@ func (m *model) service(v *visit, kind charging.RequestType, sv *charging.Servic
 	}
 	s := v.strands[sv.RatingGroup]
 	if s == nil {
-		s = &strand{tariff: t, reserved: map[*pot]int64{}, moved: map[*pot]int64{}}
+		s = &strand{tariff: t, setupTaken: v.paid[sv.RatingGroup], reserved: map[*pot]int64{}, moved: map[*pot]int64{}}
 		v.strands[sv.RatingGroup] = s
 	}
 	refused := charging.Result(0)
@@ -373,6 +374,7 @@ func (m *model) service(v *visit, kind charging.RequestType, sv *charging.Servic
 			o.Result = charging.InvalidValue
 		}
 	case sv.Reason != 0 && !wants:
+		v.paid[sv.RatingGroup] = s.setupTaken
 		delete(v.strands, sv.RatingGroup)
 	case !wants:
 		clear(s.reserved)

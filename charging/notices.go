@@ -17,6 +17,8 @@ type notices struct {
 	octets []byte // what the list's slices point into
 	// replenished are the accounts that got credit by the command.
 	replenished []slab.Index
+	// replanned are those whose offers changed.
+	replanned []slab.Index
 }
 
 // notify asks the gateway of an open session for something. Without a group
@@ -50,18 +52,31 @@ func (s *State) replenished(i slab.Index) {
 	}
 }
 
+// replanned is to be called when the offers of an account changed: what its
+// open sessions have quota for may have another price now, or be paid for by
+// another allowance.
+func (s *State) replanned(i slab.Index) {
+	if n := &s.scratch.notices; s.accounts.At(i).Sessions != 0 && !slices.Contains(n.replanned, i) {
+		n.replanned = append(n.replanned, i)
+	}
+}
+
 // tell gives the notices of a command to the receiver.
 func (s *State) tell(to Receiver) {
 	n := &s.scratch.notices
+	for _, i := range n.replanned {
+		s.askAll(s.accounts.At(i), replanned)
+	}
 	for _, i := range n.replenished {
-		if a := s.accounts.At(i); s.hasCredit(a) {
-			s.reauthoriseExhausted(a)
+		if a := s.accounts.At(i); !slices.Contains(n.replanned, i) && s.hasCredit(a) {
+			s.askAll(a, exhausted)
 		}
 	}
 	for k := range n.list {
 		to.Notice(&n.list[k])
 	}
-	n.list, n.octets, n.replenished = n.list[:0], n.octets[:0], n.replenished[:0]
+	n.list, n.octets = n.list[:0], n.octets[:0]
+	n.replenished, n.replanned = n.replenished[:0], n.replanned[:0]
 }
 
 // hasCredit reports whether any bucket of an account could pay for something:
@@ -79,31 +94,6 @@ func (s *State) hasCredit(a *account) bool {
 		i = b.Next
 	}
 	return false
-}
-
-// reauthoriseExhausted asks for the sessions of an account that ran out of
-// credit: for the rating group where it is one, for the whole session where
-// several are, because a gateway answers one question at a time.
-func (s *State) reauthoriseExhausted(a *account) {
-	for i := a.Sessions; i != 0; i = s.sessions.Sessions.At(i).Next {
-		r := s.sessions.Sessions.At(i)
-		var first *session.Group
-		count := 0
-		for k := r.Groups; k != 0; k = s.sessions.Groups.At(k).Next {
-			if g := s.sessions.Groups.At(k); g.Exhausted {
-				if count++; first == nil {
-					first = g
-				}
-			}
-		}
-		switch count {
-		case 0:
-		case 1:
-			s.notify(Reauthorise, r, first)
-		default:
-			s.notify(Reauthorise, r, nil)
-		}
-	}
 }
 
 // LostSession says that a gateway does not know a session any more: it

@@ -50,6 +50,7 @@ func Load(from Reader) (*State, error) {
 			return nil, err
 		}
 	}
+	l.sessions.Walk(l.round.At)
 	l.dirty.epoch++ // what was read is written; what changes from now on is not
 	return l.State, nil
 }
@@ -70,7 +71,7 @@ func (l *loader) readMeta(value []byte) error {
 	l.lastAccount, l.book.LastBucket, l.sessions.LastNumber = m.LastAccount, m.LastBucket, m.LastSession
 	l.vouchers.salt = m.VoucherSalt
 	l.outbox.last, l.retained.last = m.LastRecord, m.LastBlob
-	l.catalogs.currents, l.counters = m.Currents, m.Counters
+	l.catalogs.currents, l.counters, l.round = m.Currents, m.Counters, m.Round
 	l.sessions.Deadlines.Resume(m.Supervised)
 	for _, total := range m.Totals {
 		l.book.Ledger.Restore(total)

@@ -137,7 +137,9 @@ func (s *script) catalog() string {
 	}
 	_, rest, _ := strings.Cut(source, "catalog: ")
 	name, _, _ := strings.Cut(rest, "\n")
-	s.last = publication(s.t, s.text("name", name), source)
+	p := publish(s.t, s.text("name", name), source)
+	p.Reauthorise = s.d.HasArg("reauthorise")
+	s.last = command(s.t, charging.KindPublish, p)
 	s.answer = s.apply(s.now, s.last)[0]
 	if s.answer.Result != charging.Success {
 		return refusal(&s.answer)

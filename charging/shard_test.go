@@ -319,7 +319,12 @@ func zoneTable(t tester, name string) []byte {
 // publication is the command that publishes a catalogue.
 func publication(t tester, name, source string) []byte {
 	t.Helper()
-	return command(t, charging.KindPublish, charging.Publish{
+	return command(t, charging.KindPublish, publish(t, name, source))
+}
+
+func publish(t tester, name, source string) charging.Publish {
+	t.Helper()
+	return charging.Publish{
 		Name: name, Source: []byte(source), Zones: slices.Concat(zoneTable(t, "UTC"), zoneTable(t, "Europe/Berlin")),
-	})
+	}
 }

@@ -62,6 +62,7 @@ type State struct {
 	book     balance.Book
 	sessions session.Set
 	open     openSums
+	round    round
 	memory   session.Memory
 	hosts    hosts
 	catalogs catalogs
@@ -299,5 +300,5 @@ func (s *State) Settings() Settings { return s.settings }
 // NeedsTick reports whether a KindTick command at the given time would change
 // anything.
 func (s *State) NeedsTick(now instant.Instant) bool {
-	return s.sessions.AnyDue(now) || s.memory.AnyExpired(now) || s.agenda.anyDue(now)
+	return s.sessions.AnyDue(now) || s.memory.AnyExpired(now) || s.agenda.anyDue(now) || len(s.round.Catalogs) > 0
 }

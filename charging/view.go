@@ -168,14 +168,7 @@ func (s *State) Session(id string, sub uint64) (v SessionView, ok bool) {
 // Sessions shows up to limit open sessions with numbers above after, in the
 // order in which they were opened.
 func (s *State) Sessions(after uint64, limit int) (views []SessionView) {
-	var found []slab.Index
-	for i := slab.Index(1); i < s.sessions.Sessions.Bound(); i++ {
-		if s.sessions.Sessions.At(i).Number > after {
-			found = append(found, i)
-		}
-	}
-	s.sessions.SortByNumber(found)
-	for _, i := range found[:min(limit, len(found))] {
+	for i := s.sessions.After(after); i != 0 && len(views) < limit; i = s.sessions.Younger(i) {
 		views = append(views, s.sessionView(s.sessions.Sessions.At(i)))
 	}
 	return views

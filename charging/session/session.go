@@ -54,6 +54,7 @@ type Session struct {
 	RAT        uint8 // 3GPP-RAT-Type plus one; 0 unknown
 	QCI        uint8 // 0 unknown
 
+	older, younger           slab.Index // in the order in which sessions were opened
 	timerNext, timerPrevious slab.Index
 	timerSlot                uint16
 
@@ -131,6 +132,7 @@ type Set struct {
 	Octets    slab.Arena
 	Deadlines Deadlines
 	table     slab.Table
+	order     order
 	// LastNumber is the highest session number given.
 	LastNumber uint64
 }
@@ -159,6 +161,7 @@ func (s *Set) Open(id []byte, sub uint64, number uint64) (slab.Index, *Session) 
 	i, r := s.Sessions.New()
 	r.Number, r.Sub, r.ID = number, sub, s.Octets.Put(id)
 	s.table.Insert(Hash(id, sub), i)
+	s.enqueue(i)
 	return i, r
 }
 
@@ -167,6 +170,7 @@ func (s *Set) Open(id []byte, sub uint64, number uint64) (slab.Index, *Session) 
 func (s *Set) Close(i slab.Index) {
 	r := s.Sessions.At(i)
 	s.unschedule(r)
+	s.dequeue(i)
 	s.table.Remove(Hash(s.Octets.Get(r.ID), r.Sub), i)
 	for g := r.Groups; g != 0; {
 		next := s.Groups.At(g).Next
