@@ -1,7 +1,6 @@
 package charging
 
 import (
-	"reflect"
 	"slices"
 
 	"gyro/charging/session"
@@ -104,7 +103,7 @@ func (s *State) repriced(r *session.Session, g *session.Group) bool {
 		return g.Free != (m.Treatment == rating.Free)
 	}
 	return m.ServiceID != g.ServiceName || m.Offer != g.Offer ||
-		!reflect.DeepEqual(s.catalogs.plan(g.Plan).Price(g.Rate).Terms(), plan.Price(m.Rate).Terms())
+		!s.catalogs.plan(g.Plan).Price(g.Rate).Same(plan.Price(m.Rate))
 }
 
 // askAll is ask for every session of an account.

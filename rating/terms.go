@@ -1,6 +1,8 @@
 package rating
 
 import (
+	"slices"
+
 	"gyro/internal/ident"
 	"gyro/internal/money"
 )
@@ -39,6 +41,14 @@ func (p *Price) Terms() Terms {
 		t.Tiers = append(t.Tiers, Tier{From: p.steps[k].from, To: min(p.end(k), MaxUnits), Amount: p.steps[k].amount})
 	}
 	return t
+}
+
+// Same reports whether two prices, perhaps of two versions of a catalogue, come
+// to the same for any usage. Counters that position them are not compared.
+func (p *Price) Same(o *Price) bool {
+	return p.first == o.first && p.next == o.next && p.per == o.per && p.block == o.block && p.free == o.free &&
+		p.setup == o.setup && p.minimum == o.minimum && p.limit == o.limit && p.capped == o.capped &&
+		p.rounding == o.rounding && (p.counter == 0) == (o.counter == 0) && slices.Equal(p.steps, o.steps)
 }
 
 // Quantity writes a count of the unit in the largest decimal unit of measure
