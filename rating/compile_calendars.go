@@ -79,6 +79,7 @@ func (c *compiler) calendar(f field) {
 			c.periods = append(c.periods, p)
 		}
 	}
+	c.define("calendar", name, &m)
 }
 
 func (c *compiler) period(f field) (period, bool) {
@@ -173,6 +174,7 @@ func (c *compiler) timeOfDay(f field) instant.Span {
 func (c *compiler) allHolidays(m *mapping) {
 	if f, ok := m.optional("holidays"); ok {
 		c.dateList(f, &c.holidays)
+		c.define("calendar", "holidays", &mapping{keys: []field{{node: literal(f, "dates")}}, vals: []field{f}})
 	}
 }
 

@@ -47,6 +47,7 @@ func (c *compiler) counter(f field) {
 		c.counters.doubt(name)
 	}
 	c.plan.counters = append(c.plan.counters, k)
+	c.define("counter", name, &m)
 }
 
 // countedServices reads what a counter counts; it must be counted alike.

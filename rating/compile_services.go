@@ -62,6 +62,7 @@ func (c *compiler) service(f field) {
 	conditions.context, conditions.ratingGroups, conditions.byDefault = by.context, by.ratingGroups, by.byDefault
 	c.services.add(name, uint32(len(c.plan.services)))
 	c.plan.services = append(c.plan.services, service)
+	c.define("service", name, &m)
 	c.plan.recognisers = append(c.plan.recognisers, conditions)
 	c.by = append(c.by, by)
 }

@@ -42,6 +42,7 @@ func (c *compiler) zone(f field) {
 	c.kinds = append(c.kinds, kind)
 	c.digits(&m, "prefixes", func(n *node) *uint32 { return &n.prefix }, k)
 	c.digits(&m, "numbers", func(n *node) *uint32 { return &n.number }, k)
+	c.define("zone", name, &m)
 }
 
 // digits enters a list of prefixes or numbers into the trie.

@@ -39,6 +39,7 @@ type Plan struct {
 	labels        index    // ident.Name -> names
 	names         []string
 	tests         []test
+	definitions   []definition // of services, zones, calendars and counters
 }
 
 // Service is something that is charged for, and how a request names it.

@@ -42,6 +42,8 @@ func TestScenarios(t *testing.T) {
 				return s.show()
 			case "tests":
 				return s.tests()
+			case "diff":
+				return s.diff()
 			}
 			d.Fatalf(t, "unknown command %s", d.Cmd)
 			return ""
@@ -50,11 +52,11 @@ func TestScenarios(t *testing.T) {
 }
 
 // scenario is the state of a script: the catalogue in force.
-type scenario struct{ plan *Plan }
+type scenario struct{ plan, before *Plan }
 
 func (s *scenario) catalog(source string) string {
 	p, err := Compile([]byte(source), databaseZones)
-	s.plan = p
+	s.plan, s.before = p, s.plan
 	if err != nil {
 		return err.Error() + "\n"
 	}
@@ -180,6 +182,14 @@ func (s *scenario) show() string {
 	}
 	for k := range p.prices[1:] {
 		fmt.Fprintf(&b, "price %d: %s\n", k+1, p.priceWords(uint32(k+1)))
+	}
+	return b.String()
+}
+
+func (s *scenario) diff() string {
+	var b strings.Builder
+	for _, c := range Diff(s.before, s.plan) {
+		b.WriteString(c.String() + "\n")
 	}
 	return b.String()
 }
