@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -16,11 +15,11 @@ import (
 func newCatalogCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "catalog",
-		Short: "Check catalogues: services, offers, prices and their tests",
+		Short: "Check and compare catalogues: services, offers, prices and their tests",
 		Long: `Work on catalogues: files in YAML or JSON that say which services there are, what offers include and what
 usage costs. The language is described in docs/catalog.md.`,
 	}
-	cmd.AddCommand(newCatalogCheckCommand())
+	cmd.AddCommand(newCatalogCheckCommand(), newCatalogDiffCommand())
 	addRemoteCatalogCommands(cmd)
 	return cmd
 }
@@ -71,14 +70,7 @@ func readCatalog(stdin io.Reader, name string) ([]byte, error) {
 func checkCatalog(out io.Writer, name string, text []byte, quiet bool) error {
 	plan, err := rating.Compile(text, zone.Load)
 	if err != nil {
-		var list rating.SourceErrors
-		if !errors.As(err, &list) {
-			return err
-		}
-		for _, one := range list {
-			fmt.Fprintf(out, "%s:%s\n", name, one)
-		}
-		return fmt.Errorf("%s has %s", name, counted(len(list), "error"))
+		return sourceErrors(out, name, err)
 	}
 	results := plan.RunTests()
 	failed := 0

@@ -2,10 +2,13 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"gyro/rating"
 )
 
 func runCatalog(t *testing.T, stdin string, args ...string) (string, error) {
@@ -62,5 +65,72 @@ func TestCatalogCheckFailsWithATest(t *testing.T) {
 	}
 	if !strings.Contains(out, "charge is 0.10, expected 0.09") || strings.Contains(out, "pass  ") {
 		t.Errorf("output:\n%s", out)
+	}
+}
+
+// demoWith writes the demo operator's catalogue with one text in place of another.
+func demoWith(t *testing.T, from, to string) string {
+	t.Helper()
+	source, err := os.ReadFile("../../testdata/demo/catalog.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(source), from) {
+		t.Fatalf("the demo catalogue does not say %q", from)
+	}
+	file := filepath.Join(t.TempDir(), "new.yaml")
+	if err := os.WriteFile(file, []byte(strings.ReplaceAll(string(source), from, to)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+const demoCatalog = "../../testdata/demo/catalog.yaml"
+
+func TestCatalogDiffSaysWhatChangedForWhom(t *testing.T) {
+	dearer := demoWith(t, "amount: 0.09, per: 1m", "amount: 0.10, per: 1m")
+	out, err := runCatalog(t, "", "diff", demoCatalog, dearer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `WHAT   NAME                 OFFERS  SAYS
+price  voice/national-peak  payg    - zone national, calendar peak: 0.09 per 1m, in increments of 1m, then 1s
+                                    + zone national, calendar peak: 0.10 per 1m, in increments of 1m, then 1s
+1 change
+`
+	if out != want {
+		t.Errorf("got\n%s\nwant\n%s", out, want)
+	}
+	out, err = runCatalog(t, "", "diff", "--json", demoCatalog, dearer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var changes []rating.Change
+	if err := json.Unmarshal([]byte(out), &changes); err != nil || len(changes) != 1 || changes[0].Subject != "price" || !strings.Contains(changes[0].New, "0.10 per 1m") {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+func TestCatalogDiffOfTheSameIsNone(t *testing.T) {
+	source, err := os.ReadFile(demoCatalog)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out, err := runCatalog(t, string(source), "diff", "-", demoCatalog); err != nil || out != "no difference\n" {
+		t.Errorf("%v\n%s", err, out)
+	}
+	if out, err := runCatalog(t, string(source), "diff", "--json", "-", demoCatalog); err != nil || out != "[]\n" {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+func TestCatalogDiffRefusesWhatItCannotCompare(t *testing.T) {
+	broken := demoWith(t, "currency: EUR", "currency: EURO")
+	out, err := runCatalog(t, "", "diff", demoCatalog, broken)
+	if err == nil || !strings.HasSuffix(err.Error(), "has 1 error") || !strings.Contains(out, broken+":") {
+		t.Errorf("%v\n%s", err, out)
+	}
+	if _, err := runCatalog(t, "", "diff", "-", "-"); err == nil || !strings.Contains(err.Error(), "name a file for one of them") {
+		t.Errorf("%v", err)
 	}
 }
