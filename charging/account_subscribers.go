@@ -185,6 +185,7 @@ func (s *State) removeSubscriber(who slab.Index) {
 	s.endOwn(who, usage.Requested)
 	s.dropIdentities(who)
 	s.forgetCounters(&s.subscribers.At(who).Counters)
+	s.forgetLimits(s.subscribers.At(who))
 	s.subscribers.Free(who)
 }
 

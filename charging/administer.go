@@ -102,6 +102,8 @@ func (s *State) administer(kind Kind, body []byte, o *Outcome) error {
 		return run(body, o, s.transfer)
 	case KindLoan:
 		return run(body, o, s.loan)
+	case KindSetLimits:
+		return run(body, o, s.setLimits)
 	case KindPublish:
 		return run(body, o, s.publish)
 	case KindPeerRestart:

@@ -28,6 +28,7 @@ const (
 	KindTransfer      Kind = 15
 	KindSessionLost   Kind = 16 // a gateway does not know one of its sessions any more
 	KindLoan          Kind = 17
+	KindSetLimits     Kind = 18 // what one subscriber may use of what an account shares
 )
 
 // Client says what a gateway can do or wants to be told; the edge sets it from

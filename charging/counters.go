@@ -7,7 +7,6 @@ import (
 
 	"gyro/balance"
 	"gyro/charging/session"
-	"gyro/charging/usage"
 	"gyro/internal/ident"
 	"gyro/internal/instant"
 	"gyro/internal/money"
@@ -149,6 +148,7 @@ func (x *exchange) count(group *session.Group, used, rated uint64, cost money.Am
 			c.Rated = plus(c.Rated, rated)
 		}
 		x.crossed(group, spec, c)
+		x.limitCrossed(group, spec, c)
 	}
 }
 
@@ -193,19 +193,7 @@ func (x *exchange) crossed(group *session.Group, spec *rating.Counter, c *counte
 			continue
 		}
 		c.Told = percent
-		octets := &x.sessions.Octets
-		record := &x.scratch.record
-		*record = usage.Record{
-			Kind: usage.Notice, Cause: usage.Crossed, Opened: x.now, Closed: x.now,
-			SessionID: octets.Get(x.session.ID), SubSession: x.session.Sub, Subscriber: octets.Get(x.session.Identity),
-			Reason: fmt.Appendf(x.scratch.why[:0], "counter-%s-%d%%", spec.Name, percent),
-			Used:   c.Used, Billed: spec.Limit, Plan: group.Plan,
-			Unit: denominationOf(spec.Unit), Currency: x.account.Currency,
-		}
-		if spec.Unit == rating.Money {
-			record.Unit = x.account.Denomination()
-		}
-		x.emit(x.account, record)
+		x.noticeOf(group, spec, c, spec.Limit, fmt.Appendf(x.scratch.why[:0], "counter-%s-%d%%", spec.Name, percent))
 	}
 }
 

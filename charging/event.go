@@ -196,7 +196,8 @@ const (
 // debitEvent takes the price of an event, all of it or nothing; for
 // CHECK_BALANCE it only finds out whether it could.
 func (x *exchange) debitEvent(group *session.Group, price *rating.Price, units uint64, m *rating.Match, o *Outcome, so *ServiceOutcome) {
-	enough := x.affords(group, price, units)
+	x.bound = x.boundOf(group)
+	enough := units <= x.bound.units && x.affords(group, price, units)
 	if x.request.Action == CheckBalance {
 		o.CheckBalance = max(o.CheckBalance, enoughCredit)
 		if !enough {
@@ -228,8 +229,8 @@ func (x *exchange) affords(group *session.Group, price *rating.Price, units uint
 	if !ok {
 		return false
 	}
-	cost, ok := x.costOf(group, price, billable-min(billable, uint64(x.free(group.Unit))))
-	return ok && cost <= x.free(x.account.Denomination())
+	cost, ok := x.costOf(group, price, billable-min(billable, uint64(x.free(group, group.Unit))))
+	return ok && cost <= x.free(group, x.account.Denomination())
 }
 
 // refund returns what an event cost (REFUND_ACCOUNT). Units go back to an

@@ -21,6 +21,7 @@ type exchange struct {
 	// taken is the money that the report at hand has taken in the open record,
 	// carried what it took in records that were closed because they were full.
 	taken, carried money.Amount
+	bound          headroom // what the subscriber's own limits leave for the group at hand
 }
 
 // filter tells which buckets pay for a group's usage.
@@ -245,7 +246,8 @@ func (x *exchange) grant(group *session.Group, sv *Service, o *ServiceOutcome) {
 	}
 	quota, price := &plan.ServiceAt(m.Service).Quota, plan.Price(m.Rate)
 	final := x.finalOf(group)
-	granted, last := x.reserve(group, price, x.wanted(group, price, sv, previous))
+	x.bound = x.boundOf(group)
+	granted, last := x.reserveWithin(group, price, x.wanted(group, price, sv, previous))
 	if last {
 		x.finish(o, final)
 	}
@@ -298,6 +300,19 @@ func validityOf(quota *rating.Quota, until, now instant.Instant) instant.Span {
 	return validity
 }
 
+// reserveWithin is reserve for no more units than the subscriber's own limits
+// leave.
+func (x *exchange) reserveWithin(group *session.Group, price *rating.Price, want uint64) (granted uint64, last bool) {
+	if x.bound.units >= want {
+		return x.reserve(group, price, want)
+	}
+	if x.bound.units == 0 {
+		return 0, true
+	}
+	granted, last = x.reserve(group, price, x.bound.units)
+	return granted, last || granted == x.bound.units
+}
+
 // reserve sets aside allowances and money for up to want units more. It
 // returns how many units that pays for; last tells that the balance, not the
 // request, was the bound.
@@ -322,9 +337,10 @@ func (x *exchange) reserveMoneyAlone(group *session.Group, price *rating.Price, 
 	d := x.account.Denomination()
 	available := by(&x.account.Account, d, int64(money.Max), x.now, &x.scratch.filter, &group.Reserved)
 	x.book.Release(&group.Reserved)
+	available = min(available, x.bound.money)
 	within := price.Within(group.Billed + x.affordable(group, price, available))
 	if within <= group.Used {
-		return 0, x.free(d) <= available
+		return 0, x.free(group, d) <= available
 	}
 	granted = min(within-group.Used, want)
 	billable, ok := price.Billable(group.Used + granted)
@@ -335,7 +351,7 @@ func (x *exchange) reserveMoneyAlone(group *session.Group, price *rating.Price, 
 	if by(&x.account.Account, d, cost, x.now, &x.scratch.filter, &group.Reserved) != cost {
 		panic("charging: money that was there could not be reserved")
 	}
-	return granted, granted < want && x.free(d) <= available-cost
+	return granted, granted < want && x.free(group, d) <= available-cost
 }
 
 func (x *exchange) reserveBoth(group *session.Group, price *rating.Price, want uint64) (granted uint64, last bool) {
@@ -349,7 +365,7 @@ func (x *exchange) reserveBoth(group *session.Group, price *rating.Price, want u
 	}
 	rated := x.affordable(group, price, available)
 	within := price.Within(group.Billed + units + rated)
-	last = x.free(x.account.Denomination()) <= available && x.free(group.Unit) == 0
+	last = x.free(group, x.account.Denomination()) <= available && x.free(group, group.Unit) == 0
 	x.book.Release(&group.Reserved)
 	if within <= group.Used {
 		return 0, last
@@ -370,6 +386,7 @@ func (x *exchange) reserveWhole(group *session.Group, price *rating.Price, need 
 	units = x.reserveUnits(group, need)
 	cost, ok := x.costOf(group, price, need-units)
 	available = x.book.Available(&x.account.Account, x.account.Denomination(), x.now, &x.scratch.filter, &group.Reserved)
+	available = min(available, x.bound.money)
 	if whole = ok && cost <= available; whole {
 		x.reserveMoney(group, cost)
 	}
@@ -379,9 +396,14 @@ func (x *exchange) reserveWhole(group *session.Group, price *rating.Price, need 
 // free is what the account could pay with if any number of buckets could be
 // drawn on. What exceeds the reservation then was left out of a full set of
 // parts: the number of buckets was the bound, not the balance, and the next
-// grant draws on the others.
-func (x *exchange) free(d balance.Denomination) int64 {
-	return x.book.Free(&x.account.Account, d, x.now, &x.scratch.filter)
+// grant draws on the others. Money is no more than the subscriber's own limits
+// leave beside what the group has reserved.
+func (x *exchange) free(group *session.Group, d balance.Denomination) int64 {
+	free := x.book.Free(&x.account.Account, d, x.now, &x.scratch.filter)
+	if d.IsMoney() && x.bound.limited {
+		free = min(free, x.bound.money-int64(x.moneyOf(&group.Reserved)))
+	}
+	return free
 }
 
 func (x *exchange) reserveUnits(group *session.Group, need uint64) uint64 {

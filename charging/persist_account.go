@@ -33,7 +33,7 @@ func (s *State) appendAccount(dst []byte, a *account) []byte {
 	for who := a.Subscribers; who != 0; who = s.subscribers.At(who).Next {
 		dst = s.appendSubscriber(append(dst, 1), s.subscribers.At(who))
 	}
-	return s.appendCounters(append(dst, 0), a)
+	return s.appendLimits(s.appendCounters(append(dst, 0), a), a)
 }
 
 // flagsOf packs flags into an octet, the first into bit 0.
@@ -132,6 +132,7 @@ func (l *loader) readAccount(number uint64, value []byte) error {
 		link = &l.subscribers.At(*link).Next
 	}
 	l.readCounters(&in, a)
+	l.readLimits(&in, a)
 	l.byAccount.Insert(accountHash(a.id()), i)
 	l.catalogs.hold(a, 1)
 	l.owners[number] = i

@@ -18,7 +18,7 @@ import (
 var moneyCommands = map[string]func(*script) string{
 	"vouchers": (*script).vouchers, "block-vouchers": (*script).blockVouchers, "batches": (*script).batches,
 	"redeem": (*script).redeem, "transfer": (*script).transfer, "loan": (*script).loan,
-	"write-off": (*script).writeOff,
+	"write-off": (*script).writeOff, "set-limits": (*script).setLimits, "limits": (*script).limits,
 }
 
 // scriptSalt is the shard's salt in scripts.
@@ -216,4 +216,42 @@ func debts(v *charging.AccountView) (words string) {
 		words += fmt.Sprintf(", redeems no voucher until %s", v.RedeemLocked)
 	}
 	return words
+}
+
+// setLimits sets the limits of a subscriber: each line of the input is a
+// counter and the most of it, in its unit or in money.
+func (s *script) setLimits() string {
+	c := charging.SetLimits{Account: s.text("account", ""), Key: s.key()}
+	for _, kind := range identityKinds {
+		if value := s.text(kind.String(), ""); value != "" {
+			c.Subscriber = charging.IdentitySpec{Kind: kind, Value: value}
+		}
+	}
+	for line := range strings.Lines(s.d.Input) {
+		name, most, _ := strings.Cut(strings.TrimSpace(line), " ")
+		u := s.units([]string{most})
+		c.Limits = append(c.Limits, charging.MemberLimit{Counter: name, Most: u.Total + u.Seconds + u.Events + uint64(u.Money)})
+	}
+	c.Digest = digestOf(c.Limits)
+	o := s.do(charging.KindSetLimits, c)
+	if o.Result != charging.Success {
+		return refusal(&o)
+	}
+	return "ok" + replayed(&o) + "\n"
+}
+
+// limits shows the limits of an account's subscribers.
+func (s *script) limits() string {
+	var b strings.Builder
+	for _, v := range s.state.Limits(s.text("account", "")) {
+		fmt.Fprintf(&b, "subscriber %d: %s of %s %s", v.Subscriber, quantity(int64(v.Used), v.Unit), quantity(int64(v.Most), v.Unit), v.Counter)
+		if v.Until != 0 {
+			fmt.Fprintf(&b, ", until %s", v.Until)
+		}
+		b.WriteString("\n")
+	}
+	if b.Len() == 0 {
+		return "none\n"
+	}
+	return b.String()
 }

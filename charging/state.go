@@ -70,6 +70,7 @@ type State struct {
 	dirty    dirtySets
 	retained blobs
 	purses   slab.Slab[purse]
+	limits   slab.Slab[limit]
 	vouchers vouchers
 	counters Counters
 
@@ -180,6 +181,7 @@ type subscriber struct {
 	Next         slab.Index // the account's next subscriber
 	Identities   slab.Index
 	Counters     slab.Index
+	Limits       slab.Index
 	OpenSessions uint32
 	Number       uint32 // in the account, from 1; never given again
 	// Until is when the state ends by itself, zero never; Then is what follows,
