@@ -38,7 +38,11 @@ type connection struct {
 	relay   bool   // it may send requests of others
 	warned  bool   // that it did without being one
 
-	speaker   *route // of the last request
+	// Of the last request: its Origin-Host as it is spelled, whether that is the peer's, and the way back.
+	spelled []byte
+	direct  bool
+	speaker *route
+
 	proxyInfo []byte // the rest of the current chunk
 	arrived   int64  // when the current batch of requests arrived
 	inBatch   bool   // arrived is set

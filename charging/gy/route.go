@@ -126,26 +126,25 @@ func (to *route) pass(c *connection, realm []byte) {
 // for itself only: otherwise it could report usage into the sessions of any other gateway and, with an Origin-State-Id,
 // release them all.
 func (c *connection) enter(m *diameter.Message) refusal {
-	host := c.reader.command.OriginHost
-	direct := equalFold(host, c.peer)
-	if !direct && !c.relay {
-		c.gateway.spoofed(c, host)
-		return invalid(c.reader.root.at(atOriginHost))
-	}
-	to := c.speaker
-	if to == nil || !direct && !equalFold(host, to.host) {
-		if to = c.gateway.routes.add(host); to == nil {
+	if host := c.reader.command.OriginHost; c.speaker == nil || string(host) != string(c.spelled) {
+		c.direct = equalFold(host, c.peer)
+		if !c.direct && !c.relay {
+			c.gateway.spoofed(c, host)
+			return invalid(c.reader.root.at(atOriginHost))
+		}
+		c.speaker = c.gateway.routes.add(host)
+		c.spelled = append(c.spelled[:0], host...)
+		if c.speaker == nil {
 			return accepted
 		}
-		c.speaker = to
 	}
 	var realm []byte
 	if at := c.reader.root.at(atOriginRealm); at != diameter.Root {
 		realm = m.Data(at)
 	}
-	to.pass(c, realm)
-	if at := c.reader.root.at(atStateID); !direct && at != diameter.Root {
-		c.noteState(to, host, c.reader.uint32(at))
+	c.speaker.pass(c, realm)
+	if at := c.reader.root.at(atStateID); !c.direct && at != diameter.Root {
+		c.noteState(c.speaker, c.reader.command.OriginHost, c.reader.uint32(at))
 	}
 	return accepted
 }
