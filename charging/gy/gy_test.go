@@ -131,6 +131,7 @@ func TestScenarios(t *testing.T) {
 		}
 		d := &desk{text: map[string]string{}}
 		var peers field
+		var core dialogue
 		datadriven.RunTest(t, path, func(t *testing.T, td *datadriven.TestData) string {
 			d.out.t = t
 			switch td.Cmd {
@@ -144,6 +145,13 @@ func TestScenarios(t *testing.T) {
 			case "hex":
 				d.outcome(t, td)
 				return hex.Dump(d.out.take())
+			}
+			if td.Cmd == "ask" {
+				core.t, core.out.t = t, t
+				return core.ask(td, d.expand(t, td.Input))
+			}
+			if shown, ok := core.run(t, td); ok {
+				return shown
 			}
 			shown, ok := peers.run(t, td)
 			if !ok {
