@@ -25,7 +25,7 @@ func (x *exchange) announceChange(group *session.Group, quota *rating.Quota, gra
 		return false
 	}
 	after := &x.scratch.after
-	after.plan, after.allowancesOnly = x.scratch.filter.plan, x.scratch.filter.allowancesOnly
+	*after = x.scratch.filter // the same plan for the same subscriber
 	if x.classify(after.plan, group, m.Until, &after.match) != rating.Matched || after.match.Treatment != rating.Charged ||
 		after.match.Service != m.Service || after.match.Offer != m.Offer || after.match.Zone != m.Zone || after.match.Visited != m.Visited {
 		return false
