@@ -43,6 +43,11 @@ func TestDocs(t *testing.T) {
 	report(t, found, err)
 }
 
+func TestConformance(t *testing.T) {
+	found, err := CheckConformance(root)
+	report(t, found, err)
+}
+
 // TestTree looks for the place of this very checkout too: whoever runs it cannot leave it behind.
 func TestTree(t *testing.T) {
 	var words []string
@@ -138,6 +143,53 @@ func TestDocsCanFail(t *testing.T) {
 		"README.md:8: make",
 		"README.md:9: path",
 		"docs/other.md:5: make",
+	)
+}
+
+func TestConformanceCanFail(t *testing.T) {
+	dir := t.TempDir()
+	files := map[string]string{
+		"docs/conformance.md": `| | | |
+|---|---|---|
+| proved by a script | M | ` + "`testdata/gy/a.txt`" + ` |
+| proved by a test | M | ` + "`charging/gy/gy_test.go:TestScenarios`" + ` |
+| proved by nothing | M | |
+| need not be | N | |
+| by a script that is gone | M | ` + "`testdata/gy/gone.txt`" + ` |
+| by a script that nobody walks | M | ` + "`testdata/b.txt`" + ` |
+| by a test that is gone | M | ` + "`charging/gy/gy_test.go:TestGone`" + ` |
+| by what is no test | N | ` + "`charging/gy/gy_test.go:helper`" + ` |
+| need not be | N | |
+| neither | X | |
+| of two cells | M |
+`,
+		"testdata/gy/a.txt": "", "testdata/b.txt": "",
+	}
+	for _, w := range walkers {
+		name, symbol, _ := strings.Cut(w.test, ":")
+		files[name] = "package p\n\nfunc " + symbol + "() { datadriven.Walk(\"" + w.folder + "\") }\n\nfunc helper() {}\n"
+	}
+	files["rating/scenario_test.go"] = "package p\n\nfunc TestScenarios() {}\n"
+	for name, text := range files {
+		file := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	found, err := CheckConformance(dir)
+	expect(t, found, err,
+		"docs/conformance.md:10: conformance",
+		"docs/conformance.md:11: conformance",
+		"docs/conformance.md:12: conformance",
+		"docs/conformance.md:13: conformance",
+		"docs/conformance.md:5: conformance",
+		"docs/conformance.md:7: conformance",
+		"docs/conformance.md:8: conformance",
+		"docs/conformance.md:9: conformance",
+		"rating/scenario_test.go:TestScenarios: conformance",
 	)
 }
 
