@@ -146,6 +146,9 @@ func TestScenarios(t *testing.T) {
 				d.outcome(t, td)
 				return hex.Dump(d.out.take())
 			}
+			if td.Cmd == "wire" {
+				return overWire(t, td, d.expand(t, td.Input))
+			}
 			if td.Cmd == "ask" {
 				core.t, core.out.t = t, t
 				return core.ask(td, d.expand(t, td.Input))

@@ -163,7 +163,7 @@ func (s split) Submit(c *charging.CreditControl, t charging.Ticket) bool {
 func serve(t *testing.T, g *Gateway) string {
 	t.Helper()
 	s, err := diameter.NewServer(diameter.Options{
-		Identity: diameter.Identity{Host: testHost, Realm: testRealm}, AllowUnknownPeers: true,
+		Identity: diameter.Identity{Host: testHost, Realm: testRealm, StateID: 7}, AllowUnknownPeers: true,
 		Logger: slog.New(slog.DiscardHandler),
 	}, g)
 	if err != nil {

@@ -87,6 +87,10 @@ func encodeAVP(t testing.TB, name, value string, members []*diam.AVP) *diam.AVP 
 
 func describe(t testing.TB, name string) (code uint32, vendor uint32, flags uint8, kind datatype.TypeID) {
 	t.Helper()
+	if raw, ok := strings.CutPrefix(name, "#!"); ok {
+		code, vendor, flags, kind = describe(t, "#"+raw)
+		return code, vendor, flags | avp.Mbit, kind
+	}
 	if raw, ok := strings.CutPrefix(name, "#"); ok {
 		if v, c, ok := strings.Cut(raw, ":"); ok {
 			return number[uint32](t, c), number[uint32](t, v), avp.Vbit, datatype.UnknownType
