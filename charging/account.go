@@ -40,8 +40,8 @@ func (s *State) putAccount(c *PutAccount, o *Outcome) {
 		s.upToDate(i)
 		i = s.findAccount([]byte(c.Account))
 	}
-	catalog, offers, ok := s.findOffers(c, o)
-	if !ok {
+	plan, offers, ok := s.findOffers(c, o)
+	if !ok || !s.changeable(i, c, plan, offers, o) {
 		return
 	}
 	subscribers, ok := s.checkSubscribers(i, c, o)
@@ -65,7 +65,7 @@ func (s *State) putAccount(c *PutAccount, o *Outcome) {
 	a.Overdrawn = max(0, main.Reserved-main.Remaining-int64(a.CreditLimit))
 	s.setSubscribers(i, subscribers)
 	before, had := a.Catalog, a.Offers
-	s.setOffers(a, catalog, offers)
+	s.setOffers(i, plan, offers)
 	if a.Catalog != before || a.Offers != had {
 		s.replanned(i)
 	}

@@ -189,7 +189,7 @@ func (s *State) removeSubscriber(who slab.Index) {
 	s.subscribers.Free(who)
 }
 
-// endOwn ends what belongs to a subscriber alone.
+// endOwn ends what belongs to a subscriber alone; what is billed behind is due.
 func (s *State) endOwn(who slab.Index, cause usage.Cause) {
 	sub := s.subscribers.At(who)
 	a := s.accounts.At(sub.Account)
@@ -199,5 +199,14 @@ func (s *State) endOwn(who slab.Index, cause usage.Cause) {
 			s.forfeit(a, b, cause)
 		}
 		b = next
+	}
+	for k := a.Subscriptions; k != 0; {
+		next := s.subscriptions.At(k).Next
+		if p := s.subscriptions.At(k); p.Subscriber == sub.Number {
+			s.billUsed(a, p, nil)
+			s.turned(a, p, cause, nil, "ended")
+			s.endOffer(sub.Account, sub.Number, p.Offer)
+		}
+		k = next
 	}
 }

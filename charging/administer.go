@@ -60,6 +60,9 @@ type Publish struct {
 	// Reauthorise asks the gateways of sessions that have quota at another price
 	// to report it and ask anew; without it they keep it until it is used up.
 	Reauthorise bool `json:"reauthorise,omitempty"`
+	// At is when the version takes effect; zero, or a moment that has passed, is
+	// now.
+	At instant.Instant `json:"at,omitempty"`
 }
 
 // RestartPeer says that a gateway lost the sessions it opened before.
@@ -114,6 +117,10 @@ func (s *State) administer(kind Kind, body []byte, o *Outcome) error {
 		return run(body, o, s.configure)
 	case KindSetSubscriber:
 		return run(body, o, s.setSubscriber)
+	case KindSubscribe:
+		return run(body, o, s.subscribe)
+	case KindUnsubscribe:
+		return run(body, o, s.unsubscribe)
 	case KindSessionLost:
 		return run(body, o, s.sessionLost)
 	case KindTick:

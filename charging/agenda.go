@@ -148,6 +148,7 @@ func (p *step) earlier(o step) {
 // earliest is the next thing that time will bring about for an account.
 func (s *State) earliest(i slab.Index) (next step) {
 	s.nextMove(i, &next)
+	s.nextRenewal(i, &next)
 	s.nextExpiry(i, &next)
 	s.nextDebt(i, &next)
 	return next

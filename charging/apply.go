@@ -36,6 +36,7 @@ func (s *State) Apply(index uint64, batch []byte, to Receiver) error {
 	}
 	s.index = index
 	s.now = max(s.now, h.Time)
+	s.takeEffect()
 	rest := batch[HeaderSize:]
 	for n := range int(h.Count) {
 		if len(rest) < commandLength {

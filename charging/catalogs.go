@@ -13,11 +13,14 @@ import (
 type Publication struct {
 	Name    string
 	Source  []byte
-	Zones   []byte // instant.Zone tables, as they came with the command
-	At      instant.Instant
+	Zones   []byte          // instant.Zone tables, as they came with the command
+	At      instant.Instant // when it takes effect
 	Number  uint32
 	Version uint32 // of the catalogue of this name, from 1
-	plan    *rating.Plan
+	// Reauthorise asks the gateways of sessions with another price to ask anew
+	// when the version takes effect.
+	Reauthorise bool `json:",omitempty"`
+	plan        *rating.Plan
 }
 
 // Plan is the compiled publication.
@@ -29,6 +32,7 @@ const MaxCatalogs = 64
 type catalogs struct {
 	publications []*Publication
 	currents     []uint32 // the newest publication of each name
+	scheduled    []uint32 // those that take effect later, by when
 	// holders counts the accounts that have an offer.
 	holders map[holding]int
 }
@@ -38,12 +42,17 @@ type holding struct{ catalog, offer ident.Name }
 
 // hold adds an account to the holders of its offers, or takes it away.
 func (c *catalogs) hold(a *account, change int) {
+	for _, offer := range a.offers() {
+		c.holdOffer(a.Catalog, offer, change)
+	}
+}
+
+// holdOffer counts one more holder of an offer, or one less.
+func (c *catalogs) holdOffer(catalog, offer ident.Name, change int) {
 	if c.holders == nil {
 		c.holders = map[holding]int{}
 	}
-	for _, offer := range a.offers() {
-		c.holders[holding{a.Catalog, offer}] += change
-	}
+	c.holders[holding{catalog, offer}] += change
 }
 
 func (c *catalogs) plan(number uint32) *rating.Plan { return c.publications[number-1].plan }
@@ -112,53 +121,4 @@ func (s *State) keepsHeld(current, next *rating.Plan, o *Outcome) bool {
 		}
 	}
 	return true
-}
-
-// publish makes a source the current version of its catalogue. The same source
-// again changes nothing.
-func (s *State) publish(c *Publish, o *Outcome) {
-	p := &Publication{Name: c.Name, Source: c.Source, Zones: c.Zones, At: s.now, Version: 1}
-	if err := p.compile(); err != nil {
-		o.refuse(CatalogInvalid, "%v", err)
-		return
-	}
-	if p.plan.Name() != c.Name {
-		o.refuse(CatalogInvalid, "the catalogue calls itself %q, the request %q; make them the same", p.plan.Name(), c.Name)
-		return
-	}
-	at := -1
-	for n, number := range s.catalogs.currents {
-		current := s.catalogs.publications[number-1]
-		if current.Name != c.Name {
-			continue
-		}
-		if string(current.Source) == string(c.Source) && string(current.Zones) == string(c.Zones) {
-			o.Record = uint64(current.Version)
-			return
-		}
-		if current.plan.Currency() != p.plan.Currency() {
-			o.refuse(CurrencyMismatch, "catalogue %q prices in %s and cannot change to %s; publish another catalogue", c.Name, current.plan.Currency(), p.plan.Currency())
-			return
-		}
-		if !s.keepsHeld(current.plan, p.plan, o) {
-			return
-		}
-		at, p.Version = n, current.Version+1
-	}
-	if at < 0 && len(s.catalogs.currents) == MaxCatalogs {
-		o.refuse(Invalid, "there are %d catalogues already, the most there can be", MaxCatalogs)
-		return
-	}
-	p.Number = uint32(len(s.catalogs.publications) + 1)
-	s.catalogs.publications = append(s.catalogs.publications, p)
-	if at < 0 {
-		s.catalogs.currents = append(s.catalogs.currents, p.Number)
-	} else {
-		s.catalogs.currents[at] = p.Number
-	}
-	s.dirty.publications = append(s.dirty.publications, p)
-	o.Record = uint64(p.Version)
-	if c.Reauthorise {
-		s.beginRound(ident.NameOf(c.Name))
-	}
 }

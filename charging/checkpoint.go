@@ -227,29 +227,31 @@ func (c *Checkpoint) session(t touched) {
 
 // meta is the part of the state that is written whole at each checkpoint.
 type meta struct {
-	Format      int             `json:"format"`
-	Semantics   int             `json:"semantics"`
-	Index       uint64          `json:"index"`
-	Digest      uint64          `json:"digest"`
-	Now         instant.Instant `json:"now"`
-	Settings    Settings        `json:"settings"`
-	LastAccount uint64          `json:"last_account"`
-	LastBucket  uint64          `json:"last_bucket"`
-	LastSession uint64          `json:"last_session"`
-	LastRecord  uint64          `json:"last_record"`
-	LastBlob    uint64          `json:"last_blob"`
-	Supervised  int64           `json:"supervised_until"` // session.Deadlines.Visited
-	Currents    []uint32        `json:"current_catalogs"`
-	Totals      []balance.Total `json:"ledger"`
-	Counters    Counters        `json:"counters"`
-	VoucherSalt []byte          `json:"voucher_salt,omitempty"`
-	Round       round           `json:"round"`
+	Format           int             `json:"format"`
+	Semantics        int             `json:"semantics"`
+	Index            uint64          `json:"index"`
+	Digest           uint64          `json:"digest"`
+	Now              instant.Instant `json:"now"`
+	Settings         Settings        `json:"settings"`
+	LastAccount      uint64          `json:"last_account"`
+	LastBucket       uint64          `json:"last_bucket"`
+	LastSubscription uint64          `json:"last_subscription"`
+	Scheduled        []uint32        `json:"scheduled_catalogs"`
+	LastSession      uint64          `json:"last_session"`
+	LastRecord       uint64          `json:"last_record"`
+	LastBlob         uint64          `json:"last_blob"`
+	Supervised       int64           `json:"supervised_until"` // session.Deadlines.Visited
+	Currents         []uint32        `json:"current_catalogs"`
+	Totals           []balance.Total `json:"ledger"`
+	Counters         Counters        `json:"counters"`
+	VoucherSalt      []byte          `json:"voucher_salt,omitempty"`
+	Round            round           `json:"round"`
 }
 
 func (s *State) meta() []byte {
 	m, err := json.Marshal(meta{
 		Format: stateFormat, Semantics: Semantics, Index: s.index, Digest: s.digest, Now: s.now,
-		Settings: s.settings, LastAccount: s.lastAccount, LastBucket: s.book.LastBucket,
+		Settings: s.settings, LastAccount: s.lastAccount, LastBucket: s.book.LastBucket, LastSubscription: s.lastSubscription, Scheduled: s.catalogs.scheduled,
 		LastSession: s.sessions.LastNumber, LastRecord: s.outbox.last, LastBlob: s.retained.last,
 		Supervised: s.sessions.Deadlines.Visited(),
 		Currents:   s.catalogs.currents, Totals: s.book.Ledger.Totals(), Counters: s.counters, Round: s.round,

@@ -31,6 +31,10 @@ func (s *State) deleteAccount(c *DeleteAccount, o *Outcome) {
 			c.Account, money.Amount(remaining), a.Currency, a.Excess)
 		return
 	}
+	if p := s.billedBehind(a); p != nil {
+		o.refuse(AccountNotEmpty, "offer %q of account %q is billed at the end of its period; end it first", s.Label(p.Offer), c.Account)
+		return
+	}
 	s.touchAccount(i)
 	if a.OpenSessions == 0 {
 		s.remove(i)
@@ -53,9 +57,24 @@ func (s *State) worthless(a *account) bool {
 	return s.mainOf(a).Remaining == 0 && a.Excess == 0 && s.inPurse(a).Loan == 0
 }
 
+// billedBehind is a subscription of the account whose running period is not
+// billed yet, or nil.
+func (s *State) billedBehind(a *account) *subscription {
+	for k := a.Subscriptions; k != 0; k = s.subscriptions.At(k).Next {
+		p := s.subscriptions.At(k)
+		if _, offer := s.planOf(a, p.Offer); offer != nil && offer.Recurring != nil && offer.Recurring.Arrears && p.Status == Live {
+			return p
+		}
+	}
+	return nil
+}
+
 // remove takes an account without sessions, money and debt out of the state.
 func (s *State) remove(i slab.Index) {
 	a := s.accounts.At(i)
+	for k := a.Subscriptions; k != 0; k = a.Subscriptions {
+		s.dropSubscription(a, k)
+	}
 	for b := a.Buckets; b != 0; b = a.Buckets {
 		s.forfeit(a, b, usage.Requested)
 	}

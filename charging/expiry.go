@@ -10,7 +10,32 @@ import (
 // is reserved stays until it is used or released, and the bucket until the
 // records that name it are written.
 func (s *State) expireBucket(i, bucket slab.Index) {
+	s.carryOn(i, bucket)
 	s.forfeit(s.accounts.At(i), bucket, usage.TimePassed)
+}
+
+// carryOn carries what is left of a bucket with a validity of its own into
+// another such time, where its allowance says so and the subscription that
+// granted it is paid.
+func (s *State) carryOn(i, b slab.Index) {
+	a, bucket := s.accounts.At(i), s.book.Buckets.At(b)
+	terms := s.book.TermsOf(bucket)
+	if terms.Subscription == 0 {
+		return
+	}
+	for k := a.Subscriptions; k != 0; k = s.subscriptions.At(k).Next {
+		p := s.subscriptions.At(k)
+		plan, _ := s.catalogs.current(a.Catalog)
+		if p.Number != terms.Subscription || p.Status != Live || plan == nil {
+			continue
+		}
+		allowance, known := plan.Allowance(bucket.Allowance)
+		amount := bucket.Remaining - bucket.Reserved
+		if known && !allowance.ToCycleEnd && terms.Rolled < allowance.RollOver.Cycles && amount > 0 {
+			s.carry(i, b, min(amount, allowance.RollOver.Most), p, allowance, bucket.Until)
+		}
+		return
+	}
 }
 
 // revisit sees to it that buckets that only waited for a session are closed

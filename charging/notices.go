@@ -47,7 +47,7 @@ func (n *notices) keep(octets []byte) []byte {
 // again: the gateways of those of its sessions that ran out of it are asked to
 // report and ask anew (RFC 8506 section 5.5), at the end of the command.
 func (s *State) replenished(i slab.Index) {
-	if n := &s.scratch.notices; s.accounts.At(i).Sessions != 0 && !slices.Contains(n.replenished, i) {
+	if n := &s.scratch.notices; (s.accounts.At(i).Sessions != 0 || s.waits(s.accounts.At(i))) && !slices.Contains(n.replenished, i) {
 		n.replenished = append(n.replenished, i)
 	}
 }
@@ -64,6 +64,9 @@ func (s *State) replanned(i slab.Index) {
 // tell gives the notices of a command to the receiver.
 func (s *State) tell(to Receiver) {
 	n := &s.scratch.notices
+	for k := 0; k < len(n.replenished); k++ { // what is recovered replenishes as well
+		s.recoverAll(n.replenished[k])
+	}
 	for _, i := range n.replanned {
 		s.askAll(s.accounts.At(i), replanned)
 	}

@@ -70,6 +70,7 @@ func (l *loader) readMeta(value []byte) error {
 	l.index, l.digest, l.now, l.settings = m.Index, m.Digest, m.Now, m.Settings
 	l.lastAccount, l.book.LastBucket, l.sessions.LastNumber = m.LastAccount, m.LastBucket, m.LastSession
 	l.vouchers.salt = m.VoucherSalt
+	l.lastSubscription, l.catalogs.scheduled = m.LastSubscription, m.Scheduled
 	l.outbox.last, l.retained.last = m.LastRecord, m.LastBlob
 	l.catalogs.currents, l.counters, l.round = m.Currents, m.Counters, m.Round
 	l.sessions.Deadlines.Resume(m.Supervised)

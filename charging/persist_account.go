@@ -33,6 +33,10 @@ func (s *State) appendAccount(dst []byte, a *account) []byte {
 	for who := a.Subscribers; who != 0; who = s.subscribers.At(who).Next {
 		dst = s.appendSubscriber(append(dst, 1), s.subscribers.At(who))
 	}
+	dst = append(dst, 0)
+	for k := a.Subscriptions; k != 0; k = s.subscriptions.At(k).Next {
+		dst = appendSubscription(append(dst, 1), s.subscriptions.At(k))
+	}
 	return s.appendLimits(s.appendCounters(append(dst, 0), a), a)
 }
 
@@ -131,6 +135,9 @@ func (l *loader) readAccount(number uint64, value []byte) error {
 		*link = l.readSubscriber(&in, i)
 		link = &l.subscribers.At(*link).Next
 	}
+	for in.Octet() == 1 && !in.Failed() {
+		l.attachSubscription(a, in.subscription())
+	}
 	l.readCounters(&in, a)
 	l.readLimits(&in, a)
 	l.byAccount.Insert(accountHash(a.id()), i)
@@ -158,4 +165,29 @@ func (l *loader) readSubscriber(in *reader, owner slab.Index) slab.Index {
 	sub.State, sub.Then, sub.Held, sub.Number, sub.Until = head.State, head.Then, head.Held, head.Number, head.Until
 	sub.Equipment = device
 	return who
+}
+
+func appendSubscription(dst []byte, p *subscription) []byte {
+	dst = append(dst, byte(p.Status), p.Tries, flagsOf(p.Ends))
+	for _, v := range [...]uint64{
+		p.Number, uint64(p.Offer), uint64(p.Code), uint64(p.Then), uint64(p.ThenCode), uint64(p.Subscriber),
+		uint64(p.Began), uint64(p.Committed), uint64(p.From), uint64(p.Until), uint64(p.Anchor), uint64(p.Periods), uint64(p.Fees),
+		uint64(p.OneTime), uint64(p.Owed), uint64(p.Paid), uint64(p.Retry), uint64(p.Lapses),
+	} {
+		dst = binary.AppendUvarint(dst, v)
+	}
+	return dst
+}
+
+func (r *reader) subscription() (p subscription) {
+	p.Status, p.Tries = SubscriptionStatus(r.Octet()), r.Octet()
+	setFlags(r.Octet(), &p.Ends)
+	p.Number, p.Offer, p.Code = r.Uvarint(), ident.Name(r.Uvarint()), ident.Name(r.Uvarint())
+	p.Then, p.ThenCode, p.Subscriber = ident.Name(r.Uvarint()), ident.Name(r.Uvarint()), uint32(r.Uvarint())
+	p.Began, p.Committed = instant.Instant(r.Uvarint()), instant.Instant(r.Uvarint())
+	p.From, p.Until, p.Anchor = instant.Instant(r.Uvarint()), instant.Instant(r.Uvarint()), instant.Instant(r.Uvarint())
+	p.Periods, p.Fees = uint16(r.Uvarint()), uint32(r.Uvarint())
+	p.OneTime, p.Owed, p.Paid = money.Amount(r.Uvarint()), money.Amount(r.Uvarint()), money.Amount(r.Uvarint())
+	p.Retry, p.Lapses = instant.Instant(r.Uvarint()), instant.Instant(r.Uvarint())
+	return p
 }

@@ -64,7 +64,7 @@ func (s *script) request(kind charging.RequestType, id string, number uint32) *c
 		Type: kind, SessionID: []byte(id), Number: s.number("number", number), OriginHost: []byte(s.text("host", defaultHost)),
 		APN: []byte(s.text("apn", "")), Called: []byte(s.text("called", "")), Context: s.number("context", 32251),
 		EndToEnd: s.number("end-to-end", s.endToEnd), SubSession: uint64(s.number("sub", 0)), Role: uint8(s.number("role", 0)),
-		RAT: s.rat(), QCI: uint8(s.number("qci", 0)), Serving: s.serving(), Calling: []byte(s.text("calling", "")),
+		RAT: s.rat(), QCI: uint8(s.number("qci", 0)), Serving: s.serving(), Calling: []byte(s.text("calling", "")), Equipment: []byte(s.text("equipment", "")),
 		Recipients: uint8(s.number("recipients", 1)), Identities: s.identities(), Client: s.client(),
 	}
 	for line := range strings.Lines(s.d.Input) {

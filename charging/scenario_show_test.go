@@ -262,7 +262,7 @@ func (s *script) describeRecord(b *strings.Builder, r *usage.Record) {
 			b.WriteString(", " + flag.name)
 		}
 	}
-	fmt.Fprintf(b, "%s, %s", operationWords(r), r.Opened.Time().Format("15:04:05"))
+	fmt.Fprintf(b, "%s, %s", operationWords(r)+s.lifeWords(r), r.Opened.Time().Format("15:04:05"))
 	if r.Closed != r.Opened {
 		fmt.Fprintf(b, "-%s", r.Closed.Time().Format("15:04:05"))
 	}

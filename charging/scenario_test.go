@@ -80,6 +80,9 @@ func (s *script) run(t *testing.T, d *datadriven.TestData) string {
 		word, ok = moneyCommands[d.Cmd]
 	}
 	if !ok {
+		word, ok = subscriberCommands[d.Cmd]
+	}
+	if !ok {
 		d.Fatalf(t, "unknown command %s", d.Cmd)
 	}
 	told := len(s.notices)
@@ -138,6 +141,7 @@ func (s *script) catalog() string {
 	_, rest, _ := strings.Cut(source, "catalog: ")
 	name, _, _ := strings.Cut(rest, "\n")
 	p := publish(s.t, s.text("name", name), source)
+	p.At = s.date("at")
 	p.Reauthorise = s.d.HasArg("reauthorise")
 	s.last = command(s.t, charging.KindPublish, p)
 	s.answer = s.apply(s.now, s.last)[0]
@@ -158,7 +162,7 @@ func (s *script) account() string {
 	}
 	put := charging.PutAccount{
 		Account: s.text("id", ""), Currency: currency, Kind: kind,
-		CreditLimit: s.amount("limit", 0), LowBalance: s.amount("low-balance", 0), Offers: s.list("offers"), Subscribers: s.subscribers(),
+		CreditLimit: s.amount("limit", 0), LowBalance: s.amount("low-balance", 0), Offers: s.list("offers"), Subscribers: s.subscribers(), CycleDay: uint8(s.number("cycle-day", 0)),
 	}
 	o := s.do(charging.KindPutAccount, put)
 	if o.Result != charging.Success {
@@ -178,6 +182,7 @@ func (s *script) subscribers() (specs []charging.SubscriberSpec) {
 			if n == len(specs) {
 				specs = append(specs, charging.SubscriberSpec{})
 			}
+			specs[n].State = s.stateArg("state")
 			specs[n].Identities = append(specs[n].Identities, charging.IdentitySpec{Kind: kind, Value: value})
 		}
 	}
@@ -185,9 +190,12 @@ func (s *script) subscribers() (specs []charging.SubscriberSpec) {
 }
 
 func (s *script) deleteAccount() string {
-	o := s.do(charging.KindDeleteAccount, charging.DeleteAccount{Account: s.text("id", "")})
+	o := s.do(charging.KindDeleteAccount, charging.DeleteAccount{Account: s.text("id", ""), Abort: s.d.HasArg("abort")})
 	if o.Result != charging.Success {
 		return refusal(&o)
+	}
+	if o.Record != 0 {
+		return fmt.Sprintf("closing, %d sessions to end\n", o.Record)
 	}
 	return "deleted\n"
 }
@@ -245,7 +253,7 @@ func (s *script) duplicate() string {
 	case got.Result != charging.Success:
 		return refusal(&got)
 	case got.kind == charging.KindTopUp || got.kind == charging.KindAdjust || got.kind == charging.KindRedeem ||
-		got.kind == charging.KindTransfer || got.kind == charging.KindLoan:
+		got.kind == charging.KindTransfer || got.kind == charging.KindSubscribe || got.kind == charging.KindUnsubscribe || got.kind == charging.KindSetSubscriber || got.kind == charging.KindLoan:
 		return s.moved(&got)
 	}
 	return "ok\n"
@@ -286,6 +294,7 @@ func (s *script) configure() string {
 			*span = s.span(text)
 		}
 	}
+	s.configureLife(&settings.LifeCycle)
 	s.configureMoney(&settings.Money)
 	o := s.do(charging.KindConfigure, settings)
 	if o.Result != charging.Success {

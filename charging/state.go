@@ -53,11 +53,15 @@ type State struct {
 	accounts    slab.Slab[account]
 	subscribers slab.Slab[subscriber]
 	agenda      agenda
-	identities  slab.Slab[identity]
-	counts      slab.Slab[counter]
-	byAccount   slab.Table
-	byIdentity  slab.Table
-	lastAccount uint64
+	// subscriptions are the offers that renew, cost or bind; the others are in
+	// account.Offers alone.
+	subscriptions    slab.Slab[subscription]
+	lastSubscription uint64
+	identities       slab.Slab[identity]
+	counts           slab.Slab[counter]
+	byAccount        slab.Table
+	byIdentity       slab.Table
+	lastAccount      uint64
 
 	book     balance.Book
 	sessions session.Set
@@ -86,6 +90,7 @@ type scratch struct {
 	record   usage.Record
 	due      []slab.Index
 	filter   filter
+	offers   []ident.Name
 	after    filter        // after a tariff switch
 	half     session.Group // the part of a quota behind it
 	notices  notices
@@ -135,6 +140,7 @@ type account struct {
 	// Due is when the account is to be seen to, and place where in the agenda it
 	// is, counted from 1; both are zero when time brings nothing about.
 	Due            instant.Instant
+	Subscriptions  slab.Index
 	place          uint32
 	LastSubscriber uint32 // the highest subscriber's number given
 	CycleDay       uint8  // of the month on which the billing cycle begins, 1 to 28
@@ -142,11 +148,14 @@ type account struct {
 	Closing bool
 	// lingers tells that a bucket whose time has passed waits for what is
 	// reserved or recorded on it.
-	lingers  bool
-	Warned   warned
-	Purse    slab.Index // loan, wrong guesses, transfers of the day; 0 nothing
-	IDLength uint8
-	ID       [MaxAccountID]byte
+	lingers bool
+	// particular tells that not every offer of the account is in force for each
+	// of its subscribers: some are suspended, or somebody's own.
+	particular bool
+	Warned     warned
+	Purse      slab.Index // loan, wrong guesses, transfers of the day; 0 nothing
+	IDLength   uint8
+	ID         [MaxAccountID]byte
 	// touched and written are the checkpoint epochs of the last change and of
 	// the last writing; an account that was never written has written 0.
 	touched, written uint32
@@ -302,5 +311,5 @@ func (s *State) Settings() Settings { return s.settings }
 // NeedsTick reports whether a KindTick command at the given time would change
 // anything.
 func (s *State) NeedsTick(now instant.Instant) bool {
-	return s.sessions.AnyDue(now) || s.memory.AnyExpired(now) || s.agenda.anyDue(now) || len(s.round.Catalogs) > 0
+	return s.sessions.AnyDue(now) || s.memory.AnyExpired(now) || s.agenda.anyDue(now) || s.catalogs.anyTakesEffect(now) || len(s.round.Catalogs) > 0
 }

@@ -179,6 +179,9 @@ func (s *State) become(who slab.Index, state SubscriberState, cause usage.Cause,
 	if lives[state].may&originating == 0 {
 		s.abort(who)
 	}
+	if state == Terminated {
+		s.endOwn(who, cause)
+	}
 }
 
 // abort asks the gateways of a subscriber's open sessions to end those that it
@@ -211,8 +214,8 @@ func (s *State) move(_, who slab.Index) {
 	s.become(who, to, usage.TimePassed, nil, nil)
 }
 
-// extend keeps the account's subscribers active for at least a span from now,
-// and brings those back that only time has suspended: credit was bought. One
+// extend keeps the account's subscribers active for a span more, counted from
+// the end of their validity or from now, and brings those back that only time has suspended: credit was bought. One
 // that a command barred stays barred.
 func (s *State) extend(i slab.Index, by instant.Span) {
 	if by <= 0 {
@@ -230,7 +233,7 @@ func (s *State) extend(i slab.Index, by instant.Span) {
 			until = s.now
 		}
 		if until != 0 {
-			sub.Until = max(until, s.now.Add(by))
+			sub.Until = max(until, s.now).Add(by)
 		}
 	}
 	s.reschedule(i)

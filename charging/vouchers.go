@@ -321,7 +321,8 @@ func (s *State) useVoucher(i slab.Index, p *voucherPart, position int, c *Redeem
 	b.redeemed++
 	if b.Terms.Allowance != "" {
 		allowance, _ := s.voucherAllowance(&b.Terms)
-		s.grantAllowance(s.accounts.At(i), allowance, 0)
+		plan, _ := s.catalogs.current(ident.NameOf(b.Terms.Catalog))
+		s.grantAllowance(i, plan, allowance, grantFor{from: s.now, cause: usage.Requested, key: []byte(c.Key)})
 	}
 	s.extend(i, days(b.Terms.ExtendsDays))
 
