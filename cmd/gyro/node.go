@@ -9,11 +9,9 @@ import (
 	"time"
 
 	"gyro/bench"
-	"gyro/charging"
 	"gyro/charging/diameter"
 	"gyro/charging/gy"
 	"gyro/internal/config"
-	"gyro/internal/instant"
 )
 
 // node is one running gyro: the core, and its listeners for gateways and the
@@ -68,27 +66,6 @@ func startNode(cfg *config.Config, logger *slog.Logger) (_ *node, err error) {
 	}
 	logger.Info(bench.ReadyMessage, "diameter", n.gateways[0].Addr().String(), "http", n.http.addr().String(), "data", cfg.Data)
 	return n, nil
-}
-
-// configureCore journals the settings that decide outcomes, where they differ
-// from those in force.
-func (n *node) configureCore() error {
-	c := &n.cfg.Charging
-	want := charging.Settings{
-		Supervision:      instant.Span(c.Supervision.Milliseconds()),
-		SessionRetention: instant.Span(c.SessionRetention.Milliseconds()),
-		EventRetention:   instant.Span(c.EventRetention.Milliseconds()),
-		CommandRetention: instant.Span(c.CommandRetention.Milliseconds()),
-	}
-	var have charging.Settings
-	n.core.engine.View(func(s *charging.State) { have = s.Settings() })
-	if have == want {
-		return nil
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	defer cancel()
-	_, err := n.core.engine.Do(ctx, charging.KindConfigure, want)
-	return err
 }
 
 // drainTimeout bounds each part of a clean stop.

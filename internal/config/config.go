@@ -77,14 +77,6 @@ type TLS struct {
 	ClientCA string `koanf:"client_ca"`
 }
 
-// Charging are the settings that decide outcomes; they are journalled.
-type Charging struct {
-	Supervision      time.Duration `koanf:"supervision"`
-	SessionRetention time.Duration `koanf:"session_retention"`
-	EventRetention   time.Duration `koanf:"event_retention"`
-	CommandRetention time.Duration `koanf:"command_retention"`
-}
-
 // Journal is when the journal is cut.
 type Journal struct {
 	CheckpointInterval time.Duration `koanf:"checkpoint_interval"`
@@ -98,7 +90,7 @@ type Log struct {
 
 // Defaults are the embedded defaults, by key.
 func Defaults() map[string]any {
-	return map[string]any{
+	defaults := map[string]any{
 		"data":                        "data",
 		"origin.host":                 "ocs.gyro.example",
 		"origin.realm":                "gyro.example",
@@ -114,14 +106,12 @@ func Defaults() map[string]any {
 		"http.tls.cert":               "",
 		"http.tls.key":                "",
 		"http.tls.client_ca":          "",
-		"charging.supervision":        "2h",
-		"charging.session_retention":  "5m",
-		"charging.event_retention":    "1h",
-		"charging.command_retention":  "24h",
 		"journal.checkpoint_interval": "1m",
 		"log.level":                   "info",
 		"log.format":                  "text",
 	}
+	chargingDefaults(defaults)
+	return defaults
 }
 
 // environmentPrefix begins the variables that are read: GYRO_HTTP_LISTEN sets
@@ -278,14 +268,9 @@ func (c *Config) Validate() error {
 	}
 	c.validateDiameter(bad)
 	c.validateHTTP(bad)
-	for key, d := range map[string]time.Duration{
-		"charging.supervision": c.Charging.Supervision, "charging.session_retention": c.Charging.SessionRetention,
-		"charging.event_retention": c.Charging.EventRetention, "charging.command_retention": c.Charging.CommandRetention,
-		"journal.checkpoint_interval": c.Journal.CheckpointInterval,
-	} {
-		if d < time.Second {
-			bad(key, "%s is too short; at least 1s", d)
-		}
+	c.Charging.validate(bad)
+	if d := c.Journal.CheckpointInterval; d < time.Second {
+		bad("journal.checkpoint_interval", "%s is too short; at least 1s", d)
 	}
 	if !oneOf(c.Log.Level, "debug", "info", "warn", "error") {
 		bad("log.level", "%q is not one of debug, info, warn, error", c.Log.Level)

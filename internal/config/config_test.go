@@ -83,6 +83,9 @@ func TestEveryVariable(t *testing.T) {
 			value = "x.example"
 		case strings.HasSuffix(key, "listen"):
 			value = "[::1]:9"
+		case strings.HasPrefix(key, "charging.transfer"), strings.HasSuffix(key, "_limit"), strings.HasSuffix(key, "_above"), strings.HasSuffix(key, "_balance"),
+			strings.HasPrefix(key, "charging.loan") && !strings.HasSuffix(key, "term"):
+			value = "77"
 		case strings.HasPrefix(key, "charging"), strings.HasPrefix(key, "journal"), key == "diameter.watchdog":
 			value = "77s"
 		case key == "diameter.allow_unknown":
@@ -198,6 +201,14 @@ func TestRefused(t *testing.T) {
 		"diameter: {listeners: [{address: '::1', transport: sctp, tls: {cert: a, key: b, client_ca: c}}]}": {"diameter.listeners[0].tls", "DTLS", "IPsec"},
 		"diameter: {listeners: [{address: '::1', tsl: {}}]}":                                               {"diameter.listeners[0].tsl is no setting (did you mean diameter.listeners[0].tls?)"},
 		"charging: {event_retention: 999ms}":                                                               {"charging.event_retention", "999ms", "at least 1s"},
+		"charging: {supervision: 9000h}":                                                                   {"charging.supervision", "9000h", "too long"},
+		"charging: {transfer: {least: 5, most: 4}}":                                                        {"charging.transfer.least", "5 is above"},
+		"charging: {transfer: {fee: free}}":                                                                {"charging.transfer.fee", `"free"`, "10.00"},
+		"charging: {approval_above: -1}":                                                                   {"charging.approval_above", `"-1"`},
+		"charging: {loan: {term: -1h}}":                                                                    {"charging.loan.term", "-1h"},
+		"charging: {voucher: {guess_limit: 0}}":                                                            {"charging.voucher.guess_limit", "1 to 65535"},
+		"charging: {voucher: {guess_lock: 0s}}":                                                            {"charging.voucher.guess_lock", "at least 1s"},
+		"charging: {credit_warnings: [80, 50]}":                                                            {"charging.credit_warnings", "ascending"},
 		"charging: {supervision: 5}":                                                                       {"charging.supervision: 5 needs a unit, such as 5s"},
 		"charging: {supervision: '5'}":                                                                     {"charging.supervision: 5 needs a unit, such as 5s"},
 		"charging: {supervision: 2.5}":                                                                     {"charging.supervision: 2.5 needs a unit, such as 2.5s"},
