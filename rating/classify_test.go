@@ -238,6 +238,34 @@ func TestClassifyAndPriceAllocateNothing(t *testing.T) {
 	}
 }
 
+// TestConditionsAllocateNothing is about rules that ask for everything there is.
+func TestConditionsAllocateNothing(t *testing.T) {
+	everything := slowRule{
+		zone: []string{"world"}, calling: []string{"home"}, visited: []string{"europe"}, calendar: []string{"night"},
+		apn: []string{"web"}, rat: []string{"nr"}, qci: []string{"9"}, direction: "originating", onNet: "true",
+		marks: []slowMark{{"day", 1, 5}, {"money", 0, 4}},
+	}
+	p, err := Compile([]byte(modelCatalog("Europe/Berlin", []slowRule{everything, {marks: everything.marks}, {}})), databaseZones)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := scene{
+		zone: "eu", calling: "home", visited: "eu", apn: "web", rat: "nr", qci: "9", direction: "originating", onNet: "true",
+		counters: map[string]int{"day": 2, "money": 1},
+	}
+	r := s.request(time.Date(2026, 11, 23, 23, 0, 0, 0, time.UTC), 15)
+	r.Counters = positions{2, 0, 0, 0, 1_000_000}
+	var m Match
+	allocations := testing.AllocsPerRun(100, func() {
+		if p.Classify(&r, &m) != Matched || m.Rule != 0 || m.Left != 3 || m.LeftMoney != 3_000_000 {
+			t.Fatalf("%+v", m)
+		}
+	})
+	if allocations != 0 {
+		t.Errorf("%v allocations", allocations)
+	}
+}
+
 func BenchmarkClassify(b *testing.B) {
 	p := demoPlan(b)
 	requests := demoRequests()

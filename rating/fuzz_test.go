@@ -76,8 +76,14 @@ func usePlan(p *Plan) {
 	}
 	for context := range uint32(4) {
 		for day := range 8 {
-			r := Request{Context: 32250 + context, At: instant.Instant(20_000+day) * 86_400_000, Offers: offers, Called: []byte("493012")}
+			r := Request{
+				Context: 32250 + context, At: instant.Instant(20_000+day) * 86_400_000, Offers: offers, Called: []byte("493012"),
+				Serving: ident.PLMN(day) << 12, RAT: uint8(day), QCI: 9, Counters: make(positions, len(p.Counters())), CycleDay: 15,
+			}
 			var m Match
+			if trace := p.Trace(&r); trace.String() == "" {
+				panic("an empty trace")
+			}
 			if p.Classify(&r, &m) == Matched {
 				price := p.Price(m.Rate)
 				billable, _ := price.Billable(1_000_000)

@@ -4,126 +4,137 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
 )
 
-// asked is what a rule of the property below asks for; an empty list is any.
-type asked struct{ zones, calendars, apns []string }
-
-func (a asked) String() string {
-	var b strings.Builder
-	b.WriteString("{")
-	for key, list := range map[string][]string{"zone": a.zones, "calendar": a.calendars, "apn": a.apns} {
-		if len(list) > 0 {
-			fmt.Fprintf(&b, "%s: [%s], ", key, strings.Join(list, ", "))
+// allOf are all scenes that differ in what rules ask for.
+func allOf(rules []slowRule) []scene {
+	scenes := []scene{{counters: map[string]int{}}}
+	multiply := func(asked bool, n int, set func(*scene, int)) {
+		if !asked {
+			n = 1
 		}
-	}
-	return b.String() + "treatment: free}"
-}
-
-// scene is all of a request that rules look at.
-type scene struct {
-	zone, apn string
-	calendars []string // in force
-}
-
-// around are the zones of the property with those that they lie within.
-var around = map[string][]string{"world": {"world"}, "europe": {"europe", "world"}, "eu": {"eu", "europe", "world"}, "home": {"home"}}
-
-func (a asked) applies(s scene) bool {
-	one := func(list, of []string) bool {
-		return len(list) == 0 || slices.ContainsFunc(of, func(s string) bool { return slices.Contains(list, s) })
-	}
-	return one(a.zones, around[s.zone]) && one(a.calendars, s.calendars) && one(a.apns, []string{s.apn})
-}
-
-// situations are all that there are.
-func scenes() (all []scene) {
-	calendars := []string{"night", "sunday", "sale"}
-	for _, zone := range []string{"", "world", "europe", "eu", "home"} {
-		for _, apn := range []string{"", "a", "b", "c"} {
-			for mask := range 1 << len(calendars) {
-				s := scene{zone: zone, apn: apn}
-				for k, calendar := range calendars {
-					if mask>>k&1 != 0 {
-						s.calendars = append(s.calendars, calendar)
-					}
-				}
-				all = append(all, s)
+		var more []scene
+		for _, s := range scenes {
+			for k := range n {
+				other := s
+				set(&other, k)
+				more = append(more, other)
 			}
 		}
+		scenes = more
 	}
-	return all
+	words := func(asks func(*slowRule) bool, of []string, set func(*scene, string)) {
+		asked := slices.ContainsFunc(rules, func(r slowRule) bool { return asks(&r) })
+		multiply(asked, len(of), func(s *scene, k int) { set(s, of[k]) })
+	}
+	zones := []string{"", "world", "europe", "eu", "home"}
+	words(func(r *slowRule) bool { return len(r.zone) > 0 }, zones, func(s *scene, v string) { s.zone = v })
+	words(func(r *slowRule) bool { return len(r.calling) > 0 }, zones, func(s *scene, v string) { s.calling = v })
+	words(func(r *slowRule) bool { return len(r.visited) > 0 }, zones, func(s *scene, v string) { s.visited = v })
+	words(func(r *slowRule) bool { return len(r.apn) > 0 }, []string{"", "a", "b", "c"}, func(s *scene, v string) { s.apn = v })
+	words(func(r *slowRule) bool { return len(r.rat) > 0 }, []string{"", "nr", "eutran", "17"}, func(s *scene, v string) { s.rat = v })
+	words(func(r *slowRule) bool { return len(r.qci) > 0 }, []string{"", "1", "9"}, func(s *scene, v string) { s.qci = v })
+	words(func(r *slowRule) bool { return r.direction != "" }, roleNames, func(s *scene, v string) { s.direction = v })
+	words(func(r *slowRule) bool { return r.onNet != "" }, []string{"true", "false"}, func(s *scene, v string) { s.onNet = v })
+	calendars := []string{"night", "sunday", "sale"}
+	multiply(slices.ContainsFunc(rules, func(r slowRule) bool { return len(r.calendar) > 0 }), 1<<len(calendars), func(s *scene, mask int) {
+		for k, calendar := range calendars {
+			if mask>>k&1 != 0 {
+				s.calendars = append(s.calendars, calendar)
+			}
+		}
+	})
+	for _, name := range modelCounters {
+		asked := slices.ContainsFunc(rules, func(r slowRule) bool {
+			return slices.ContainsFunc(r.marks, func(m slowMark) bool { return m.counter == name })
+		})
+		multiply(asked, 10, func(s *scene, k int) {
+			counters := map[string]int{name: k}
+			for other, n := range s.counters {
+				counters[other] = n
+			}
+			s.counters = counters
+		})
+	}
+	return scenes
 }
+
+// shadows reports whether one rule applies in every scene in which another does.
+func shadows(earlier, later slowRule) bool {
+	scenes := allOf([]slowRule{earlier, later})
+	return !slices.ContainsFunc(scenes, func(s scene) bool { return later.applies(&s) && !earlier.applies(&s) })
+}
+
+// pair is a rule that is never reached, by its line, and the line of the rule
+// that takes its place.
+type pair struct{ rule, by int }
 
 // TestShadowedRules compares the rules that the compiler says are never
 // reached with those of which every scene is taken by one rule before.
 func TestShadowedRules(t *testing.T) {
-	all := scenes()
-	shadows := func(earlier, later asked) bool {
-		return !slices.ContainsFunc(all, func(s scene) bool { return later.applies(s) && !earlier.applies(s) })
-	}
-	some := func(words ...string) *rapid.Generator[[]string] {
-		return rapid.SliceOfNDistinct(rapid.SampledFrom(words), 0, 2, rapid.ID)
-	}
 	rapid.Check(t, func(t *rapid.T) {
-		rules := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) asked {
-			return asked{
-				some("world", "europe", "eu", "home").Draw(t, "zones"), some("night", "sunday", "sale").Draw(t, "calendars"),
-				some("a", "b", "c").Draw(t, "apns"),
-			}
+		rules := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) slowRule {
+			return drawFewer(t, "day", "money")
 		}), 1, 8).Draw(t, "rules")
-		source := `catalog: shop
-currency: EUR
-time_zone: UTC
-services: [{name: internet, context: 32251, unit: octets}]
-zones:
-  - {name: world, prefixes: ["1"]}
-  - {name: europe, within: world, prefixes: ["3"]}
-  - {name: eu, within: europe, prefixes: ["4"]}
-  - {name: home, prefixes: ["49"]}
-calendars:
-  - {name: night, periods: [{from: "22:00", to: "06:00"}]}
-  - {name: sunday, periods: [{weekdays: sun}]}
-  - {name: sale, periods: [{dates: 12-27}]}
-offers: [{name: payg, rates: [{service: internet, rules: [
-`
-		first := strings.Count(source, "\n") + 1
-		var want []string
+		source := modelCatalog("UTC", rules)
+		line := strings.Count(modelHead("UTC"), "\n") + 1
+		var want []pair
 		for k, rule := range rules {
-			source += rule.String() + ",\n"
-			by := slices.IndexFunc(rules[:k], func(e asked) bool { return shadows(e, rule) })
+			by := slices.IndexFunc(rules[:k], func(e slowRule) bool { return shadows(e, rule) })
 			if by < 0 {
 				continue
 			}
-			want = append(want, fmt.Sprintf("%d by %d", first+k, first+by))
-			if len(rules[by].zones)+len(rules[by].calendars)+len(rules[by].apns) == 0 {
+			want = append(want, pair{line + k, line + by})
+			if rules[by].asksNothing() {
 				break // one such error is enough
 			}
 		}
-		_, err := Compile([]byte(source+"]}]}]\n"), databaseZones)
+		_, err := Compile([]byte(source), databaseZones)
 		if got := shadowed(t, err); !slices.Equal(got, want) {
 			t.Fatalf("never reached are %v, want %v in\n%s%v", got, want, source, err)
 		}
 	})
 }
 
+// drawFewer draws a rule that asks for at most two things, so that rules that
+// cover each other, and scenes that fit, are common.
+func drawFewer(t *rapid.T, counters ...string) slowRule {
+	r := drawRule(t, counters...)
+	if len(r.marks) > 1 {
+		return slowRule{marks: r.marks, calendar: r.calendar}
+	}
+	clear := []func(){
+		func() { r.zone = nil }, func() { r.calling = nil }, func() { r.visited = nil }, func() { r.calendar = nil },
+		func() { r.apn = nil }, func() { r.rat = nil }, func() { r.qci = nil }, func() { r.direction = "" },
+		func() { r.onNet = "" }, func() { r.marks = nil },
+	}
+	for k, keep := range rapid.Permutation([]int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}).Draw(t, "keep") {
+		if keep >= 2 {
+			clear[k]()
+		}
+	}
+	return r
+}
+
 // shadowed lists the rules that a compilation finds are never reached.
-func shadowed(t *rapid.T, err error) (lines []string) {
+func shadowed(t *rapid.T, err error) (found []pair) {
 	var list SourceErrors
 	if err != nil && !errors.As(err, &list) {
 		t.Fatal(err)
 	}
 	for _, e := range list {
-		_, rest, found := strings.Cut(e.Reason, "never reached: the rule in line ")
+		_, rest, ok := strings.Cut(e.Reason, "never reached: the rule in line ")
 		by, _, _ := strings.Cut(rest, " ")
-		if !found {
-			t.Fatal(e)
+		n, err := strconv.Atoi(by)
+		if !ok || err != nil {
+			t.Fatal(fmt.Sprint(e))
 		}
-		lines = append(lines, fmt.Sprintf("%d by %s", e.Line, by))
+		found = append(found, pair{e.Line, n})
 	}
-	return lines
+	return found
 }
