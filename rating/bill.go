@@ -14,12 +14,26 @@ type bill struct {
 	counters positions
 	rated    positions // what of the counters money paid for, beside counters
 	segment  segment
+	parts    []billed
 }
 
 // segment is usage at one price.
 type segment struct {
 	used, billed, rated uint64
 	cost                money.Amount
+}
+
+// billed is how one part of the usage was charged, for people.
+type billed struct {
+	match         Match
+	used          uint64 // units reported
+	before, after segment
+	stands        uint64 // where the price stood: units rated before
+	rated         uint64 // units that money pays for
+	setup         money.Amount
+	cost          money.Amount // of the rated units, without the setup fee
+	drawn         []drawn      // from allowances, of units and money
+	charge        money.Amount // from the main balance
 }
 
 // pool is what remains of an allowance.
@@ -109,33 +123,36 @@ func (b *bill) untilCounter(p *Plan, m *Match) uint64 {
 // use charges units at the price of a match.
 func (b *bill) use(p *Plan, m *Match, units uint64) bool {
 	s, price := &b.segment, p.Price(m.Rate)
+	part := billed{match: *m, used: units, before: *s}
 	s.used = min(s.used+units, MaxUnits)
 	billable, ok := price.Billable(s.used)
 	if !ok {
 		return false
 	}
-	rest := b.draw(p, int64(billable-s.billed), m.Unit)
+	rest := b.draw(p, int64(billable-s.billed), m.Unit, &part.drawn)
 	s.billed = billable
 	debit := money.Amount(0)
 	if rest > 0 {
-		setup := money.Amount(0)
 		if s.rated == 0 {
-			setup = price.Setup()
+			part.setup = price.Setup()
 		}
 		stands, cost := b.position(price)
 		total, ok := price.Cost(min(stands, MaxUnits) + uint64(rest))
 		if !ok {
 			return false
 		}
-		if debit, ok = (total - cost).Add(setup); !ok {
+		part.stands, part.rated, part.cost = stands, uint64(rest), total-cost
+		if debit, ok = part.cost.Add(part.setup); !ok {
 			return false
 		}
 		s.rated += uint64(rest)
 		s.cost = total
 	}
 	b.count(p, m, units, uint64(rest), debit)
-	left := b.draw(p, int64(debit), Money)
-	b.charge, ok = b.charge.Add(money.Amount(left))
+	part.charge = money.Amount(b.draw(p, int64(debit), Money, &part.drawn))
+	part.after = *s
+	b.parts = append(b.parts, part)
+	b.charge, ok = b.charge.Add(part.charge)
 	return ok
 }
 
@@ -190,8 +207,9 @@ func (p *Plan) freshPools(t *test, m *Match) []pool {
 	return pools
 }
 
-// draw takes n from the pools counted in unit and returns what they lack.
-func (b *bill) draw(p *Plan, n int64, unit Unit) (rest int64) {
+// draw takes n from the pools counted in unit, notes what was taken from which,
+// and returns what they lack.
+func (b *bill) draw(p *Plan, n int64, unit Unit, noted *[]drawn) (rest int64) {
 	for k := range b.pools {
 		pool := &b.pools[k]
 		if p.allowances[pool.allowance].Unit != unit {
@@ -201,6 +219,9 @@ func (b *bill) draw(p *Plan, n int64, unit Unit) (rest int64) {
 		pool.remaining -= taken
 		pool.used += taken
 		n -= taken
+		if taken > 0 {
+			*noted = append(*noted, drawn{allowance: pool.allowance, amount: taken})
+		}
 	}
 	return n
 }

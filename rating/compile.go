@@ -34,6 +34,14 @@ func TimeZone(text []byte) (string, error) {
 // Compile makes a plan of a catalogue in YAML or JSON. An error is
 // SourceErrors, with the position, reason and remedy of each.
 func Compile(text []byte, zones Zones) (*Plan, error) {
+	c, err := compile(text, zones)
+	if err != nil {
+		return nil, err
+	}
+	return c.plan, nil
+}
+
+func compile(text []byte, zones Zones) (*compiler, error) {
 	c := &compiler{plan: &Plan{}, byID: map[ident.Name]string{}, apnNumbers: map[string]uint32{}, networkOf: map[uint64]uint32{}}
 	if root, ok := c.parse(text); ok {
 		c.catalogue(root, zones)
@@ -42,7 +50,7 @@ func Compile(text []byte, zones Zones) (*Plan, error) {
 		sort.SliceStable(c.errors, func(a, b int) bool { return c.errors[a].before(c.errors[b]) })
 		return nil, c.errors
 	}
-	return c.plan, nil
+	return c, nil
 }
 
 // compiler builds a plan from its source. Its maps are looked up, never

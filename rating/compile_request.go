@@ -23,7 +23,7 @@ func (c *compiler) testRequest(m *mapping, t *test) (unit Unit, known bool) {
 			c.typicalRequest(k, r)
 		}
 	case !hasContext:
-		c.fail(m.field, "the test names neither service nor context", "for example service: internet")
+		c.fail(m.field, "neither service nor context is named", "for example service: internet")
 	}
 	if hasContext {
 		r.Context = c.context(at)

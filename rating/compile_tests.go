@@ -73,12 +73,25 @@ func (c *compiler) test(f field) {
 	if f, ok := c.required(&m, "name", "name: ten megabytes"); ok {
 		t.name, _ = c.text(f)
 	}
-	if f, ok := c.required(&m, "offer", "offer: payg"); ok {
+	unit, unitKnown := c.testSession(&m, &t)
+	if f, ok := c.required(&m, "expect", "expect: {charge: 0.10}"); ok {
+		c.expectation(f, &t, unit, unitKnown)
+	}
+	if _, ok := m.optional("used"); !ok && (t.expect.charge != nil || t.expect.allowances != nil) {
+		c.fail(f, "the test expects a charge but uses nothing", "for example used: [4MB, 6MB]")
+	}
+	c.plan.tests = append(c.plan.tests, t)
+}
+
+// testSession reads who asks for what, when, and what is used of it. It returns
+// the unit in which the session counts, if the service is known.
+func (c *compiler) testSession(m *mapping, t *test) (unit Unit, unitKnown bool) {
+	if f, ok := c.required(m, "offer", "offer: payg"); ok {
 		found, _ := c.references(f, &c.offers, "offer", maxTestOffers)
 		t.request.Offers = c.idOf(found)
 	}
-	unit, unitKnown := c.testRequest(&m, &t)
-	if f, ok := c.required(&m, "at", `at: "2026-11-23 10:00"`); ok {
+	unit, unitKnown = c.testRequest(m, t)
+	if f, ok := c.required(m, "at", `at: "2026-11-23 10:00"`); ok {
 		t.request.At = c.moment(f)
 	}
 	if f, ok := m.optional("used"); ok && unitKnown {
@@ -87,13 +100,7 @@ func (c *compiler) test(f field) {
 			t.used = append(t.used, n)
 		}
 	}
-	if f, ok := c.required(&m, "expect", "expect: {charge: 0.10}"); ok {
-		c.expectation(f, &t, unit, unitKnown)
-	}
-	if _, ok := m.optional("used"); !ok && (t.expect.charge != nil || t.expect.allowances != nil) {
-		c.fail(f, "the test expects a charge but uses nothing", "for example used: [4MB, 6MB]")
-	}
-	c.plan.tests = append(c.plan.tests, t)
+	return unit, unitKnown
 }
 
 // maxTestOffers is more offers than one subscriber has.

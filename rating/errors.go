@@ -7,7 +7,7 @@ import (
 
 // SourceError is one thing that is wrong in the source of a catalogue.
 type SourceError struct {
-	// Line and Column count from 1.
+	// Line and Column count from 1; both are 0 for an error in a Question.
 	Line, Column int
 	// Key is the path to the value, such as offers[0].rates[1].rules[0].price.per.
 	// It is empty when the source as a whole is meant.
@@ -19,7 +19,9 @@ type SourceError struct {
 // Error is LINE:COLUMN: KEY: reason; remedy.
 func (e *SourceError) Error() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%d:%d: ", e.Line, e.Column)
+	if e.Line > 0 {
+		fmt.Fprintf(&b, "%d:%d: ", e.Line, e.Column)
+	}
 	if e.Key != "" {
 		b.WriteString(e.Key + ": ")
 	}

@@ -42,6 +42,8 @@ func TestScenarios(t *testing.T) {
 				return s.show()
 			case "tests":
 				return s.tests()
+			case "rate":
+				return s.rate(d)
 			case "diff":
 				return s.diff()
 			}
@@ -52,11 +54,14 @@ func TestScenarios(t *testing.T) {
 }
 
 // scenario is the state of a script: the catalogue in force.
-type scenario struct{ plan, before *Plan }
+type scenario struct {
+	plan, before *Plan
+	source       string
+}
 
 func (s *scenario) catalog(source string) string {
 	p, err := Compile([]byte(source), databaseZones)
-	s.plan, s.before = p, s.plan
+	s.plan, s.before, s.source = p, s.plan, source
 	if err != nil {
 		return err.Error() + "\n"
 	}
@@ -184,6 +189,22 @@ func (s *scenario) show() string {
 		fmt.Fprintf(&b, "price %d: %s\n", k+1, p.priceWords(uint32(k+1)))
 	}
 	return b.String()
+}
+
+func (s *scenario) rate(d *datadriven.TestData) string {
+	var questions []Question
+	for _, arg := range d.CmdArgs {
+		values := arg.Vals
+		if arg.Key == "at" {
+			values = []string{strings.Replace(values[0], "T", " ", 1)}
+		}
+		questions = append(questions, Question{Key: arg.Key, Values: values})
+	}
+	e, err := Rate([]byte(s.source), databaseZones, questions)
+	if err != nil {
+		return err.Error() + "\n"
+	}
+	return e.String()
 }
 
 func (s *scenario) diff() string {

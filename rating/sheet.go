@@ -61,10 +61,8 @@ func (s *sheet) tierWords(p *Plan, price *Price, k int, t tier) string {
 		amount += " together"
 	case s.model == packaged:
 		amount += " per started " + formatQuantity(price.per, s.unit)
-	case s.unit == Events && price.per == 1:
-		amount += " each"
 	default:
-		amount += " per " + formatQuantity(price.per, s.unit)
+		amount = p.perBlock(price, s, t.amount)
 	}
 	switch {
 	case !s.model.tiered():
@@ -73,4 +71,60 @@ func (s *sheet) tierWords(p *Plan, price *Price, k int, t tier) string {
 		return fmt.Sprintf("up to %s %s", formatQuantity(s.tiers[k+1].from, s.unit), amount)
 	}
 	return "beyond " + amount
+}
+
+// shares says which lines of the table the rated units behind from, up to to,
+// fall in, and what they are worth there.
+func (s *sheet) shares(p *Plan, price *Price, from, to uint64) (shares []string) {
+	if free := min(to, price.free); from < free {
+		shares = append(shares, formatQuantity(free-from, s.unit)+" free")
+		from = free
+	}
+	if from >= to {
+		return shares
+	}
+	switch s.model {
+	case packaged:
+		blocks := func(n uint64) uint64 { return (n - price.free + price.block - 1) / price.block }
+		return append(shares, fmt.Sprintf("%s of %s at %s", plural(int(blocks(to)-blocks(from)), "package"),
+			formatQuantity(price.block, s.unit), p.amount(s.tiers[0].amount)))
+	case volume, stairstep:
+		last := s.tiers[s.tierOf(to)]
+		if s.model == stairstep {
+			return append(shares, fmt.Sprintf("%s reach the tier of %s together", formatQuantity(to, s.unit), p.amount(last.amount)))
+		}
+		share := fmt.Sprintf("all %s at %s", formatQuantity(to-price.free, s.unit), p.perBlock(price, s, last.amount))
+		if price.numerator(to).less(product(to-price.free, uint64(last.amount))) {
+			share += ", but no more than the first unit of a cheaper tier brings the whole to"
+		}
+		return append(shares, share)
+	case perUnit, graduated:
+	}
+	for k, t := range s.tiers {
+		end := to
+		if k+1 < len(s.tiers) {
+			end = min(end, s.tiers[k+1].from)
+		}
+		if start := max(from, t.from); start < end {
+			shares = append(shares, formatQuantity(end-start, s.unit)+" at "+p.perBlock(price, s, t.amount))
+		}
+	}
+	return shares
+}
+
+// tierOf is the line in which a unit lies.
+func (s *sheet) tierOf(unit uint64) int {
+	k := len(s.tiers) - 1
+	for k > 0 && s.tiers[k].from >= unit {
+		k--
+	}
+	return k
+}
+
+// perBlock writes an amount and what it is for.
+func (p *Plan) perBlock(price *Price, s *sheet, amount money.Amount) string {
+	if s.unit == Events && price.per == 1 {
+		return p.amount(amount) + " each"
+	}
+	return p.amount(amount) + " per " + formatQuantity(price.per, s.unit)
 }

@@ -28,7 +28,7 @@ func newRootCommand() *cobra.Command {
 	root.SetVersionTemplate("{{.Version}}\n")
 	root.AddCommand(
 		newUpCommand(), newConfigCommand(), newSimulateCommand(), newDecodeCommand(),
-		newCatalogCommand(), newAccountCommand(), newBalanceCommand(), newSessionCommand(), newUsageCommand(), newBooksCommand(),
+		newCatalogCommand(), newRateCommand(), newAccountCommand(), newBalanceCommand(), newSessionCommand(), newUsageCommand(), newBooksCommand(),
 		newLedgerCommand(), newBenchCommand(), newVersionCommand(),
 	)
 	for _, cmd := range root.Commands() {
