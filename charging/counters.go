@@ -128,6 +128,11 @@ func (x *exchange) position(group *session.Group, price *rating.Price) (rated ui
 	}
 	c := x.scratch.filter.plan.CounterAt(k)
 	_, rated = x.counted(*x.countersOf(x.owner, x.session.Subscriber, c.Of), c.ID)
+	for _, p := range x.scratch.pending { // of a trial
+		if p.counter == k {
+			rated += p.units
+		}
+	}
 	charged, _ = price.Cost(rated)
 	return rated, charged
 }

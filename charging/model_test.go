@@ -98,10 +98,11 @@ type pot struct {
 
 // payer is an account of the model.
 type payer struct {
-	pots   []*pot // in the order of use
-	limit  int64
-	excess int64
-	open   []*visit
+	pots       []*pot // in the order of use
+	limit      int64
+	excess     int64
+	open       []*visit
+	refundable int64 // charged for usage and not given back
 }
 
 func (p *payer) main() *pot { return p.pots[len(p.pots)-1] }
@@ -274,6 +275,7 @@ func (m *model) use(p *payer, s *strand, used uint64) {
 	rated := need - uint64(paid)
 	due := s.due(rated)
 	p.excess += due - m.debit(p, s, "money", due)
+	p.refundable += due
 	s.used += used
 	s.rated += rated
 	if rated > 0 {
@@ -434,7 +436,11 @@ func (m *model) event(account string, c *charging.CreditControl) (result chargin
 	case c.Action == charging.PriceEnquiry:
 		return charging.Success, s.due(need), 0
 	case c.Action == charging.RefundAccount:
-		return charging.Success, m.refund(p, t, int64(need), s.due(need)), 0
+		back, ok := m.refund(p, t, int64(need), s.due(need))
+		if !ok {
+			return charging.InvalidValue, 0, 0
+		}
+		return charging.Success, back, 0
 	case c.Action == charging.CheckBalance && enough:
 		return charging.Success, 0, 1
 	case c.Action == charging.CheckBalance:
@@ -451,17 +457,22 @@ func (m *model) event(account string, c *charging.CreditControl) (result chargin
 	return charging.Success, amount, 0
 }
 
-// refund gives units back to a pot that gave as many, or else money.
-func (m *model) refund(p *payer, t *tariff, units, money int64) int64 {
+// refund gives units back to a pot that gave as many, or else money, as far as
+// usage was charged.
+func (m *model) refund(p *payer, t *tariff, units, money int64) (int64, bool) {
 	for _, k := range p.pots {
 		valid := k.until == 0 || m.now < k.until
 		if k.unit == t.unit && valid && slices.Contains(t.payers, k.name) && k.granted-k.remaining >= units {
 			k.remaining += units
-			return 0
+			return 0, true
 		}
 	}
+	if money > p.refundable {
+		return 0, false
+	}
 	p.main().remaining += money
-	return money
+	p.refundable -= money
+	return money, true
 }
 
 // topUp and adjust move money of an account.

@@ -17,7 +17,7 @@ func (s *State) appendAccount(dst []byte, a *account) []byte {
 	dst = wire.AppendBytes(dst, a.id())
 	for _, v := range [...]uint64{
 		uint64(a.Currency), uint64(a.Created), a.LastRecord, a.Records, uint64(a.Catalog),
-		uint64(a.CreditLimit), uint64(a.Excess), uint64(a.Overdrawn), uint64(a.LowBalance),
+		uint64(a.CreditLimit), uint64(a.Excess), uint64(a.Overdrawn), uint64(a.LowBalance), uint64(a.Refundable),
 		uint64(a.Due), uint64(a.LastSubscriber), uint64(len(a.offers())),
 	} {
 		dst = binary.AppendUvarint(dst, v)
@@ -118,7 +118,7 @@ func (l *loader) readAccount(number uint64, value []byte) error {
 	a.Currency, a.Created = money.Currency(in.Uvarint()), instant.Instant(in.Uvarint())
 	a.LastRecord, a.Records, a.Catalog = in.Uvarint(), in.Uvarint(), ident.Name(in.Uvarint())
 	a.CreditLimit, a.Excess = money.Amount(in.Uvarint()), money.Amount(in.Uvarint())
-	a.Overdrawn, a.LowBalance = int64(in.Uvarint()), money.Amount(in.Uvarint())
+	a.Overdrawn, a.LowBalance, a.Refundable = int64(in.Uvarint()), money.Amount(in.Uvarint()), money.Amount(in.Uvarint())
 	due := instant.Instant(in.Uvarint())
 	a.LastSubscriber = uint32(in.Uvarint())
 	for n := range min(in.Uvarint(), MaxOffers) {

@@ -154,6 +154,9 @@ func (x *exchange) charge(group *session.Group, price *rating.Price, used uint64
 	}
 	group.Facts.Ahead -= x.carried
 	x.count(group, used, rated, money.Amount(cost))
+	if refundable, ok := x.account.Refundable.Add(money.Amount(cost)); ok {
+		x.account.Refundable = refundable
+	}
 	group.RecordUsed += used
 	group.RecordBilled += uint64(need)
 	group.RecordRated += rated

@@ -65,7 +65,7 @@ func (s *script) request(kind charging.RequestType, id string, number uint32) *c
 		APN: []byte(s.text("apn", "")), Called: []byte(s.text("called", "")), Context: s.number("context", 32251),
 		EndToEnd: s.number("end-to-end", s.endToEnd), SubSession: uint64(s.number("sub", 0)), Role: uint8(s.number("role", 0)),
 		RAT: s.rat(), QCI: uint8(s.number("qci", 0)), Serving: s.serving(), Calling: []byte(s.text("calling", "")), Equipment: []byte(s.text("equipment", "")),
-		Recipients: uint8(s.number("recipients", 1)), Identities: s.identities(), Client: s.client(),
+		Recipients: uint8(s.number("recipients", 1)), Identities: s.identities(), Client: s.client(), Also: s.also(),
 	}
 	for line := range strings.Lines(s.d.Input) {
 		if line = strings.TrimSpace(line); line != "" {
@@ -100,6 +100,14 @@ func (s *script) serving() ident.PLMN {
 		s.d.Fatalf(s.t, "%v", err)
 	}
 	return network
+}
+
+// also are the recipients beyond the first.
+func (s *script) also() (numbers [][]byte) {
+	for _, number := range s.list("also") {
+		numbers = append(numbers, []byte(number))
+	}
+	return numbers
 }
 
 // client is what the gateway can do or wants to be told.

@@ -100,6 +100,8 @@ type scratch struct {
 	left     [usage.MaxPostings]int64
 	why      []byte
 	counting counting
+	held     []balance.Held
+	pending  []pendingUnits
 }
 
 // NewState returns an empty shard.
@@ -121,14 +123,17 @@ type Counters struct {
 // account is a payer: the balance's view of it and what else belongs to it.
 type account struct {
 	balance.Account
-	Number       uint64 // counts accounts from 1; never repeats
-	LastRecord   uint64 // the newest record of its chain
-	Records      uint64
-	Created      instant.Instant
-	Offers       [MaxOffers]ident.Name
-	Subscribers  slab.Index
-	Sessions     slab.Index
-	Counters     slab.Index // of the account as a whole
+	Number      uint64 // counts accounts from 1; never repeats
+	LastRecord  uint64 // the newest record of its chain
+	Records     uint64
+	Created     instant.Instant
+	Offers      [MaxOffers]ident.Name
+	Subscribers slab.Index
+	Sessions    slab.Index
+	Counters    slab.Index // of the account as a whole
+	// Refundable is what the account was charged for usage and did not get back:
+	// the most that refunds may return to it.
+	Refundable   money.Amount
 	OpenSessions uint32
 	// Overdrawn is how far the money used and reserved was beyond the credit
 	// limit when that was last set: a limit may be lowered below what is used.
