@@ -40,6 +40,7 @@ func (a *answer) appendPrice(dst []byte) []byte {
 		if debit && a.profile.RefundInformation && o.Amount != 0 {
 			dst = appendRefundInformation(dst, o.Amount, o.Currency)
 		}
+	case charging.Initial, charging.Update:
 	}
 	return dst
 }

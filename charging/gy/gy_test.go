@@ -327,8 +327,10 @@ func clientNames(c charging.Client) (names string) {
 		bit  charging.Client
 		name string
 	}{
-		{charging.SplitsTariffChange, " splits-tariff-change"}, {charging.WantsRemaining, " remaining"},
-		{charging.WantsLowBalance, " low-balance"}, {charging.WantsCost, " cost"},
+		{charging.SplitsTariffChange, " splits-tariff-change"},
+		{charging.WantsRemaining, " remaining"},
+		{charging.WantsLowBalance, " low-balance"},
+		{charging.WantsCost, " cost"},
 	} {
 		if c&b.bit != 0 {
 			names += b.name

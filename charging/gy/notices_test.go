@@ -26,8 +26,6 @@ type field struct {
 	asked    []string // restarted gateways
 	lastSent *diameter.Message
 	lastPeer *connection
-	profiles map[string]Profile
-	relays   []string
 	lost     []charging.LostSession
 	shown    NoticeCounts
 }

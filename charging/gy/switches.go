@@ -24,7 +24,10 @@ func (p Profile) Derive(name string, values map[string]string) (Profile, error) 
 			return Profile{}, fmt.Errorf("%s: %w", key, err)
 		}
 	}
-	return p, p.Validate()
+	if err := p.Validate(); err != nil {
+		return Profile{}, err
+	}
+	return p, nil
 }
 
 // switches are what can be set in a profile, by name.
