@@ -24,6 +24,11 @@ services:
   - {name: portal, context: 32251, rating_groups: [40], unit: octets}
   - {name: blocked, context: 32251, rating_groups: [50], unit: octets}
   - {name: timed, context: 32251, rating_groups: [70], unit: octets, quota: {grant: 4MB}}
+  - name: paced
+    context: 32251
+    rating_groups: [80]
+    unit: octets
+    quota: {grant: 2MB, floor: 200KB, ceiling: 20MB, target: 5m, validity: 45m, final_unit: {redirect: {url: "https://shop.example"}}}
   - {name: orphan, context: 32251, rating_groups: [60], unit: octets}
 calendars:
   - {name: early, periods: [{from: "08:00", to: "09:00"}]}
@@ -37,6 +42,8 @@ offers:
       - {name: scrap-4, unit: money, amount: 0.01, services: [data, timed], priority: 4}
       - {name: scrap-5, unit: octets, amount: 30KB, services: [data, timed], priority: 5}
       - {name: scrap-6, unit: octets, amount: 2MB, services: [data], priority: 6}
+      - {name: morning, unit: octets, amount: 3MB, services: [paced, timed], calendars: [early], priority: 7}
+      - {name: slow, unit: octets, amount: 5MB, services: [paced], priority: 8, exhausted: {restrict: {filter_ids: [slow]}}}
   - name: payg
     kind: prepaid
     rates:
@@ -49,6 +56,11 @@ offers:
         rules:
           - {name: timed-early, calendar: early, price: {amount: 0.02, per: 1MB}}
           - {name: timed-late, price: {amount: 0.01, per: 1MB, increment: 50KB}}
+      - service: paced
+        rules:
+          - {name: paced-early, calendar: early, price: {amount: 0.02, per: 1MB, setup: 0.01}}
+          - {name: paced-nr, rat: nr, price: {amount: 0.03, per: 1MB}}
+          - {name: paced-late, price: {amount: 0.01, per: 1MB, minimum: 0.02}}
       - {service: portal, rules: [{treatment: free}]}
       - {service: blocked, rules: [{treatment: deny}]}
   - name: bundle
@@ -143,7 +155,47 @@ func (w *world) request() *charging.CreditControl {
 	for range rapid.IntRange(0, 2).Draw(w.t, "services") {
 		c.Services = append(c.Services, w.service())
 	}
+	if w.wide {
+		w.widen(c)
+	}
 	return c
+}
+
+// widen draws what only some gateways do: they report before and after a tariff
+// switch apart, come from another host, have sub-sessions, send numbers late, say
+// how the subscriber is served.
+func (w *world) widen(c *charging.CreditControl) {
+	if w.one(2) {
+		c.Client = charging.SplitsTariffChange
+		for k := range c.Services {
+			w.split(&c.Services[k])
+		}
+	}
+	if w.one(8) {
+		c.OriginHost = []byte("other half")
+	}
+	if w.one(8) {
+		c.SubSession = 1
+	}
+	if w.one(8) {
+		c.Number -= min(c.Number, rapid.Uint32Range(1, 80).Draw(w.t, "late"))
+	}
+	if w.one(3) {
+		c.RAT = rapid.SampledFrom([]uint8{0, 7, 11}).Draw(w.t, "rat")
+	}
+}
+
+// split labels reports by tariff period, and makes more of them.
+func (w *world) split(sv *charging.Service) {
+	for range rapid.IntRange(0, 2).Draw(w.t, "more") {
+		if sv.ReportCount > 0 {
+			sv.Reports[sv.ReportCount] = charging.Report{Units: w.used(sv.RatingGroup)}
+			sv.ReportCount++
+		}
+	}
+	for k := range sv.ReportCount {
+		sv.Reports[k].TariffChange = rapid.Uint8Range(0, 3).Draw(w.t, "change")
+	}
 }
 
 // event draws a one-time event of one service.
@@ -164,8 +216,8 @@ func (w *world) service() charging.Service {
 	if w.wide && w.one(6) {
 		sv.Flags, sv.RatingGroup = charging.Bare, 0
 	}
-	if w.wide && w.one(6) {
-		sv.RatingGroup = 70
+	if w.wide && w.one(3) {
+		sv.RatingGroup = rapid.SampledFrom([]uint32{70, 80}).Draw(w.t, "timed")
 	}
 	if !w.one(4) {
 		sv.ReportCount = 1
