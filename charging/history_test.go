@@ -47,7 +47,9 @@ type answered struct {
 }
 
 func (h *historian) step(t *rapid.T) {
-	switch rapid.IntRange(0, 11).Draw(t, "step") {
+	switch rapid.IntRange(0, 13).Draw(t, "step") {
+	case 12, 13:
+		h.operate(t)
 	case 0:
 		longest := rapid.SampledFrom([]int64{1_500, 40 * 60_000}).Draw(t, "longest")
 		h.now = h.now.Add(instant.Span(rapid.Int64Range(1, longest).Draw(t, "pause")))
@@ -140,6 +142,7 @@ func (h *historian) snapshot() string {
 		v, ok := h.state.Account(fmt.Sprintf("account-%d", k))
 		text += fmt.Sprintf("%v %+v\n", ok, v)
 	}
+	text += fmt.Sprintf("%+v\n", h.state.VoucherBatches("", 100))
 	for _, v := range h.state.Sessions(0, 100) {
 		text += fmt.Sprintf("%+v\n", v)
 	}

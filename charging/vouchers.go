@@ -98,7 +98,8 @@ func (s *State) addVouchers(c *Vouchers, o *Outcome) {
 			o.refuse(Contradiction, "part %d of batch %q has other codes; take another name for a new batch", c.Part, c.Batch)
 			return
 		}
-		o.Record, o.Replayed = uint64(b.added), true
+		p := b.parts[c.Part]
+		o.Record, o.Replayed = uint64(p.first)-1+uint64(p.count()), true
 	case !s.newCodes(c, o):
 	default:
 		if b == nil {

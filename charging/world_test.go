@@ -32,6 +32,9 @@ services:
   - {name: orphan, context: 32251, rating_groups: [60], unit: octets}
 calendars:
   - {name: early, periods: [{from: "08:00", to: "09:00"}]}
+counters:
+  - {name: own-data, unit: octets, services: [data, tiered], period: day}
+  - {name: own-money, unit: money, services: [data, voice, timed], period: ever}
 offers:
   - name: many
     kind: prepaid
