@@ -35,7 +35,8 @@ type Allowance struct {
 	Exhausted FinalUnit
 
 	services  uint32 // bit set over services
-	zones     uint32 // bit set over zones, or noSet for any
+	zones     uint32 // bit set over zones of the called number, or noSet for any
+	visited   uint32 // bit set over zones of the serving network, or noSet for any
 	calendars uint64 // any of these in force, or 0 for always
 }
 

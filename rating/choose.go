@@ -44,7 +44,7 @@ func (p *Plan) firstRule(rate *rate, s *situation) choice {
 
 // choose finds the rule that applies and fills in what can make it another.
 func (p *Plan) choose(rate *rate, s *situation, m *Match) (rule uint32) {
-	paid := p.paidCalendars[m.Service]
+	paid := p.paid[m.Service].calendars
 	timeless := rate.calendars|paid == 0
 	w := walk{}
 	if !timeless {
@@ -53,7 +53,7 @@ func (p *Plan) choose(rate *rate, s *situation, m *Match) (rule uint32) {
 		m.InForce = s.inForce
 	}
 	first := p.firstRule(rate, s)
-	m.Depends = first.depends
+	m.Depends = first.depends | p.paid[m.Service].depends
 	if first.asked|paid != 0 || first.periods != 0 {
 		if timeless {
 			w = p.schedule.walk(&p.zone, s.request.At)

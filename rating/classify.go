@@ -72,8 +72,9 @@ type Match struct {
 	// InForce has a bit for each calendar of the plan that is in force at At.
 	// Allowances that ask for calendars go by it; Until covers those, too.
 	InForce uint64
-	// Depends says on what else of the request the choice of rule depends: what
-	// a gateway has to report at once when it changes.
+	// Depends says on what else of the request the choice of rule, or of the
+	// allowances that pay, depends: what a gateway has to report at once when it
+	// changes.
 	Depends Dependence
 }
 

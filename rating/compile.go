@@ -143,7 +143,7 @@ func (c *compiler) catalogue(root field, zones Zones) {
 		c.relations()
 	}
 	c.buildIndexes()
-	c.buildPaidCalendars()
+	c.buildPaid()
 	c.each(&m, "tests", MaxTests, c.test)
 }
 
@@ -312,15 +312,22 @@ func (c *compiler) buildIndexes() {
 	}
 }
 
-// buildPaidCalendars collects, per service, the calendars that allowances for it
-// ask for: when one changes, usage may be paid otherwise.
-func (c *compiler) buildPaidCalendars() {
+// buildPaid collects, per service, what allowances for it ask for.
+func (c *compiler) buildPaid() {
 	p := c.plan
-	p.paidCalendars = make([]uint64, len(p.services))
+	p.paid = make([]paid, len(p.services))
 	for k := range p.allowances {
+		a := &p.allowances[k]
+		if a.calendars == 0 && a.visited == noSet {
+			continue
+		}
 		for service := range p.services {
-			if a := &p.allowances[k]; a.calendars != 0 && p.contains(a.services, uint32(service)) {
-				p.paidCalendars[service] |= a.calendars
+			if !p.contains(a.services, uint32(service)) {
+				continue
+			}
+			p.paid[service].calendars |= a.calendars
+			if a.visited != noSet {
+				p.paid[service].depends |= DependsServing
 			}
 		}
 	}

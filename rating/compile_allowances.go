@@ -8,7 +8,7 @@ import (
 )
 
 var allowanceKeys = []string{
-	"name", "unit", "amount", "services", "zones", "calendars", "priority", "validity", "roll_over", "daily_cap", "shared", "exhausted",
+	"name", "unit", "amount", "services", "zones", "visited", "calendars", "priority", "validity", "roll_over", "daily_cap", "shared", "exhausted",
 }
 
 // payAsYouGo and toCycleEnd are words of allowances.
@@ -28,7 +28,7 @@ func (c *compiler) allowance(f field) (uint32, bool) {
 	if !ok {
 		return 0, false
 	}
-	a := Allowance{Name: name, ID: id, zones: noSet}
+	a := Allowance{Name: name, ID: id, zones: noSet, visited: noSet}
 	if f, ok := c.required(&m, "unit", "unit: octets"); ok {
 		k, _ := c.oneOf(f, Octets.String(), Seconds.String(), Events.String(), Money.String())
 		a.Unit = Unit(max(k, 0))
@@ -61,7 +61,10 @@ func (c *compiler) allowance(f field) (uint32, bool) {
 		c.paidServices(f, &a)
 	}
 	if f, ok := m.optional("zones"); ok {
-		a.zones, _ = c.zoneSet(f)
+		a.zones, _ = c.zoneSetOf(f, called)
+	}
+	if f, ok := m.optional("visited"); ok {
+		a.visited, _ = c.zoneSetOf(f, serving)
 	}
 	if f, ok := m.optional("calendars"); ok {
 		found, _ := c.references(f, &c.calendars, "calendar", MaxCalendars)

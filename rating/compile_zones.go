@@ -94,9 +94,6 @@ const (
 	serving
 )
 
-// zoneSet reads one zone of called numbers or a list of them into a bit set.
-func (c *compiler) zoneSet(f field) (set uint32, ok bool) { return c.zoneSetOf(f, called) }
-
 // zoneSetOf reads one zone or a list of them into a bit set, with the zones
 // that lie within them. A zone without what is asked about, in which nothing
 // could ever be, is an error.

@@ -232,6 +232,7 @@ func (p *Plan) offerUses(offer uint32, subject string, k uint32) bool {
 		switch {
 		case subject == "service" && p.contains(a.services, k),
 			subject == "zone" && a.zones != noSet && p.contains(a.zones, k),
+			subject == "zone" && a.visited != noSet && p.contains(a.visited, k),
 			subject == "calendar" && a.calendars>>k&1 != 0:
 			return true
 		}

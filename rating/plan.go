@@ -31,15 +31,14 @@ type Plan struct {
 	calendars    []string
 	counters     []Counter
 	marks        []mark // of rules
-	// paidCalendars are, beside services, what allowances for them ask for.
-	paidCalendars []uint64
-	schedule      schedule
-	apns          []string // lower case
-	words         []uint64 // bit sets, referred to by their first word
-	labels        index    // ident.Name -> names
-	names         []string
-	tests         []test
-	definitions   []definition // of services, zones, calendars and counters
+	paid         []paid // beside services
+	schedule     schedule
+	apns         []string // lower case
+	words        []uint64 // bit sets, referred to by their first word
+	labels       index    // ident.Name -> names
+	names        []string
+	tests        []test
+	definitions  []definition // of services, zones, calendars and counters
 }
 
 // Service is something that is charged for, and how a request names it.
@@ -78,6 +77,13 @@ type rate struct {
 	calendars uint64 // all that its rules ask for
 	calling   bool   // a rule asks for the zone of the calling number
 	counted   bool   // a rule asks for a counter
+}
+
+// paid is what allowances for a service ask for: when it changes, usage may be
+// paid otherwise.
+type paid struct {
+	calendars uint64
+	depends   Dependence
 }
 
 // span is a range of elements of one of the plan's arrays.
@@ -133,7 +139,7 @@ func (p *Plan) Allowances() []Allowance { return p.allowances }
 // this plan.
 func (p *Plan) Pays(a *Allowance, m *Match) bool {
 	return p.contains(a.services, m.Service) && (a.zones == noSet || p.contains(a.zones, m.Zone)) &&
-		(a.calendars == 0 || a.calendars&m.InForce != 0)
+		(a.visited == noSet || p.contains(a.visited, m.Visited)) && (a.calendars == 0 || a.calendars&m.InForce != 0)
 }
 
 // Price returns the price with an index taken from a Match of this plan.

@@ -87,9 +87,12 @@ func (f *FinalUnit) words(none string) string {
 
 // allowanceWords describes an allowance.
 func (p *Plan) allowanceWords(a *Allowance) string {
-	amount, zones, calendars, validity, daily, over, own := p.format(a.Amount, a.Unit), "", "", "", "", "", ""
+	amount, zones, visited, calendars, validity, daily, over, own := p.format(a.Amount, a.Unit), "", "", "", "", "", "", ""
 	if a.zones != noSet {
 		zones = "to " + p.zoneWords(a.zones)
+	}
+	if a.visited != noSet {
+		visited = "in " + p.zoneWords(a.visited)
 	}
 	if a.calendars != 0 {
 		var names []string
@@ -117,7 +120,7 @@ func (p *Plan) allowanceWords(a *Allowance) string {
 	if a.Own {
 		own = "not shared"
 	}
-	return sentence(fmt.Sprintf("%s for %s", amount, p.serviceWords(a.services)), zones, calendars,
+	return sentence(fmt.Sprintf("%s for %s", amount, p.serviceWords(a.services)), zones, visited, calendars,
 		fmt.Sprintf("priority %d", a.Priority), validity, daily, over, own, "then "+a.Exhausted.words(payAsYouGo))
 }
 
