@@ -46,6 +46,9 @@ func FuzzCompile(f *testing.F) {
 			checkErrors(t, err)
 			return
 		}
+		if d := Diff(p, p); len(d) != 0 {
+			t.Fatalf("differs from itself: %v", d)
+		}
 		if zone, err := TimeZone([]byte(source)); err != nil || zone == "" {
 			t.Fatalf("time zone %q, %v", zone, err)
 		}
