@@ -58,7 +58,7 @@ func (r *routes) add(host []byte) *route {
 	if found := r.byHost[lower]; found != nil {
 		return found
 	}
-	if len(r.byHost) >= maxRoutes {
+	if len(r.byHost) >= maxRoutes && !r.forget() {
 		return nil
 	}
 	if r.byHost == nil {
@@ -67,6 +67,18 @@ func (r *routes) add(host []byte) *route {
 	made := &route{host: lower}
 	r.byHost[lower] = made
 	return made
+}
+
+// forget removes a way that leads nowhere any more; any will do. The bound is reached only where unknown peers may
+// connect, or behind relays.
+func (r *routes) forget() bool {
+	for host, to := range r.byHost {
+		if last := to.via.Load(); last == nil || !last.out.Usable() {
+			delete(r.byHost, host)
+			return true
+		}
+	}
+	return false
 }
 
 // up adds a connection of a peer, which is the way to the peer itself.

@@ -189,6 +189,38 @@ func TestTopUpReauthorises(t *testing.T) {
 	s.verify(s.dir)
 }
 
+// TestWayBackToGateways: a gateway that has only connected since the server's start is asked, and one behind a relay over
+// the relay, by its own name.
+func TestWayBackToGateways(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, "diameter:\n  allow_unknown: true\n  peers: [{host: dra.test.example, relay: true}]\n")
+	p := s.start()
+	o := newOffice(t, p.http)
+	o.poor(2)
+	g := connectGateway(t, p.diameter)
+	g.exhaust("w;1", 0)
+	p.kill()
+	p = s.start()
+	o = newOffice(t, p.http)
+	g = connectGateway(t, p.diameter)
+	o.topUp("sub-0", "1.00", "first")
+	g.reply(g.expectRequest(diam.ReAuth, "w;1"), "w;1", diam.LimitedSuccess)
+
+	relay := dialGateway(t, p.diameter)
+	relay.host = "dra.test.example"
+	relay.send(relay.cer())
+	if code := resultOf(t, relay.receive()); code != diam.Success {
+		t.Fatalf("CEA %d", code)
+	}
+	relay.host = "pgw.behind.example"
+	relay.exhaust("w;2", 1)
+	o.topUp("sub-1", "1.00", "second")
+	relay.reply(relay.expectRequest(diam.ReAuth, "w;2"), "w;2", diam.LimitedSuccess)
+	eventually(t, "both answers are counted", func() bool {
+		return o.metric(`gyro_notices_answered_total{kind="reauthorise",result="2002"}`) == 2
+	})
+}
+
 // TestRestartsHaveGreaterStateIDs: the Origin-State-Id grows from start to start, however soon one follows the other.
 func TestRestartsHaveGreaterStateIDs(t *testing.T) {
 	t.Parallel()
