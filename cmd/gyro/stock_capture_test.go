@@ -296,8 +296,11 @@ func (m *dissected) readAVP(f *pdml, a *dissectedAVP) {
 
 // The commands by code and R bit.
 var commandNames = map[string][2]string{
-	"257": {"CEA", "CER"}, "272": {"CCA", "CCR"}, "280": {"DWA", "DWR"}, "282": {"DPA", "DPR"},
+	"257": {"CEA", "CER"}, "258": {"RAA", "RAR"}, "272": {"CCA", "CCR"}, "280": {"DWA", "DWR"}, "282": {"DPA", "DPR"},
 }
+
+// inSession reports whether the message is of a session: it may be proxied, and its Session-Id comes first.
+func (m *dissected) inSession() bool { return m.command == "258" || m.command == "272" }
 
 func (m *dissected) name() string {
 	names, ok := commandNames[m.command]
@@ -380,7 +383,7 @@ func (c *capture) judgeExchanges(messages []*dissected) {
 // judgeFlags holds the flags of a message of the server, and of its AVPs, against the standards.
 func (m *dissected) judgeFlags() {
 	want := m.flags & bitRequest
-	if m.command == "272" {
+	if m.inSession() {
 		want |= bitProxiable
 	}
 	if m.result/1000 == 3 {
@@ -389,7 +392,7 @@ func (m *dissected) judgeFlags() {
 	if m.flags != want {
 		m.found("flags %#x, want %#x", m.flags, want)
 	}
-	if m.command == "272" && (len(m.avps) == 0 || m.avps[0].code != sessionID) {
+	if m.inSession() && (len(m.avps) == 0 || m.avps[0].code != sessionID) {
 		m.found("Session-Id is not the first AVP")
 	}
 	for _, a := range m.avps {
@@ -422,8 +425,8 @@ func flagsOfSent(a dissectedAVP) (flags uint64, known bool) {
 // of TS 32.299 section 7.2.
 var (
 	sentMandatory = strings.Fields(`
-		257 258 260 263 264 265 266 268 273 278 279 280 284 296 33
-		415 416 417 418 419 420 421 422 423 425 427 428 429 430 431 432 439 445 447 448 449 456`)
+		257 258 260 263 264 265 266 268 273 278 279 280 283 284 285 293 296 33
+		415 416 417 418 419 420 421 422 423 425 427 428 429 430 431 432 433 434 435 438 439 445 447 448 449 451 456`)
 	sentOptional      = []string{"269"}
 	sentMandatory3GPP = []string{"10415/868", "10415/869", "10415/871", "10415/1226"}
 )

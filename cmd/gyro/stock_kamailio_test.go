@@ -45,7 +45,7 @@ func TestKamailioGateway(t *testing.T) {
 		t.Errorf("after a call of a minute at most, at 0.19: %+v", s)
 	}
 	d := &dialogue{office: o}
-	if usage := d.showUsage(); !strings.Contains(usage, "of rich: voice to 33142345678, ") || !strings.Contains(usage, "60 billed, 0.19 EUR charged") {
+	if usage := d.showUsage("rich"); !strings.Contains(usage, "of rich: voice to 33142345678, ") || !strings.Contains(usage, "60 billed, 0.19 EUR charged") {
 		t.Errorf("usage:\n%s", usage)
 	}
 

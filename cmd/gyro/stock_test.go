@@ -42,7 +42,7 @@ func TestErlangGateway(t *testing.T) {
 		t.Errorf("upon the server's DPR: %s", got)
 	}
 	g.leave()
-	c.judge("CEA", "CCA", "DWA", "DPR")
+	c.judge("CEA", "CCA", "RAR", "DWA", "DPR")
 }
 
 // TestFreeDiameterGateway has freeDiameter go through the dialogues, answer a DWR and take its leave.
@@ -57,7 +57,7 @@ func TestFreeDiameterGateway(t *testing.T) {
 	}
 	g.leave()
 	p.stop()
-	c.judge("CEA", "CCA", "DWR", "DPA")
+	c.judge("CEA", "CCA", "RAR", "DWR", "DPA")
 }
 
 // TestSimulatedElementsUnderTshark has the simulated elements run against the server, and tshark look at what both send.
@@ -120,12 +120,22 @@ func (d *dialogue) run(t *testing.T, td *datadriven.TestData) string {
 	switch td.Cmd {
 	case "cea":
 		return masked(d.gateway.cea)
+	case "catalog":
+		d.office.must(http.MethodPut, "/charging/v1/catalogs/"+argument(t, td, "name"), "application/yaml", []byte(td.Input), nil)
+		return ""
 	case "account":
 		return d.account(t, td)
+	case "top-up":
+		d.office.topUp(argument(t, td, "id"), argument(t, td, "money"), td.Pos)
+		return ""
+	case "request":
+		return masked(d.gateway.ask("request\n"))
 	case "ccr":
 		return masked(d.gateway.ask("CCR\n" + d.request(t, td)))
 	case "usage":
-		return d.showUsage()
+		var of string
+		td.MaybeScanArgs(t, "of", &of)
+		return d.showUsage(of)
 	case "state":
 		return d.showState(t, td)
 	}
@@ -133,12 +143,12 @@ func (d *dialogue) run(t *testing.T, td *datadriven.TestData) string {
 	return ""
 }
 
-// masked hides when the server started.
+// masked hides when the server started, and when a tariff changes.
 func masked(text string) string {
-	return originStateID.ReplaceAllString(text, "${1}*")
+	return moments.ReplaceAllString(text, "${1}*")
 }
 
-var originStateID = regexp.MustCompile(`(?m)^( *Origin-State-Id )\d+$`)
+var moments = regexp.MustCompile(`(?m)^( *(?:Origin-State-Id|Tariff-Time-Change) ).*$`)
 
 func argument(t *testing.T, td *datadriven.TestData, key string) string {
 	t.Helper()
@@ -148,8 +158,9 @@ func argument(t *testing.T, td *datadriven.TestData, key string) string {
 }
 
 func (d *dialogue) account(t *testing.T, td *datadriven.TestData) string {
-	id := argument(t, td, "id")
-	d.office.account(id, "prepaid", "0.00", `["payg"]`, d.accounts)
+	id, offer := argument(t, td, "id"), "payg"
+	td.MaybeScanArgs(t, "offer", &offer)
+	d.office.account(id, "prepaid", "0.00", `["`+offer+`"]`, d.accounts)
 	d.office.topUp(id, argument(t, td, "money"), "opening")
 	d.accounts++
 	return fmt.Sprintf("IMSI %015d MSISDN %d\n", firstIMSI+d.accounts-1, firstMSISDN+d.accounts-1)
@@ -195,8 +206,8 @@ type usageLine struct {
 	Currency  string `json:"currency"`
 }
 
-// showUsage shows the records of usage that were written since the last time.
-func (d *dialogue) showUsage() string {
+// showUsage shows the records of usage that were written since the last time, of an account or of all.
+func (d *dialogue) showUsage(of string) string {
 	var page struct {
 		Records []json.RawMessage `json:"records"`
 		Next    uint64            `json:"next"`
@@ -208,6 +219,9 @@ func (d *dialogue) showUsage() string {
 		var r usageLine
 		if err := json.Unmarshal(raw, &r); err != nil {
 			d.office.t.Fatal(err)
+		}
+		if of != "" && r.Account != of {
+			continue
 		}
 		fmt.Fprintf(&b, "%s %s of %s: %s", r.Kind, r.SessionID, r.Account, r.Service)
 		if r.Called != "" {

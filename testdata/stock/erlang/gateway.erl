@@ -9,7 +9,8 @@
 %%   Requested-Service-Unit   a group
 %%
 %% The answer comes in the same form, AVPs in the order of the wire, after the CEA, which is the first one. A line
-%% that begins with "error" is what the library found wrong with it. "watchdog" asks for the first DWA, "down" for the
+%% that begins with "error" is what the library found wrong with it. "request" asks for the first request of the server that
+%% has not been shown yet; it has its answer by then. "watchdog" asks for the first DWA, "down" for the
 %% end of the connection by the server. At the end of its input the gateway leaves by DPR.
 -module(gateway).
 
@@ -29,6 +30,7 @@
 -define(EPOCH, 59958230400).
 
 main() ->
+    true = register(?MODULE, self()),
     [Port, Host, Realm] = init:get_plain_arguments(),
     ok = diameter:start(),
     true = diameter:subscribe(?SERVICE),
@@ -72,6 +74,9 @@ serve(eof) -> ok;
 serve(["watchdog" | _]) ->
     answered_watchdogs(?PATIENCE),
     print(["DWA\n"]),
+    serve(read());
+serve(["request" | _]) ->
+    print(receive {request, Text} -> Text after ?PATIENCE -> failure(timeout) end),
     serve(read());
 serve(["down" | _]) ->
     print(await(fun({down, _, _, _}) -> {ok, ["down\n"]}; (_) -> other end)),
@@ -126,8 +131,8 @@ failure(Reason) -> io_lib:format("error ~0p~n", [Reason]).
 text(#diameter_packet{header = Header, avps = AVPs, errors = Errors}, Dict) ->
     [command(Header), [avp(0, A, Dict) || A <- AVPs], [failure(E) || E <- Errors]].
 
-command(#diameter_header{cmd_code = Code, is_proxiable = P, is_error = E, is_retransmitted = T, is_request = false}) ->
-    Name = case Code of 257 -> "CEA"; 272 -> "CCA" end,
+command(#diameter_header{cmd_code = Code, is_proxiable = P, is_error = E, is_retransmitted = T, is_request = R}) ->
+    Name = case {Code, R} of {257, false} -> "CEA"; {272, false} -> "CCA"; {258, true} -> "RAR" end,
     [Name, [" P" || P], [" E" || E], [" T" || T], $\n].
 
 avp(Depth, [#diameter_avp{} = Group | Members], Dict) ->
@@ -180,4 +185,9 @@ prepare_request(#diameter_packet{msg = Message}, _, _) -> {send, Message}.
 prepare_retransmit(Packet, _, _) -> {send, Packet}.
 handle_answer(Packet, _, _, _) -> text(Packet, gy).
 handle_error(Reason, _, _, _) -> failure(Reason).
+%% A Credit-Control-Request follows, so that the result is DIAMETER_LIMITED_SUCCESS.
+handle_request(#diameter_packet{msg = ['RAR' | #{'Session-Id' := Session}]} = Packet, _, {_, Caps}) ->
+    #diameter_caps{origin_host = {Host, _}, origin_realm = {Realm, _}} = Caps,
+    ?MODULE ! {request, text(Packet, gy)},
+    {reply, ['RAA' | #{'Session-Id' => Session, 'Result-Code' => 2002, 'Origin-Host' => Host, 'Origin-Realm' => Realm}]};
 handle_request(_, _, _) -> {protocol_error, 3001}.

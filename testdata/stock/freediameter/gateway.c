@@ -14,6 +14,7 @@ enum {
 	PATIENCE = 20,   /* seconds that the server may take for anything */
 	MAX_DEPTH = 16,  /* of groups */
 	CEA = 257,       /* codes of commands */
+	RAR = 258,
 	CCA = 272,
 	DWR = 280,
 	DPA = 282,
@@ -24,6 +25,7 @@ enum {
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
 static char *answer;    /* text that nobody has printed yet */
+static char *asked;     /* the same of the server's requests */
 static int watchdogs;   /* DWRs that came */
 
 /* Answers to text */
@@ -90,14 +92,15 @@ static void print_message(FILE *out, struct msg *m)
 {
 	struct msg_hdr *header;
 	fd_msg_hdr(m, &header);
-	fprintf(out, "%s%s%s%s\n", header->msg_code == CEA ? "CEA" : header->msg_code == CCA ? "CCA" : "error command",
+	fprintf(out, "%s%s%s%s\n",
+		header->msg_code == CEA ? "CEA" : header->msg_code == CCA ? "CCA" : header->msg_code == RAR ? "RAR" : "error command",
 		header->msg_flags & CMD_FLAG_PROXIABLE ? " P" : "", header->msg_flags & CMD_FLAG_ERROR ? " E" : "",
 		header->msg_flags & CMD_FLAG_RETRANSMIT ? " T" : "");
 	print_avps(out, m, 0);
 }
 
-/* deliver hands text to the thread that waits for it, behind what it has not taken yet. */
-static void deliver(struct msg *m, const char *error)
+/* deliver_to hands text to the thread that waits for it, behind what it has not taken yet. */
+static void deliver_to(char **waiting, struct msg *m, const char *error)
 {
 	char *text = NULL;
 	size_t size;
@@ -105,18 +108,20 @@ static void deliver(struct msg *m, const char *error)
 
 	pthread_mutex_lock(&lock);
 	out = open_memstream(&text, &size);
-	if (answer)
-		fputs(answer, out);
+	if (*waiting)
+		fputs(*waiting, out);
 	if (m)
 		print_message(out, m);
 	if (error)
 		fprintf(out, "error %s\n", error);
 	fclose(out);
-	free(answer);
-	answer = text;
+	free(*waiting);
+	*waiting = text;
 	pthread_cond_signal(&changed);
 	pthread_mutex_unlock(&lock);
 }
+
+static void deliver(struct msg *m, const char *error) { deliver_to(&answer, m, error); }
 
 static void on_answer(void *unused, struct msg **m)
 {
@@ -124,6 +129,17 @@ static void on_answer(void *unused, struct msg **m)
 	deliver(*m, NULL);
 	fd_msg_free(*m);
 	*m = NULL;
+}
+
+/* on_request answers a RAR: a CCR follows, so that the result is DIAMETER_LIMITED_SUCCESS. */
+static int on_request(struct msg **m, struct avp *a, struct session *s, void *unused, enum disp_action *action)
+{
+	(void)a, (void)s, (void)unused;
+	deliver_to(&asked, *m, NULL);
+	CHECK_FCT(fd_msg_new_answer_from_req(fd_g_config->cnf_dict, m, 0));
+	CHECK_FCT(fd_msg_rescode_set(*m, "DIAMETER_LIMITED_SUCCESS", NULL, NULL, 1));
+	*action = DISP_ACT_SEND;
+	return 0;
 }
 
 /* names_failure tells whether an answer has a Failed-AVP. freeDiameter looks for all members that a group must have inside
@@ -174,8 +190,8 @@ static void on_hook(enum fd_hook_type type, struct msg *m, struct peer_hdr *peer
 	}
 }
 
-/* take waits for an answer or, if watchdog is set, a DWR, and prints it. */
-static void take(FILE *out, int watchdog)
+/* take waits for text or, if watchdog is set, a DWR, and prints it. */
+static void take(FILE *out, char **waiting, int watchdog)
 {
 	struct timespec until;
 	int late = 0;
@@ -183,13 +199,13 @@ static void take(FILE *out, int watchdog)
 	clock_gettime(CLOCK_REALTIME, &until);
 	until.tv_sec += PATIENCE;
 	pthread_mutex_lock(&lock);
-	while (!answer && !(watchdog && watchdogs) && !late)
+	while (!*waiting && !(watchdog && watchdogs) && !late)
 		late = pthread_cond_timedwait(&changed, &lock, &until);
-	fputs(answer ? answer : late ? "error timeout\n" : "DWR\n", out);
+	fputs(*waiting ? *waiting : late ? "error timeout\n" : "DWR\n", out);
 	fputs(".\n", out);
 	fflush(out);
-	free(answer);
-	answer = NULL;
+	free(*waiting);
+	*waiting = NULL;
 	pthread_mutex_unlock(&lock);
 }
 
@@ -280,14 +296,14 @@ static void *serve(void *unused)
 
 	if (!in || !out)
 		die("descriptors 3 and 4 must be open", "start");
-	take(out, 0);
+	take(out, &answer, 0);
 	while (getline(&line, &size, in) > 0) {
-		int watchdog = !strcmp(line, "watchdog\n");
+		int watchdog = !strcmp(line, "watchdog\n"), of_server = !strcmp(line, "request\n");
 		if (!strcmp(line, "CCR\n"))
 			request(in);
-		else if (!watchdog || getline(&line, &size, in) <= 0)
+		else if ((!watchdog && !of_server) || getline(&line, &size, in) <= 0)
 			die("line not understood", line);
-		take(out, watchdog);
+		take(out, of_server ? &asked : &answer, watchdog);
 	}
 	free(line);
 	fclose(out);
@@ -302,10 +318,14 @@ static int gateway(char *configuration)
 	uint32_t hooks = HOOK_MASK(HOOK_MESSAGE_RECEIVED, HOOK_PEER_CONNECT_SUCCESS, HOOK_PEER_CONNECT_FAILED,
 		HOOK_MESSAGE_PARSING_ERROR, HOOK_MESSAGE_ROUTING_ERROR, HOOK_MESSAGE_DROPPED);
 	struct dict_object *application;
+	struct disp_when when = { 0 };
 	(void)configuration;
 
 	CHECK_FCT(fd_dict_search(fd_g_config->cnf_dict, DICT_APPLICATION, APPLICATION_BY_NAME, "Diameter Credit Control Application", &application, ENOENT));
 	CHECK_FCT(fd_disp_app_support(application, NULL, 1, 0));
+	when.app = application;
+	CHECK_FCT(fd_dict_search(fd_g_config->cnf_dict, DICT_COMMAND, CMD_BY_NAME, "Re-Auth-Request", &when.command, ENOENT));
+	CHECK_FCT(fd_disp_register(on_request, DISP_HOW_CC, &when, NULL, NULL));
 	CHECK_FCT(fd_hook_register(hooks, on_hook, NULL, NULL, &hook));
 	CHECK_POSIX(pthread_create(&thread, NULL, serve, NULL));
 	return pthread_detach(thread);
