@@ -12,6 +12,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	demodata "gyro/testdata/demo"
 )
@@ -57,9 +58,10 @@ func TestKamailioGateway(t *testing.T) {
 	if s := o.state("poor"); s.Remaining != "0.00" || s.Excess != "0.00" {
 		t.Errorf("after the refused call: %+v", s)
 	}
-	p.stop()
+	// Upon a DPR Kamailio closes the connection, at times before it has sent its DPA.
+	p.kill()
 	var types []string
-	for _, m := range c.judge("CEA", "CCA", "DPR") {
+	for _, m := range c.judge("CEA", "CCA") {
 		if m.fromServer && m.name() == "CCA" {
 			types = append(types, m.show("416")+" "+fmt.Sprint(m.result))
 		}
@@ -109,10 +111,28 @@ func startKamailio(t *testing.T, server *program) *kamailio {
 	k.program = launch(t, cmd)
 	// Its processes are more than one, and it is killed, for its module crashes when it is asked to end.
 	t.Cleanup(func() { _ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) })
-	if _, up := server.awaitLine("diameter peer up"); !up {
-		t.Fatalf("the server has ended\n%s", server.output())
-	}
+	settled(server)
 	return k
+}
+
+// settled waits until a gateway is connected and stays so for a second. Kamailio's processes hand the connection's descriptor to
+// each other, and now and then lose it right after the capabilities exchange; they connect again after Tc.
+func settled(server *program) {
+	server.t.Helper()
+	for {
+		if _, up := server.awaitLine("diameter peer up"); !up {
+			server.t.Fatalf("the server has ended\n%s", server.output())
+		}
+		quiet := time.NewTimer(time.Second)
+		for stays := true; stays; {
+			select {
+			case line := <-server.lines:
+				stays = line.Message != "diameter peer down"
+			case <-quiet.C:
+				return
+			}
+		}
+	}
 }
 
 // sipp starts a telephone with a scenario of testdata/stock/kamailio at an address.
