@@ -285,7 +285,10 @@ func TestRequestToPeer(t *testing.T) {
 	c := connect(t, address)
 	r.awaitEvent(t, "up "+gatewayHost)
 	conn := s.Lookup(gatewayHost)
-	hopByHop, endToEnd := conn.NextHopByHop(), s.NextEndToEnd()
+	if !conn.Usable() {
+		t.Error("the connection of a peer that is up cannot be used")
+	}
+	hopByHop, endToEnd := conn.NextHopByHop(), conn.NextEndToEnd()
 	conn.Append(func(dst []byte) []byte {
 		start := len(dst)
 		dst = AppendHeader(dst, FlagRequest|FlagProxiable, CmdReAuth, AppCreditControl, hopByHop, endToEnd)
@@ -306,6 +309,11 @@ func TestRequestToPeer(t *testing.T) {
 	FinishMessage(raa, 0)
 	c.send(raa)
 	r.await(t, "the RAA", func() bool { return slices.Equal(r.answers, []Result{ResultLimitedSuccess}) })
+	_ = c.conn.Close()
+	r.awaitEvent(t, "down "+gatewayHost+": the peer closed the connection")
+	if conn.Usable() {
+		t.Error("the connection can be used after its end")
+	}
 }
 
 func TestDisconnectByPeer(t *testing.T) {

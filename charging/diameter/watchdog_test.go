@@ -106,12 +106,13 @@ func TestSilentPeer(t *testing.T) {
 			}
 		})
 		time.Sleep(DefaultWatchdogInterval - time.Second)
-		if s.Peers()[0].Suspect {
+		conn := s.Lookup(gatewayHost)
+		if s.Peers()[0].Suspect || !conn.Usable() {
 			t.Error("suspect before a second Tw")
 		}
 		time.Sleep(2 * time.Second)
-		if !s.Peers()[0].Suspect {
-			t.Error("not suspect after a second Tw")
+		if !s.Peers()[0].Suspect || conn.Usable() {
+			t.Error("not suspect after a second Tw, or used for requests nevertheless")
 		}
 		after(t, DefaultWatchdogInterval-time.Second, "closed", c.expectClosed)
 		synctest.Wait()

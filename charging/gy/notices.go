@@ -12,8 +12,10 @@ import (
 )
 
 const (
-	// maxNotices bounds the notices that wait to be sent: what a gateway is sent within three minutes at the default
-	// pace. What is beyond is left to Validity-Time.
+	// maxQueue bounds the notices that wait to be sent to one gateway: what it is sent within forty seconds at the
+	// default pace. What is beyond is left to Validity-Time.
+	maxQueue = 4 << 10
+	// maxNotices bounds those to all gateways. One that never answers does not fill it alone.
 	maxNotices = 16 << 10
 	// maxAwaited bounds the notices to one gateway that wait for their answers. A gateway that answers within half a
 	// second is not slowed down by it.
@@ -87,12 +89,12 @@ func (n *Notices) Notify(from *charging.Notice) {
 	if _, ok := n.queued[key]; ok {
 		return
 	}
-	if n.waiting == maxNotices {
+	host := string(appendLower(nil, from.OriginHost))
+	to := n.lanes[host]
+	if n.waiting == maxNotices || to != nil && len(to.queue) >= maxQueue {
 		n.counts.Dropped[DroppedQueue]++
 		return
 	}
-	host := string(appendLower(nil, from.OriginHost))
-	to := n.lanes[host]
 	if to == nil {
 		to = &lane{host: []byte(host)}
 		n.lanes[host] = to

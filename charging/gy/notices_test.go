@@ -217,7 +217,7 @@ func TestNoticesArePaced(t *testing.T) {
 		out := &recorder{t: t}
 		c := newConnection(f.gateway, out, "pgw01.example")
 		f.gateway.up(c, "example")
-		for k := range maxNotices + 7 {
+		for k := range maxQueue + 7 {
 			f.notices.Notify(&charging.Notice{Kind: charging.Reauthorise, SessionID: fmt.Append(nil, k), OriginHost: []byte("pgw01.example")})
 		}
 		f.notices.Notify(&charging.Notice{Kind: charging.Reauthorise, SessionID: []byte("9"), OriginHost: []byte("pgw01.example")})
