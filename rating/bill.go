@@ -96,28 +96,41 @@ func (p *Plan) charge(t *test, m Match) (*bill, bool) {
 	return b, true
 }
 
-// untilCounter is how many units can be used before a counter matters.
+// untilCounter is how many units can be used before a counter matters. Up to a
+// counter of money it is as many as what is left pays for, behind those that
+// are billed already and those that allowances pay for; but at least one
+// increment, as a grant has.
 func (b *bill) untilCounter(p *Plan, m *Match) uint64 {
 	units := uint64(MaxUnits)
 	if m.Left != 0 {
 		units = m.Left
 	}
-	s, price := &b.segment, p.Price(m.Rate)
-	stands, cost := b.position(price)
-	limit, ok := cost.Add(m.LeftMoney - 1)
-	if m.LeftMoney == 0 || !ok {
+	if m.LeftMoney == 0 {
 		return units
 	}
-	// The first rated unit beyond what costs less than is left, behind what is
-	// billed already and what allowances pay for.
-	rated := max(price.Affordable(limit), stands) + 1 - stands
-	paid := s.billed - s.used
+	s, price := &b.segment, p.Price(m.Rate)
+	stands, cost := b.position(price)
+	limit, ok := cost.Add(m.LeftMoney)
+	if !ok {
+		return units
+	}
+	if s.rated == 0 {
+		limit -= price.Setup()
+	}
+	most := s.billed
+	if limit > cost {
+		most += max(price.Affordable(limit), stands) - stands
+	}
 	for _, pool := range b.pools {
 		if p.allowances[pool.allowance].Unit == m.Unit {
-			paid += uint64(pool.remaining)
+			most += uint64(pool.remaining)
 		}
 	}
-	return min(units, rated+paid)
+	most = price.Within(min(most, MaxUnits))
+	if next, ok := price.Billable(s.used + 1); ok {
+		most = max(most, next)
+	}
+	return min(units, most-min(most, s.used))
 }
 
 // use charges units at the price of a match.
