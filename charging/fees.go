@@ -106,11 +106,14 @@ func (s *State) take(a *account, p *subscription, fee money.Amount, cause usage.
 // bill books a fee of a service that was had: what the account's money does
 // not pay is a debt, which the next top-up settles.
 func (s *State) bill(a *account, p *subscription, fee money.Amount, cause usage.Cause, key []byte) {
+	if fee <= 0 {
+		return
+	}
 	paid := min(fee, max(s.spendable(a), 0))
-	s.take(a, p, paid, cause, key, "recurring fee at the end")
+	s.take(a, p, paid, cause, key, "recurring fee, billed behind")
 	if debt := fee - paid; debt > 0 {
 		a.Excess += debt
-		s.fee(a, p, balance.LedgerAccount{Class: balance.CustomerExcess}, debt, cause, key, "recurring fee at the end, owed")
+		s.fee(a, p, balance.LedgerAccount{Class: balance.CustomerExcess}, debt, cause, key, "recurring fee, billed behind and owed")
 	}
 }
 
@@ -164,7 +167,11 @@ func (s *State) payFees(a *account, p *subscription, cause usage.Cause, key []by
 		return false
 	}
 	s.take(a, p, p.OneTime, cause, key, "one-time fee")
-	s.take(a, p, p.Owed, cause, key, fmt.Sprintf("recurring fee, period from %s", p.From))
+	words := fmt.Sprintf("recurring fee, period from %s", p.From)
+	if _, offer := s.planOf(a, p.Offer); offer != nil && offer.Recurring != nil && offer.Recurring.Arrears {
+		words = "recurring fee, billed behind"
+	}
+	s.take(a, p, p.Owed, cause, key, words)
 	p.Paid, p.OneTime, p.Owed = p.Owed, 0, 0
 	return true
 }

@@ -35,9 +35,13 @@ func (s *State) endPeriod(i, k slab.Index, plan *rating.Plan, offer *rating.Offe
 	at := p.Until
 	due := s.arrears(plan, offer, a, p)
 	if p.Ends || p.Then != 0 {
-		if p.Status == Live {
-			s.bill(a, p, due, usage.TimePassed, nil)
+		if p.Status != Live {
+			due = 0
+			if offer.Recurring != nil && offer.Recurring.Arrears {
+				due = p.Owed
+			}
 		}
+		s.bill(a, p, due, usage.TimePassed, nil)
 		s.follow(i, k, at)
 		return
 	}
@@ -135,6 +139,9 @@ func (s *State) lapse(i, k slab.Index, offer *rating.Offer) {
 	a, p := s.accounts.At(i), s.subscriptions.At(k)
 	words := fmt.Sprintf("%s to %%s: a fee of %s stayed unpaid", p.Status, p.OneTime+p.Owed)
 	if offer.Recurring != nil && offer.Recurring.Then == rating.Cancel {
+		if offer.Recurring.Arrears {
+			s.bill(a, p, p.Owed, usage.TimePassed, nil)
+		}
 		s.turned(a, p, usage.TimePassed, nil, fmt.Sprintf(words, "ended"))
 		s.endOffer(i, p.Subscriber, p.Offer)
 		return

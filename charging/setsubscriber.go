@@ -52,7 +52,7 @@ func (s *State) setSubscriber(c *SetSubscriber, o *Outcome) {
 		if c.State != sub.State {
 			s.become(who, c.State, usage.Requested, []byte(c.Key), []byte(c.Reason))
 		}
-		sub.Then, sub.Held = c.Then, c.State != Ordered && c.State != Active
+		sub.Then, sub.Held = c.Then, c.State >= SuspendedOneWay && c.State <= Grace
 		if c.Until != 0 {
 			sub.Until = c.Until
 		}

@@ -98,11 +98,16 @@ func (s *State) stop(i slab.Index, number uint32, id ident.Name, key []byte) {
 	s.endOffer(i, number, id)
 }
 
-// billUsed takes the fee of a period that ends early and is billed behind: in
-// proportion where it is prorated, and whole where not.
+// billUsed takes the fees of what was had and is billed behind: those that
+// stayed unpaid, and that of the period that ends early, in proportion where it
+// is prorated and whole where not.
 func (s *State) billUsed(a *account, p *subscription, key []byte) {
 	plan, offer := s.planOf(a, p.Offer)
-	if offer == nil || offer.Recurring == nil || !offer.Recurring.Arrears || p.Status != Live || p.Until == 0 {
+	if offer == nil || offer.Recurring == nil || !offer.Recurring.Arrears {
+		return
+	}
+	s.bill(a, p, p.Owed, usage.Requested, key) // a period that is over and was not paid
+	if p.Status != Live || p.Until == 0 {
 		return
 	}
 	part, whole := lengths(plan, offer, a, p)
