@@ -15,7 +15,7 @@ const maxCalled = 32
 const (
 	roleOriginating = 0
 	roleTerminating = 1
-	// roleForwarding is the served party's who diverts a call: releases before 15 have it as a proxy's.
+	// roleForwarding is that of the party that diverts a call; earlier releases have a proxy's under this number.
 	roleForwarding = 2
 	// maxRole is B2BUA_ROLE of earlier releases.
 	maxRole = 3
@@ -87,22 +87,20 @@ func (r *reader) readSupplementary(c *call) {
 }
 
 // applyForwarding turns the leg of a diverted call into what it is charged as: an originating one from the party that
-// diverts it to the party it is diverted to. The caller pays for the way to the diverting party only. Networks tell it
-// in one of three ways: by the role, by a supplementary service, or, on the terminating side, by a requested party that
-// is not the one called. On the originating side the two differ after every translation of a short or service number.
+// diverts it to the party it is diverted to. The caller pays for the way to the diverting party only. It is told by
+// a party that diverts, of a supplementary service, or else by a requested one, that is not the one called, where the role
+// is that of the terminating or of the forwarding side. On the originating side the two differ after every translation of
+// a short or service number.
 func (r *reader) applyForwarding(c *call) {
 	if c.forwarding == nil {
 		c.forwarding = c.requested
 	}
 	diverted := c.forwarding != nil && c.called != nil && !bytes.Equal(c.forwarding, c.called)
-	if r.command.Role != roleForwarding && (r.command.Role != roleTerminating || !diverted) {
+	if !diverted || r.command.Role != roleForwarding && r.command.Role != roleTerminating {
 		return
 	}
 	r.command.Role = roleOriginating
-	if c.forwarding != nil {
-		c.calling = c.forwarding
-		r.forwarding = c.forwarding
-	}
+	c.calling, r.forwarding = c.forwarding, c.forwarding
 }
 
 // chargedParty adds the party that diverts a call as the one to be charged, for a request that names nobody.
