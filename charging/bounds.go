@@ -3,6 +3,7 @@ package charging
 import (
 	"math/bits"
 
+	"gyro/internal/ident"
 	"gyro/internal/instant"
 )
 
@@ -13,8 +14,14 @@ import (
 func (c *CreditControl) bounded() bool {
 	if c.Type < Initial || c.Type > Event || c.Action > PriceEnquiry ||
 		len(c.SessionID) == 0 || len(c.SessionID) > MaxSessionID ||
-		len(c.OriginHost) > MaxName || len(c.APN) > MaxName || len(c.Called) > MaxName {
+		len(c.OriginHost) > MaxName || len(c.APN) > MaxName || len(c.Called) > MaxName ||
+		len(c.Calling) > MaxName || len(c.Equipment) > MaxName || c.recipients() > MaxAlso+1 {
 		return false
+	}
+	for _, number := range c.Also {
+		if len(number) > ident.MaxIdentity {
+			return false
+		}
 	}
 	for i := range c.Services {
 		s := &c.Services[i]

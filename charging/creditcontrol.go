@@ -189,6 +189,7 @@ func (s *State) remember(r *session.Session, c *CreditControl) {
 	if len(c.Called) > 0 && string(octets.Get(r.Called)) != string(c.Called) {
 		r.Called = octets.Replace(r.Called, c.Called)
 	}
+	s.keepRecipients(r, c)
 	if len(c.Calling) > 0 && string(octets.Get(r.Calling)) != string(c.Calling) {
 		r.Calling = octets.Replace(r.Calling, c.Calling)
 	}

@@ -15,7 +15,7 @@ import (
 // requestOf is what the rating is told of a group's usage at a moment.
 func (x *exchange) requestOf(plan *rating.Plan, group *session.Group, at instant.Instant) rating.Request {
 	octets, r := &x.sessions.Octets, x.session
-	called := octets.Get(r.Called)
+	called := x.calledOf(r, group)
 	return rating.Request{
 		Context: r.Context, RatingGroup: group.RatingGroup, ServiceID: group.ServiceID,
 		HasRatingGroup: group.HasRatingGroup, HasServiceID: group.HasServiceID,
@@ -45,7 +45,7 @@ func (x *exchange) classified(group *session.Group, plan *rating.Plan, m *rating
 	f, r := &group.Facts, x.session
 	f.At, f.Rule, f.Visited = at, m.Rule, m.Visited
 	f.Serving, f.RAT, f.QCI = r.Serving, r.RAT, r.QCI
-	f.OnNet = x.onNet(x.sessions.Octets.Get(r.Called))
+	f.OnNet = x.onNet(x.calledOf(r, group))
 	x.seen(group, plan)
 }
 

@@ -54,11 +54,21 @@ func (f *filter) DayEnd(now instant.Instant) instant.Instant {
 
 // service answers one Multiple-Services-Credit-Control.
 func (x *exchange) service(sv *Service, o *ServiceOutcome) {
+	if recipients := x.recipientsOf(x.session); recipients > 0 {
+		x.serviceForAll(sv, o, recipients)
+		return
+	}
+	x.serviceOf(sv, o, 0)
+}
+
+// serviceOf answers it for one recipient of a message to several, or 0.
+func (x *exchange) serviceOf(sv *Service, o *ServiceOutcome, recipient uint8) {
 	o.RatingGroup, o.ServiceID, o.Result = sv.RatingGroup, sv.ServiceID, Success
 	o.Flags = outcomeFlags(sv.Flags)
 	key := session.Group{
 		RatingGroup: sv.RatingGroup, HasRatingGroup: sv.Flags&HasRatingGroup != 0,
 		ServiceID: sv.ServiceID, HasServiceID: sv.Flags&HasServiceID != 0, Bare: sv.Flags&Bare != 0,
+		Recipient: recipient,
 	}
 	at := x.sessions.Group(x.session, &key)
 	if at == 0 {

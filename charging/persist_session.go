@@ -27,7 +27,7 @@ func (s *State) appendSession(dst []byte, r *session.Session) []byte {
 	dst = append(dst, byte(first.Kind))
 	dst = wire.AppendBytes(dst, first.Bytes())
 	dst = wire.AppendBytes(dst, []byte(s.hosts.names[r.Host]))
-	for _, ref := range [...]slab.Ref{r.ID, r.APN, r.Called, r.Calling, r.Identity} {
+	for _, ref := range [...]slab.Ref{r.ID, r.APN, r.Called, r.Calling, r.Identity, r.Recipients} {
 		dst = wire.AppendBytes(dst, octets.Get(ref))
 	}
 	dst = binary.LittleEndian.AppendUint64(append(dst, r.NextAnswer), r.Seen)
@@ -56,7 +56,7 @@ func (s *State) appendGroup(dst []byte, g *session.Group) []byte {
 		g.RecordRated, uint64(g.RecordCharged), uint64(g.RecordExcess), g.Granted, uint64(g.RatingGroup),
 		uint64(g.ServiceID), uint64(g.Plan), uint64(g.Rate), uint64(g.Service), uint64(g.Zone),
 		uint64(g.ServiceName), uint64(g.Offer), uint64(g.Requests), uint64(g.Unit), uint64(g.Validity),
-		g.InForce, uint64(g.Since),
+		g.InForce, uint64(g.Since), uint64(g.Recipient),
 	} {
 		dst = binary.AppendUvarint(dst, v)
 	}
@@ -98,6 +98,9 @@ func (l *loader) readSession(number uint64, value []byte) error {
 	i, r := l.sessions.Open(in.Bytes(), sub, number)
 	octets := &l.sessions.Octets
 	r.APN, r.Called, r.Calling, r.Identity = octets.Put(in.Bytes()), octets.Put(in.Bytes()), octets.Put(in.Bytes()), octets.Put(in.Bytes())
+	if recipients := in.Bytes(); len(recipients) > 0 {
+		r.Recipients = octets.Put(recipients)
+	}
 	r.RAT, r.QCI, r.Serving = rat, qci, serving
 	r.Charged = charged
 	r.Role, r.Opened, r.Deadline = role, instant.Instant(opened), instant.Instant(deadline)
@@ -147,7 +150,7 @@ func (l *loader) readGroup(in *reader) (g session.Group, err error) {
 	g.Plan, g.Rate, g.Service, g.Zone = uint32(in.Uvarint()), uint32(in.Uvarint()), uint32(in.Uvarint()), uint32(in.Uvarint())
 	g.ServiceName, g.Offer = ident.Name(in.Uvarint()), ident.Name(in.Uvarint())
 	g.Requests, g.Unit, g.Validity = uint32(in.Uvarint()), balance.Denomination(in.Uvarint()), instant.Span(in.Uvarint())
-	g.InForce, g.Since = in.Uvarint(), instant.Instant(in.Uvarint())
+	g.InForce, g.Since, g.Recipient = in.Uvarint(), instant.Instant(in.Uvarint()), uint8(in.Uvarint())
 	whole := l.readParts(in, &g.Reserved, true) && l.readParts(in, &g.Moved, false)
 	if in.Octet() == 1 {
 		change := session.Change{At: instant.Instant(in.Uvarint()), InForce: in.Uvarint(), Rate: uint32(in.Uvarint()), Rule: uint32(in.Uvarint())}

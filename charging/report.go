@@ -232,7 +232,7 @@ func (s *State) closeRecordAt(r *session.Session, group *session.Group, cause us
 	*record = usage.Record{
 		Kind: kindOf(r), Cause: cause, Opened: group.Opened, Closed: at,
 		SessionID: s.sessions.Octets.Get(r.ID), SubSession: r.Sub,
-		Subscriber: s.sessions.Octets.Get(r.Identity), Called: s.sessions.Octets.Get(r.Called),
+		Subscriber: s.sessions.Octets.Get(r.Identity), Called: s.calledOf(r, group),
 		RatingGroup: group.RatingGroup, ServiceID: group.ServiceID, Context: r.Context,
 		Used: group.RecordUsed, Billed: group.RecordBilled, Rated: group.RecordRated,
 		Charged: group.RecordCharged, Excess: group.RecordExcess, Requests: group.Requests,

@@ -38,6 +38,7 @@ type Session struct {
 	APN        slab.Ref
 	Called     slab.Ref
 	Calling    slab.Ref
+	Recipients slab.Ref // of a message to several: each number behind its length
 	Identity   slab.Ref // the identity that named the subscriber, as kind:value
 	Account    slab.Index
 	Subscriber slab.Index
@@ -104,6 +105,9 @@ type Group struct {
 	HasRatingGroup, HasServiceID    bool
 	Bare, Matched, Free, SetupTaken bool
 	Unrated                         bool
+	// Recipient is which of the session's Recipients the group is for, from 1; 0
+	// where there are not several.
+	Recipient uint8
 	// Exhausted: the last answer granted nothing for want of credit, or was the
 	// last quota. With credit again the gateway is to be asked to ask anew.
 	Exhausted bool
@@ -184,6 +188,7 @@ func (s *Set) Close(i slab.Index) {
 	s.Octets.Free(r.ID)
 	s.Octets.Free(r.APN)
 	s.Octets.Free(r.Called)
+	s.Octets.Free(r.Recipients)
 	s.Octets.Free(r.Calling)
 	s.Octets.Free(r.Identity)
 	s.Sessions.Free(i)
@@ -194,7 +199,7 @@ func (s *Set) Group(r *Session, key *Group) slab.Index {
 	for g := r.Groups; g != 0; {
 		group := s.Groups.At(g)
 		if group.RatingGroup == key.RatingGroup && group.ServiceID == key.ServiceID &&
-			group.HasRatingGroup == key.HasRatingGroup && group.HasServiceID == key.HasServiceID {
+			group.HasRatingGroup == key.HasRatingGroup && group.HasServiceID == key.HasServiceID && group.Recipient == key.Recipient {
 			return g
 		}
 		g = group.Next
@@ -225,7 +230,7 @@ func (s *Set) EndGroup(g *Group) {
 	s.Octets.Free(g.Facts.Seen)
 	*g = Group{
 		RatingGroup: g.RatingGroup, HasRatingGroup: g.HasRatingGroup, ServiceID: g.ServiceID, HasServiceID: g.HasServiceID,
-		Bare: g.Bare, SetupTaken: true, Next: g.Next,
+		Bare: g.Bare, Recipient: g.Recipient, SetupTaken: true, Next: g.Next,
 	}
 }
 
