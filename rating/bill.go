@@ -101,7 +101,7 @@ func (p *Plan) charge(t *test, m Match) (*bill, bool) {
 // are billed already and those that allowances pay for; but at least one
 // increment, as a grant has.
 func (b *bill) untilCounter(p *Plan, m *Match) uint64 {
-	units := uint64(MaxUnits)
+	units := MaxUnits
 	if m.Left != 0 {
 		units = m.Left
 	}

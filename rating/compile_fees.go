@@ -31,7 +31,7 @@ func (c *compiler) offerFees(m *mapping, offer *Offer) {
 	c.promotions = names{} // of this offer; others may use the same ones
 	c.each(m, "promotions", MaxPromotions, func(f field) { c.promotion(f, offer) })
 	if f, ok := m.optional("commitment"); ok {
-		offer.Commitment, _ = c.length(f)
+		offer.Commitment = c.length(f)
 		if offer.Recurring == nil {
 			c.fail(f, "a commitment to an offer that never renews", "give the offer recurring: {amount: ..., every: 1 month}, or leave it out")
 		}
@@ -49,7 +49,7 @@ func (c *compiler) recurring(f field) *Recurring {
 		r.Amount, _ = c.amount(f)
 	}
 	if f, ok := c.required(&m, "every", "every: 1 month"); ok {
-		r.Every, _ = c.length(f)
+		r.Every = c.length(f)
 	}
 	if f, ok := m.optional("due"); ok {
 		k, _ := c.oneOf(f, "advance", "arrears")
@@ -121,10 +121,10 @@ var periodUnits = []struct {
 
 // length reads a length of time in the calendar, such as 1 month, 2 weeks or
 // 30d. "1m" is refused: everywhere else in a catalogue it is a minute.
-func (c *compiler) length(f field) (Period, bool) {
+func (c *compiler) length(f field) Period {
 	text, ok := c.text(f)
 	if !ok {
-		return Period{}, false
+		return Period{}
 	}
 	digits := strings.TrimRight(text, "abcdefghijklmnopqrstuvwxyz ")
 	word := strings.TrimSpace(text[len(digits):])
@@ -136,12 +136,12 @@ func (c *compiler) length(f field) (Period, bool) {
 		days, months := n*unit.days, n*unit.months
 		if days > maxPeriodDays || months > maxPeriodMonths {
 			c.fail(f, quote(text)+" is too long", "at most 10 years are allowed")
-			return Period{}, false
+			return Period{}
 		}
-		return Period{Days: uint16(days), Months: uint16(months)}, true
+		return Period{Days: uint16(days), Months: uint16(months)}
 	}
 	c.fail(f, quote(text)+" is no period", "write for example 1 month, 2 weeks, 30d or 1 year")
-	return Period{}, false
+	return Period{}
 }
 
 // promotion reads one of an offer's promotions.

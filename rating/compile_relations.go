@@ -2,6 +2,7 @@ package rating
 
 import (
 	"fmt"
+	"slices"
 
 	"gyro/internal/ident"
 )
@@ -110,10 +111,5 @@ func (c *compiler) orThis(k, offer uint32) string {
 
 // excludes reports whether the offer names another as excluded.
 func (o *Offer) excludes(other ident.Name) bool {
-	for _, id := range o.Excludes {
-		if id == other {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(o.Excludes, other)
 }

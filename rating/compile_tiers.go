@@ -37,6 +37,7 @@ func (c *compiler) steps(m *mapping, unit Unit, how model, p *Price) []tier {
 			c.volume(p, tiers)
 		case stairstep:
 			c.stairstep(p, tiers)
+		case perUnit, packaged: // have none
 		}
 		return tiers
 	}

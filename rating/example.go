@@ -93,13 +93,14 @@ func (e *Example) String() string {
 	var b strings.Builder
 	b.WriteString(strings.TrimSuffix(e.Trace.String(), e.Trace.Refusal.String()+"\n"))
 	m := &e.Trace.Match
-	switch {
-	case e.Trace.Refusal == NoService:
+	switch e.Trace.Refusal {
+	case NoService:
 		b.WriteString("refused: no service of the catalogue takes the request\n")
 		return b.String()
-	case e.Trace.Refusal == NoTariff:
+	case NoTariff:
 		b.WriteString("refused: no rule applies, so there is no tariff\n")
 		return b.String()
+	case Matched:
 	}
 	if m.Until != 0 {
 		fmt.Fprintf(&b, "until %s\n", formatMoment(m.Until, &p.zone))

@@ -2,6 +2,7 @@ package rating
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -101,10 +102,8 @@ func (p *Plan) facts() []fact {
 // granted reports whether any offer grants an allowance.
 func (p *Plan) granted(allowance uint32) bool {
 	for k := range p.offers {
-		for _, a := range p.offers[k].Allowances {
-			if a == allowance {
-				return true
-			}
+		if slices.Contains(p.offers[k].Allowances, allowance) {
+			return true
 		}
 	}
 	return false

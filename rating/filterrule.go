@@ -111,7 +111,7 @@ func (r *ruleReader) endpoint(follow ...string) error {
 
 // portList reads numbers and ranges up to a limit, with commas between them.
 func portList(text string, limit uint64) bool {
-	for _, part := range strings.Split(text, ",") {
+	for part := range strings.SplitSeq(text, ",") {
 		low, high, isRange := strings.Cut(part, "-")
 		a, err := strconv.ParseUint(low, 10, 16)
 		if err != nil || a > limit {
@@ -159,7 +159,7 @@ func (r *ruleReader) options() error {
 
 // specification reads words, each perhaps negated, with commas between them.
 func specification(text string, known ...string) bool {
-	for _, word := range strings.Split(text, ",") {
+	for word := range strings.SplitSeq(text, ",") {
 		if !slices.Contains(known, strings.TrimPrefix(word, "!")) {
 			return false
 		}

@@ -56,12 +56,12 @@ func (p *Plan) priceWords(rate uint32) string {
 // tierWords describes a line of the table.
 func (s *sheet) tierWords(p *Plan, price *Price, k int, t tier) string {
 	amount := p.amount(t.amount)
-	switch {
-	case s.model == stairstep:
+	switch s.model {
+	case stairstep:
 		amount += " together"
-	case s.model == packaged:
+	case packaged:
 		amount += " per started " + formatQuantity(price.per, s.unit)
-	default:
+	case perUnit, graduated, volume:
 		amount = p.perBlock(price, s, t.amount)
 	}
 	switch {
