@@ -3,14 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
 	"io"
-	"math/big"
 	"net"
 	"os"
 	"os/exec"
@@ -19,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"gyro/internal/certificate/certtest"
 )
 
 // Stock gateways are clients of Diameter from Debian's packages: Erlang/OTP's diameter and freeDiameter. What the tests
@@ -92,19 +87,24 @@ func connectErlang(t *testing.T, server string) *stockGateway {
 	})
 }
 
-// connectFreeDiameter starts the gateway of freeDiameter.
-func connectFreeDiameter(t *testing.T, server string) *stockGateway {
+// connectFreeDiameter starts the gateway of freeDiameter, which connects without encryption or, with an authority that the
+// server trusts, over TLS. It does not start without a certificate, even if no peer ever sees it.
+func connectFreeDiameter(t *testing.T, server string, trusted *certtest.Authority) *stockGateway {
 	t.Helper()
+	security := ""
+	if trusted == nil {
+		trusted, security = certtest.New(t), "No_TLS;"
+	}
 	dir := t.TempDir()
 	compile(t, dir, "gcc", "-Wall", "-Werror", "-shared", "-fPIC", "-o", "gateway.fdx", stockFile(t, "freediameter/gateway.c"))
-	writeCertificate(t, dir)
+	trusted.Write(dir, stockHost)
 	text, err := os.ReadFile(stockFile(t, "freediameter/freediameter.conf"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	values := map[string]string{
 		"host": stockHost, "realm": stockRealm, "port": portOf(t, freeAddress(t)), "dir": dir,
-		"server": stockServer, "server_port": portOf(t, server),
+		"server": stockServer, "server_port": portOf(t, server), "security": security,
 	}
 	configuration := filepath.Join(dir, "freediameter.conf")
 	if err := os.WriteFile(configuration, []byte(os.Expand(string(text), func(name string) string { return values[name] })), 0o600); err != nil {
@@ -115,37 +115,6 @@ func connectFreeDiameter(t *testing.T, server string) *stockGateway {
 		// Its standard output is its log.
 		cmd.ExtraFiles = []*os.File{requests, answers}
 	})
-}
-
-// writeCertificate leaves a self-signed certificate in a directory. freeDiameter does not start without one, even if no
-// peer ever sees it.
-func writeCertificate(t *testing.T, dir string) {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: stockHost}, DNSNames: []string{stockHost},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
-	}
-	certificate, err := x509.CreateCertificate(rand.Reader, &template, &template, &key.PublicKey, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	private, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, block := range map[string]*pem.Block{
-		"certificate.pem": {Type: "CERTIFICATE", Bytes: certificate},
-		"key.pem":         {Type: "PRIVATE KEY", Bytes: private},
-	} {
-		if err := os.WriteFile(filepath.Join(dir, name), pem.EncodeToMemory(block), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
 }
 
 // startStock starts a gateway and waits until it is connected. When the test ends it is killed, and its log shown if the

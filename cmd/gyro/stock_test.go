@@ -11,6 +11,7 @@ import (
 
 	"github.com/cockroachdb/datadriven"
 
+	"gyro/internal/certificate/certtest"
 	demodata "gyro/testdata/demo"
 )
 
@@ -50,7 +51,7 @@ func TestFreeDiameterGateway(t *testing.T) {
 	t.Parallel()
 	p, o := startStockServer(t)
 	c := startCapture(t, p.diameter)
-	g := connectFreeDiameter(t, p.diameter)
+	g := connectFreeDiameter(t, p.diameter, nil)
 	runDialogues(t, g, o)
 	if got := g.ask("watchdog\n"); got != "DWR\n" {
 		t.Errorf("the server's DWR: %s", got)
@@ -58,6 +59,22 @@ func TestFreeDiameterGateway(t *testing.T) {
 	g.leave()
 	p.stop()
 	c.judge("CEA", "CCA", "RAR", "DWR", "DPA")
+}
+
+// TestFreeDiameterOverTLS has freeDiameter, whose TLS is that of GnuTLS, go through the dialogues on a listener for TLS.
+func TestFreeDiameterOverTLS(t *testing.T) {
+	t.Parallel()
+	dir, authority := t.TempDir(), certtest.New(t)
+	authority.Write(dir, stockServer)
+	text, address := tlsConfigOf(t, dir)
+	text = strings.Replace(text, "diameter: {", "diameter: {profile: strict, ", 1)
+	p := newSite(t, text, "--origin-host", stockServer, "--origin-realm", stockServerRealm).start()
+	o := newOffice(t, p.http)
+	o.must(http.MethodPut, "/charging/v1/catalogs/demo", "application/yaml", demodata.Catalog, nil)
+	g := connectFreeDiameter(t, address, authority)
+	runDialogues(t, g, o)
+	g.leave()
+	p.stop()
 }
 
 // TestSimulatedElementsUnderTshark has the simulated elements run against the server, and tshark look at what both send.
