@@ -246,11 +246,10 @@ func (x *exchange) grant(group *session.Group, sv *Service, o *ServiceOutcome) {
 	m := &x.scratch.filter.match
 	switch m.Treatment {
 	case rating.Free:
-		o.Result = NotApplicable
-		x.open(group)
+		x.grantFree(group, sv, previous, o)
 		return
 	case rating.Denied:
-		o.Result = ServiceDenied
+		o.Result, o.Triggers = ServiceDenied, triggersOf(m.Depends)
 		return
 	case rating.Charged:
 	}
@@ -266,12 +265,19 @@ func (x *exchange) grant(group *session.Group, sv *Service, o *ServiceOutcome) {
 		o.Result = CreditLimitReached
 		return
 	}
-	o.Result, o.Granted, o.Unit = Success, granted, GrantUnit(m.Unit)
-	o.Flags |= Grants
 	until := m.Until
 	if x.announceChange(group, quota, granted, o) {
 		until = x.scratch.after.match.Until // of the price after the switch
 	}
+	x.handOut(group, granted, until, o)
+}
+
+// handOut answers with a quota on the terms of the service's policy.
+func (x *exchange) handOut(group *session.Group, granted uint64, until instant.Instant, o *ServiceOutcome) {
+	m := &x.scratch.filter.match
+	quota := &x.scratch.filter.plan.ServiceAt(m.Service).Quota
+	o.Result, o.Granted, o.Unit = Success, granted, GrantUnit(m.Unit)
+	o.Flags |= Grants
 	group.Validity = validityOf(quota, until, x.now)
 	o.Validity = uint32((group.Validity + instant.Second - 1) / instant.Second)
 	o.Holding = uint32(quota.Holding / instant.Second)

@@ -15,6 +15,15 @@ import (
 func (x *exchange) wanted(group *session.Group, price *rating.Price, sv *Service, previous uint64) uint64 {
 	m := &x.scratch.filter.match
 	quota := &x.scratch.filter.plan.ServiceAt(m.Service).Quota
+	want := x.sized(group, quota, sv, previous)
+	if quota.Target > 0 || quota.Floor > 0 {
+		want = x.shared(group, price, quota, want)
+	}
+	return x.within(group, price, want, m)
+}
+
+// sized is what the quota policy says, at most what the gateway asks for.
+func (x *exchange) sized(group *session.Group, quota *rating.Quota, sv *Service, previous uint64) uint64 {
 	want := quota.Grant
 	if quota.Target > 0 {
 		want = paced(group, quota, sv, previous, x.now)
@@ -22,10 +31,27 @@ func (x *exchange) wanted(group *session.Group, price *rating.Price, sv *Service
 	if asked := sv.Requested.in(group.Unit); asked > 0 {
 		want = min(want, asked)
 	}
-	if quota.Target > 0 || quota.Floor > 0 {
-		want = x.shared(group, price, quota, want)
+	return want
+}
+
+// grantFree answers for a service that costs nothing. One that stays free needs
+// no credit control: DIAMETER_CREDIT_CONTROL_NOT_APPLICABLE, and the gateway
+// never asks again. One that is free for a while, up to a counter, or where and
+// how it is used now, is granted a quota that costs nothing, so that the gateway
+// does ask again; else the service would stay free for the life of the session.
+func (x *exchange) grantFree(group *session.Group, sv *Service, previous uint64, o *ServiceOutcome) {
+	m := &x.scratch.filter.match
+	forGood := m.Until <= x.now || m.Until.Sub(x.now) >= rating.Horizon
+	if forGood && m.Depends == 0 && m.Left == 0 && m.LeftMoney == 0 {
+		o.Result = NotApplicable
+		x.open(group)
+		return
 	}
-	return x.within(group, price, want, m)
+	want := x.sized(group, &x.scratch.filter.plan.ServiceAt(m.Service).Quota, sv, previous)
+	if m.Left > 0 {
+		want = min(want, m.Left)
+	}
+	x.handOut(group, want, m.Until, o)
 }
 
 // A single report tells the burn rate badly: a burst is followed by silence. So
@@ -70,7 +96,7 @@ const floorless = 16
 func (x *exchange) shared(group *session.Group, price *rating.Price, quota *rating.Quota, want uint64) uint64 {
 	a, f := &x.account.Account, &x.scratch.filter
 	units := x.book.Available(a, group.Unit, x.now, f, &group.Reserved)
-	money := x.book.Available(a, x.account.Denomination(), x.now, f, &group.Reserved)
+	money := min(x.book.Available(a, x.account.Denomination(), x.now, f, &group.Reserved), x.bound.money)
 	left := price.Within(plus(group.Billed, plus(uint64(units), x.affordable(group, price, money))))
 	left -= min(left, group.Used)
 	floor := quota.Floor
