@@ -167,9 +167,13 @@ func TestCivilOnKnownDays(t *testing.T) {
 		at    string
 		hours float64
 	}{
-		{berlin, "2026-03-29 12:00", 23}, {berlin, "2026-10-25 12:00", 25}, {berlin, "2026-11-23 12:00", 24},
-		{lordHowe, "2027-04-04 12:00", 24.5}, {lordHowe, "2027-10-03 12:00", 23.5},
-		{apia, "2011-12-29 12:00", 24}, {apia, "2011-12-31 12:00", 24},
+		{berlin, "2026-03-29 12:00", 23},
+		{berlin, "2026-10-25 12:00", 25},
+		{berlin, "2026-11-23 12:00", 24},
+		{lordHowe, "2027-04-04 12:00", 24.5},
+		{lordHowe, "2027-10-03 12:00", 23.5},
+		{apia, "2011-12-29 12:00", 24},
+		{apia, "2011-12-31 12:00", 24},
 	} {
 		at, _ := parseMoment(c.at, &c.plan.zone)
 		from, until := c.plan.Day(at)

@@ -13,7 +13,7 @@ func (c *compiler) conditions(m *mapping, into *conditions) (ok bool) {
 	ok = true
 	zones := func(key string, set *uint32, kind zoneKind) {
 		if f, given := m.optional(key); given {
-			known := false
+			var known bool
 			*set, known = c.zoneSetOf(f, kind)
 			ok = ok && known
 		}

@@ -39,7 +39,7 @@ func TestManual(t *testing.T) {
 			t.Errorf("%s: %s", r.Name, r.Failure)
 		}
 	}
-	for _, key := range slices.Concat(catalogueKeys, counterKeys, quotaKeys, allowanceKeys, offerKeys, recurringKeys, unpaidKeys,
+	for _, key := range slices.Concat(catalogueKeys, zoneKeys, counterKeys, ruleKeys, quotaKeys, allowanceKeys, offerKeys, recurringKeys, unpaidKeys,
 		promotionKeys, priceKeys, modelNames, redirectNames, testKeys, expectKeys) {
 		if !strings.Contains(string(text), "`"+key+"`") && !strings.Contains(source.String(), key+":") {
 			t.Errorf("the manual does not mention %s", key)

@@ -3,6 +3,7 @@ package rating
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -55,9 +56,7 @@ func allOf(rules []slowRule) []scene {
 		})
 		multiply(asked, 10, func(s *scene, k int) {
 			counters := map[string]int{name: k}
-			for other, n := range s.counters {
-				counters[other] = n
-			}
+			maps.Copy(counters, s.counters)
 			s.counters = counters
 		})
 	}
@@ -108,14 +107,14 @@ func drawFewer(t *rapid.T, counters ...string) slowRule {
 	if len(r.marks) > 1 {
 		return slowRule{marks: r.marks, calendar: r.calendar}
 	}
-	clear := []func(){
+	forget := []func(){
 		func() { r.zone = nil }, func() { r.calling = nil }, func() { r.visited = nil }, func() { r.calendar = nil },
 		func() { r.apn = nil }, func() { r.rat = nil }, func() { r.qci = nil }, func() { r.direction = "" },
 		func() { r.onNet = "" }, func() { r.marks = nil },
 	}
 	for k, keep := range rapid.Permutation([]int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}).Draw(t, "keep") {
 		if keep >= 2 {
-			clear[k]()
+			forget[k]()
 		}
 	}
 	return r
