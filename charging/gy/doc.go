@@ -7,4 +7,7 @@
 // answers it once the command is durable; or it is refused here, with the Result-Code and Failed-AVP that RFC 6733
 // section 7 asks for, and changes no balance. How much a peer may deviate from the RFC's grammar is data: a Profile,
 // chosen by the request's Origin-Host.
+//
+// The other way go Notices: what the core wants of gateways unasked becomes a Re-Auth-Request or an
+// Abort-Session-Request, sent the way that the gateway's last request came.
 package gy
