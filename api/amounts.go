@@ -95,9 +95,9 @@ func ledgerAccount(a *balance.LedgerAccount, account string, label labels) strin
 			return a.Class.String() + ":" + account + "/" + mainBucket
 		}
 		return a.Class.String() + ":" + account + "/" + wordFor(a.Name, label)
-	case balance.CustomerExcess:
+	case balance.CustomerExcess, balance.CustomerLoan:
 		return a.Class.String() + ":" + account
-	case balance.Revenue, balance.Consumed, balance.Funding, balance.Adjustments, balance.Granted, balance.Expired:
+	case balance.Revenue, balance.Consumed, balance.Funding, balance.Adjustments, balance.Granted, balance.Expired, balance.Transit:
 	}
 	return classAccount(a.Class, a.Name, label)
 }

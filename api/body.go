@@ -7,6 +7,7 @@ import (
 	"io"
 	"mime"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -146,6 +147,14 @@ func (w *walker) at(offset int64, key, reason, remedy string) *problem {
 	return p
 }
 
+// fieldPath is encoding/json's path to a value without the names of embedded
+// structs, which it puts in and no client has ever seen.
+func fieldPath(path string) string {
+	parts := strings.Split(path, ".")
+	parts = slices.DeleteFunc(parts, func(part string) bool { return !isFieldName(strings.TrimRight(part, "[]0123456789")) })
+	return strings.Join(parts, ".")
+}
+
 // withArticle is a kind of JSON value (array, bool, number, object, string) in
 // English.
 func withArticle(kind string) string {
@@ -175,7 +184,7 @@ func (w *walker) problem(err error) error {
 		case reflect.Struct:
 			remedy = "write an object"
 		}
-		return w.at(mismatch.Offset, mismatch.Field, withArticle(mismatch.Value)+" is not expected here", remedy)
+		return w.at(mismatch.Offset, fieldPath(mismatch.Field), withArticle(mismatch.Value)+" is not expected here", remedy)
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return w.at(int64(len(w.body)), "", "the body ends too early", "the body must be one JSON object")
 	case errors.Is(err, errDepth):

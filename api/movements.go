@@ -3,6 +3,7 @@ package api
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
@@ -29,31 +30,39 @@ const maxKey = 128
 // for ever, so it is a code, not a text.
 const maxReason = 64
 
-// movementBody is what top-ups and adjustments take.
-type movementBody struct {
+// moneyBody is an amount and why it moves: what every movement takes.
+type moneyBody struct {
 	Amount   string `json:"amount"`
 	Currency string `json:"currency"`
 	Reason   string `json:"reason"`
 }
 
-// movementView answers them. It consists of what the request said and the
+// movementView answers a movement. It consists of what the request said and the
 // outcome that the core stored for it, so that a duplicate is answered the
 // same.
 type movementView struct {
 	Record   uint64 `json:"record"`
 	Kind     string `json:"kind"`
 	Account  string `json:"account"`
+	To       string `json:"to,omitempty"` // of a transfer
 	Amount   string `json:"amount"`
 	Currency string `json:"currency"`
-	Reason   string `json:"reason"`
+	Reason   string `json:"reason,omitempty"`
 	Balance  string `json:"balance"` // of the account's own money, afterwards
 }
 
-func (s *Server) topUp(r *request) error { return s.move(r, charging.KindTopUp, usage.TopUp) }
+// movement is a movement of money as a request states it.
+type movement struct {
+	kind  charging.Kind
+	shown usage.Kind
+	// body is what the request's is decoded into.
+	body any
+	// command makes the core's command of it, and says what the answer repeats.
+	command func(account, key string) (command any, view movementView, err error)
+}
 
-func (s *Server) adjust(r *request) error { return s.move(r, charging.KindAdjust, usage.Adjustment) }
-
-func (s *Server) move(r *request, kind charging.Kind, shown usage.Kind) error {
+// move carries a movement out once, however often it is sent.
+func (s *Server) move(r *request, m *movement) error {
 	if err := r.noQuery(); err != nil {
 		return err
 	}
@@ -65,19 +74,14 @@ func (s *Server) move(r *request, kind charging.Kind, shown usage.Kind) error {
 	if err != nil {
 		return err
 	}
-	var body movementBody
-	if err := r.decode(&body); err != nil {
+	if err := r.decode(m.body); err != nil {
 		return err
 	}
-	decimals := paidDecimals
-	if kind == charging.KindAdjust {
-		decimals = keptDecimals
-	}
-	command, err := body.command(account, key, decimals)
+	command, view, err := m.command(account, key)
 	if err != nil {
 		return err
 	}
-	reply, err := s.o.Engine.Do(r.ctx, kind, command)
+	reply, err := s.o.Engine.Do(r.ctx, m.kind, command)
 	if err != nil {
 		return err
 	}
@@ -87,10 +91,77 @@ func (s *Server) move(r *request, kind charging.Kind, shown usage.Kind) error {
 	if reply.Replayed {
 		r.Response.Header.Set(replayedHeader, "true")
 	}
-	return r.answer(fasthttp.StatusCreated, movementView{
-		Record: reply.Record, Kind: shown.String(), Account: account, Amount: decimal(command.Amount, command.Currency),
-		Currency: command.Currency.String(), Reason: command.Reason, Balance: decimal(money.Amount(reply.Amount), command.Currency),
-	})
+	currency := money.Currency(reply.Currency)
+	view.Record, view.Kind, view.Account = reply.Record, m.shown.String(), account
+	view.Currency, view.Balance = currency.String(), decimal(money.Amount(reply.Amount), currency)
+	return r.answer(fasthttp.StatusCreated, view)
+}
+
+// topUpBody is what a top-up takes.
+type topUpBody struct {
+	moneyBody
+	// ExtendsDays is how many days it makes the account's subscribers valid.
+	ExtendsDays uint16     `json:"extends_days"`
+	Bonus       *bonusBody `json:"bonus"`
+}
+
+// bonusBody is money that comes with a top-up.
+type bonusBody struct {
+	Promotion string `json:"promotion"`
+	Amount    string `json:"amount"`
+	Days      uint16 `json:"days"`
+}
+
+func (s *Server) topUp(r *request) error {
+	var body topUpBody
+	return s.move(r, &movement{charging.KindTopUp, usage.TopUp, &body, func(account, key string) (any, movementView, error) {
+		c, view, err := body.command(account, key, paidDecimals)
+		if err != nil {
+			return nil, view, err
+		}
+		c.ExtendsDays = body.ExtendsDays
+		if c.Bonus, err = body.Bonus.command(c.Currency); err != nil {
+			return nil, view, err
+		}
+		c.Digest = digestOf(*c)
+		return c, view, nil
+	}})
+}
+
+func (b *bonusBody) command(currency money.Currency) (*charging.Bonus, error) {
+	if b == nil {
+		return nil, nil
+	}
+	if !isName(b.Promotion, maxReason, "-_.") {
+		return nil, invalid("bonus.promotion", quoted(b.Promotion)+" is not a name", "use 1 to "+strconv.Itoa(maxReason)+" letters, digits, -, _ and .")
+	}
+	amount, err := parseAmount("bonus.amount", b.Amount, currency, paidDecimals)
+	if err != nil {
+		return nil, err
+	}
+	return &charging.Bonus{Promotion: b.Promotion, Amount: amount, Days: b.Days}, nil
+}
+
+// adjustmentBody is what an adjustment takes. Who asks for it and who approved
+// it are named in the body only where nobody is authenticated.
+type adjustmentBody struct {
+	moneyBody
+	approvalBody
+}
+
+func (s *Server) adjust(r *request) error {
+	var body adjustmentBody
+	return s.move(r, &movement{charging.KindAdjust, usage.Adjustment, &body, func(account, key string) (any, movementView, error) {
+		c, view, err := body.moneyBody.command(account, key, keptDecimals)
+		if err != nil {
+			return nil, view, err
+		}
+		if c.AskedBy, c.ApprovedBy, err = s.approval(r, &body.approvalBody); err != nil {
+			return nil, view, err
+		}
+		c.Digest = digestOf(*c)
+		return c, view, nil
+	}})
 }
 
 // idempotencyKey reads the header that makes a movement safe to repeat.
@@ -115,36 +186,57 @@ func (r *request) idempotencyKey() (string, error) {
 	return key, nil
 }
 
-func (b *movementBody) command(account, key string, decimals precision) (*charging.MoveMoney, error) {
+func (b *moneyBody) command(account, key string, decimals precision) (*charging.MoveMoney, movementView, error) {
+	amount, currency, err := b.money(decimals)
+	if err != nil {
+		return nil, movementView{}, err
+	}
+	return &charging.MoveMoney{Account: account, Amount: amount, Currency: currency, Reason: b.Reason, Key: key}, b.view(amount, currency), nil
+}
+
+// view is what the answer repeats.
+func (b *moneyBody) view(amount money.Amount, currency money.Currency) movementView {
+	return movementView{Amount: decimal(amount, currency), Reason: b.Reason}
+}
+
+// money reads the amount and its currency and checks the reason.
+func (b *moneyBody) money(decimals precision) (money.Amount, money.Currency, error) {
 	currency, err := parseCurrency(b.Currency, "use the account's, an ISO 4217 code such as EUR")
 	if err != nil {
-		return nil, err
+		return 0, 0, err
 	}
 	if b.Amount == "" {
-		return nil, missing("amount", `write a decimal in quotes, such as "10.00"`)
+		return 0, 0, missing("amount", `write a decimal in quotes, such as "10.00"`)
 	}
 	amount, err := parseAmount("amount", b.Amount, currency, decimals)
 	if err != nil {
-		return nil, err
+		return 0, 0, err
 	}
 	if amount > balance.MaxAmount || amount < -balance.MaxAmount {
-		return nil, invalid("amount", quoted(b.Amount)+" is out of range", "use at most "+decimal(balance.MaxAmount, currency))
+		return 0, 0, invalid("amount", quoted(b.Amount)+" is out of range", "use at most "+decimal(balance.MaxAmount, currency))
 	}
-	if b.Reason == "" {
-		return nil, missing("reason", "use a code such as voucher")
-	}
-	if !isName(b.Reason, maxReason, "-_.") {
-		return nil, invalid("reason", quoted(b.Reason)+" is not a reason code", "use 1 to "+strconv.Itoa(maxReason)+" letters, digits, -, _ and ., such as voucher")
-	}
-	c := &charging.MoveMoney{Account: account, Amount: amount, Currency: currency, Reason: b.Reason, Key: key}
-	c.Digest = digestOf(c)
-	return c, nil
+	return amount, currency, checkReason(b.Reason)
 }
 
-// digestOf tells two bodies under one key apart. It is taken of the values,
-// not of the octets: "1.0" and "1.00" are the same request.
-func digestOf(c *charging.MoveMoney) uint64 {
-	sum := sha256.Sum256(fmt.Appendf(nil, "%d %s %s", int64(c.Amount), c.Currency, c.Reason))
+func checkReason(reason string) error {
+	if reason == "" {
+		return missing("reason", "use a code such as voucher")
+	}
+	if !isName(reason, maxReason, "-_.") {
+		return invalid("reason", quoted(reason)+" is not a reason code", "use 1 to "+strconv.Itoa(maxReason)+" letters, digits, -, _ and ., such as voucher")
+	}
+	return nil
+}
+
+// digestOf tells two requests under one key apart. It is taken of the command,
+// not of the octets that came: "1.0" and "1.00" are the same request. Key and
+// Digest must not be set yet, or be the same in both.
+func digestOf(command any) uint64 {
+	text, err := json.Marshal(command)
+	if err != nil {
+		panic("api: a command cannot be encoded: " + err.Error())
+	}
+	sum := sha256.Sum256(text)
 	return binary.BigEndian.Uint64(sum[:])
 }
 

@@ -114,7 +114,7 @@ func FuzzBodies(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		var movement movementBody
+		var movement moneyBody
 		var account accountBody
 		for _, v := range []any{&movement, &account} {
 			r := jsonRequest(body)
@@ -125,7 +125,7 @@ func FuzzBodies(f *testing.F) {
 			}
 		}
 		for _, decimals := range []precision{paidDecimals, keptDecimals} {
-			if c, err := movement.command("1", "k", decimals); err == nil && (c.Amount > balance.MaxAmount || !c.Currency.Valid() || c.Reason == "") {
+			if c, _, err := movement.command("1", "k", decimals); err == nil && (c.Amount > balance.MaxAmount || !c.Currency.Valid() || c.Reason == "") {
 				t.Errorf("%q became %+v", body, c)
 			}
 		}

@@ -38,6 +38,9 @@ func routes() []route {
 		{method: del, path: accountPath, scope: ScopeWrite, serve: (*Server).deleteAccount},
 		{method: post, path: accountPath + "/top-ups", scope: ScopeWrite, serve: (*Server).topUp},
 		{method: post, path: accountPath + "/adjustments", scope: ScopeWrite, serve: (*Server).adjust},
+		{method: post, path: accountPath + "/transfers", scope: ScopeWrite, serve: (*Server).transfer},
+		{method: post, path: accountPath + "/loans", scope: ScopeWrite, serve: (*Server).loan},
+		{method: post, path: accountPath + "/loans/write-off", scope: ScopeWrite, serve: (*Server).writeOff},
 		{method: get, path: accountPath + "/postings", scope: ScopeRead, serve: (*Server).postings},
 
 		{method: get, path: "/charging/v1/sessions", scope: ScopeRead, serve: (*Server).sessions, reading: true},
