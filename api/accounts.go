@@ -16,6 +16,10 @@ type accountBody struct {
 	CreditLimit string           `json:"credit_limit"`
 	Subscribers []subscriberBody `json:"subscribers"`
 	Offers      []string         `json:"offers"`
+	// LowBalance is the money below which the account is warned.
+	LowBalance string `json:"low_balance"`
+	// CycleDay is the day of the month, 1 to 28, on which billing cycles begin.
+	CycleDay *int `json:"cycle_day"`
 }
 
 // subscriberBody is the identities of one subscriber, one of each kind.
@@ -25,6 +29,8 @@ type subscriberBody struct {
 	SIPURI  string `json:"sip_uri,omitempty"`
 	NAI     string `json:"nai,omitempty"`
 	Private string `json:"private,omitempty"`
+	// State is what a new subscriber begins with: ordered or active.
+	State string `json:"state,omitempty"`
 }
 
 // byKind are the fields in the order in which identities are kept.
@@ -46,22 +52,36 @@ func (b *subscriberBody) byKind() [charging.MaxIdentities]struct {
 
 // accountView is an account as GET shows it.
 type accountView struct {
-	Account      string           `json:"account"`
-	Kind         string           `json:"kind"`
-	Currency     string           `json:"currency"`
-	CreditLimit  string           `json:"credit_limit"`
-	Remaining    string           `json:"remaining"`
-	Reserved     string           `json:"reserved"`
-	Available    string           `json:"available"`
-	Excess       string           `json:"excess"`
+	Account     string    `json:"account"`
+	Kind        string    `json:"kind"`
+	Currency    string    `json:"currency"`
+	CreditLimit string    `json:"credit_limit"`
+	Remaining   string    `json:"remaining"`
+	Reserved    string    `json:"reserved"`
+	Available   string    `json:"available"`
+	Excess      string    `json:"excess"`
+	LowBalance  string    `json:"low_balance,omitempty"`
+	Loan        *loanView `json:"loan,omitempty"`
+	// RedeemLocked is until when no voucher can be redeemed, after wrong codes.
+	RedeemLocked string           `json:"redeem_locked_until,omitempty"`
 	Created      string           `json:"created"`
 	Catalog      string           `json:"catalog,omitempty"`
 	Offers       []string         `json:"offers"`
-	Subscribers  []subscriberBody `json:"subscribers"`
-	Buckets      []bucketView     `json:"buckets"`
-	OpenSessions []string         `json:"open_sessions"`
-	Records      uint64           `json:"records"`
-	LastRecord   uint64           `json:"last_record"`
+	Subscribers  []subscriberView `json:"subscribers"`
+	// Subscriptions are the offers that renew, cost or bind.
+	Subscriptions []activeView  `json:"subscriptions,omitempty"`
+	Counters      []counterView `json:"counters,omitempty"` // of the account as a whole
+	Buckets       []bucketView  `json:"buckets"`
+	OpenSessions  []string      `json:"open_sessions"`
+	Records       uint64        `json:"records"`
+	LastRecord    uint64        `json:"last_record"`
+}
+
+// loanView is what is owed of a loan, its fee included.
+type loanView struct {
+	Owed  string `json:"owed"`
+	Taken string `json:"taken"`
+	Due   string `json:"due,omitempty"`
 }
 
 type bucketView struct {
@@ -92,44 +112,55 @@ func (s *Server) getAccount(r *request) error {
 	return r.answer(fasthttp.StatusOK, view)
 }
 
+// accountCopy is all that the state knows of an account, at one moment.
+type accountCopy struct {
+	charging.AccountView
+	subscribers   []charging.SubscriberView
+	subscriptions []charging.SubscriptionView
+	counters      []charging.CounterView
+	limits        []charging.LimitView
+}
+
 func (s *Server) accountView(account string) (*accountView, error) {
-	var v charging.AccountView
+	var c accountCopy
 	known := false
-	s.o.Engine.View(func(state *charging.State) { v, known = state.Account(account) })
+	s.o.Engine.View(func(state *charging.State) {
+		if c.AccountView, known = state.Account(account); known {
+			c.subscribers, c.subscriptions = state.Subscribers(account), state.Subscriptions(account)
+			c.counters, c.limits = state.Counters(account), state.Limits(account)
+		}
+	})
 	if !known {
 		return nil, accountUnknown(account)
 	}
+	return c.view(), nil
+}
+
+func (c *accountCopy) view() *accountView {
+	v := &c.AccountView
 	view := &accountView{
 		Account: v.ID, Kind: v.Kind.String(), Currency: v.Currency.String(),
 		CreditLimit: decimal(v.CreditLimit, v.Currency), Remaining: decimal(v.Remaining, v.Currency),
 		Reserved: decimal(v.Reserved, v.Currency), Available: decimal(v.Available, v.Currency),
-		Excess: decimal(v.Excess, v.Currency), Created: moment(v.Created),
-		Catalog: v.Catalog, Offers: append([]string{}, v.Offers...), Subscribers: []subscriberBody{}, Buckets: []bucketView{},
+		Excess: decimal(v.Excess, v.Currency), RedeemLocked: moment(v.RedeemLocked), Created: moment(v.Created),
+		Catalog: v.Catalog, Offers: append([]string{}, v.Offers...), Buckets: []bucketView{},
 		OpenSessions: append([]string{}, v.OpenSessions...), Records: v.Records, LastRecord: v.LastRecord,
+		Subscribers: c.subscriberViews(), Subscriptions: c.subscriptionViews(), Counters: c.counterViews(0),
 	}
-	for _, ids := range v.Subscribers {
-		view.Subscribers = append(view.Subscribers, subscriberOf(ids))
+	if v.LowBalance != 0 {
+		view.LowBalance = decimal(v.LowBalance, v.Currency)
+	}
+	if v.Loan != 0 {
+		view.Loan = &loanView{Owed: decimal(v.Loan, v.Currency), Taken: moment(v.LoanTaken), Due: moment(v.LoanDue)}
 	}
 	for n := range v.Buckets {
 		view.Buckets = append(view.Buckets, bucketOf(&v.Buckets[n]))
 	}
-	return view, nil
+	return view
 }
 
 func accountUnknown(account string) *problem {
 	return unknownAccount("account " + quoted(account) + " does not exist")
-}
-
-func subscriberOf(ids []ident.Identity) (b subscriberBody) {
-	fields := b.byKind()
-	for n := range ids {
-		for _, field := range fields {
-			if field.kind == ids[n].Kind {
-				*field.value = string(ids[n].Bytes())
-			}
-		}
-	}
-	return b
 }
 
 func bucketOf(b *charging.BucketView) bucketView {
@@ -138,9 +169,12 @@ func bucketOf(b *charging.BucketView) bucketView {
 		Remaining: denominated(b.Remaining, b.Denomination), Reserved: denominated(b.Reserved, b.Denomination),
 		Priority: b.Priority, From: moment(b.From), Until: moment(b.Until), Valid: b.Valid,
 	}
-	if b.Main {
+	switch {
+	case b.Main:
 		view.Name = mainBucket
-	} else {
+	case b.Allowance == "":
+		view.Name, view.Granted = bonusBucket, denominated(b.Granted, b.Denomination)
+	default:
 		view.Granted = denominated(b.Granted, b.Denomination)
 	}
 	return view
@@ -219,6 +253,14 @@ func (b *accountBody) command(account string) (*charging.PutAccount, error) {
 		return nil, invalid("credit_limit", "a prepaid account has none", "use 0, or the kind hybrid or postpaid")
 	}
 	c := &charging.PutAccount{Account: account, Currency: currency, Kind: uint8(kind), CreditLimit: limit, Offers: b.Offers}
+	if b.LowBalance != "" {
+		if c.LowBalance, err = parseAmount("low_balance", b.LowBalance, currency, paidDecimals); err != nil {
+			return nil, err
+		}
+	}
+	if c.CycleDay, err = cycleDay(b.CycleDay); err != nil {
+		return nil, err
+	}
 	for n := range b.Subscribers {
 		spec, err := b.Subscribers[n].spec(index("subscribers", n))
 		if err != nil {
@@ -264,6 +306,9 @@ func (b *subscriberBody) spec(key string) (spec charging.SubscriberSpec, err err
 			return spec, invalid(at, quoted(*field.value)+" names another "+id.Kind.String()+" than "+quoted(known[id.Kind]), "a subscriber has one of each kind")
 		}
 	}
+	if spec.State, err = parseState(key+".state", b.State); err != nil {
+		return spec, err
+	}
 	if len(spec.Identities) == 0 {
 		return spec, invalid(key, "the subscriber has no identity", "give it an imsi, msisdn, sip_uri, nai or private")
 	}
@@ -275,8 +320,16 @@ func (s *Server) turnOf(account string) turn {
 	return s.changing[xxhash.Sum64String(account)%accountTurns]
 }
 
+// closingView answers the deletion of an account whose sessions are being ended.
+type closingView struct {
+	Account string `json:"account"`
+	// OpenSessions were asked to end; the account goes with the last of them.
+	OpenSessions uint64 `json:"open_sessions"`
+}
+
 func (s *Server) deleteAccount(r *request) error {
-	if err := r.noQuery(); err != nil {
+	abort, err := r.flag("abort")
+	if err != nil {
 		return err
 	}
 	account, err := r.param("account")
@@ -288,7 +341,7 @@ func (s *Server) deleteAccount(r *request) error {
 		return err
 	}
 	defer turn.give()
-	reply, err := s.o.Engine.Do(r.ctx, charging.KindDeleteAccount, &charging.DeleteAccount{Account: account})
+	reply, err := s.o.Engine.Do(r.ctx, charging.KindDeleteAccount, &charging.DeleteAccount{Account: account, Abort: abort})
 	if err != nil {
 		return err
 	}
@@ -297,6 +350,9 @@ func (s *Server) deleteAccount(r *request) error {
 	}
 	if err := refusal(&reply); err != nil {
 		return err
+	}
+	if reply.Record > 0 {
+		return r.answer(fasthttp.StatusAccepted, closingView{account, reply.Record})
 	}
 	r.SetStatusCode(fasthttp.StatusNoContent)
 	return nil

@@ -8,6 +8,7 @@ import (
 
 	"gyro/balance"
 	"gyro/charging"
+	"gyro/charging/engine"
 	"gyro/internal/ident"
 	"gyro/internal/instant"
 	"gyro/internal/money"
@@ -59,6 +60,11 @@ func moment(i instant.Instant) string {
 	return i.String()
 }
 
+// balanceOf is what a reply says of the account's own money.
+func balanceOf(reply *engine.Reply) string {
+	return decimal(money.Amount(reply.Amount), money.Currency(reply.Currency))
+}
+
 // leg is one posting: what the account from loses, the account to gains.
 type leg struct {
 	From         string `json:"from"`
@@ -102,8 +108,11 @@ func ledgerAccount(a *balance.LedgerAccount, account string, label labels) strin
 	return classAccount(a.Class, a.Name, label)
 }
 
-// mainBucket is the name of the bucket that holds an account's own money.
-const mainBucket = "main"
+// Names of buckets that no allowance of a catalogue fills.
+const (
+	mainBucket  = "main"  // the account's own money
+	bonusBucket = "bonus" // money that came with a top-up
+)
 
 // classAccount is the name of a ledger account of the operator.
 func classAccount(class balance.Class, name ident.Name, label labels) string {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"net/url"
 	"strconv"
 	"strings"
 
@@ -30,6 +31,9 @@ type catalogView struct {
 	Services    int    `json:"services"`
 	Offers      int    `json:"offers"`
 	Allowances  int    `json:"allowances"`
+	// Changes are what the version makes different from the one before it; only
+	// the answer to a publication has them.
+	Changes []rating.Change `json:"changes,omitempty"`
 }
 
 func catalogOf(p *charging.Publication) catalogView {
@@ -121,7 +125,8 @@ func matches(header, tag string) bool {
 // and its own tests are run, before anything is journalled: what the core is
 // given it can carry out.
 func (s *Server) publish(r *request) error {
-	if err := r.noQuery(); err != nil {
+	terms, err := r.publicationTerms()
+	if err != nil {
 		return err
 	}
 	name, err := r.param("name")
@@ -139,10 +144,8 @@ func (s *Server) publish(r *request) error {
 	if err != nil {
 		return err
 	}
-	before := uint32(0)
-	if p, ok := s.publication(name, 0); ok {
-		before = p.Version
-	}
+	command.At, command.Reauthorise = terms.at, terms.reauthorise
+	before := s.newest(name)
 	reply, err := s.o.Engine.Do(r.ctx, charging.KindPublish, command)
 	if err != nil {
 		return err
@@ -156,10 +159,77 @@ func (s *Server) publish(r *request) error {
 	}
 	r.Response.Header.Set(fasthttp.HeaderETag, etag(p))
 	r.Response.Header.Set(catalogVersion, strconv.FormatUint(uint64(p.Version), 10))
-	if p.Version > before {
-		return r.answer(fasthttp.StatusCreated, catalogOf(p))
+	if p.Version <= before {
+		return r.answer(fasthttp.StatusOK, catalogOf(p))
 	}
-	return r.answer(fasthttp.StatusOK, catalogOf(p))
+	view := catalogOf(p)
+	if earlier, ok := s.publication(name, p.Version-1); ok && p.Version > 1 {
+		view.Changes = rating.Diff(earlier.Plan(), p.Plan())
+	}
+	return r.answer(fasthttp.StatusCreated, view)
+}
+
+// newest is the newest version of a catalogue, in force or not; 0 is none.
+func (s *Server) newest(name string) (version uint32) {
+	s.o.Engine.View(func(state *charging.State) {
+		if p, ok := state.Publication(name, 0); ok {
+			version = p.Version
+		}
+		if waiting, _, ok := state.Waiting(name); ok {
+			version = waiting
+		}
+	})
+	return version
+}
+
+// publicationTerms are the parameters of a publication.
+type publicationTerms struct {
+	at          instant.Instant
+	reauthorise bool
+}
+
+func (r *request) publicationTerms() (t publicationTerms, err error) {
+	values, err := url.ParseQuery(string(r.URI().QueryString()))
+	if err != nil {
+		return t, badParameter("the query cannot be read: %v", err)
+	}
+	for name, list := range values { // any one error will do, so order does not matter
+		switch {
+		case len(list) != 1 || (name != "at" && name != "reauthorise"):
+			return t, badParameter("unknown parameter %q; use at, a moment, and reauthorise, true or false, once each", name)
+		case name == "reauthorise" && list[0] != "true" && list[0] != "false":
+			return t, badParameter("reauthorise=%q is neither true nor false", list[0])
+		}
+	}
+	t.reauthorise = values.Get("reauthorise") == "true"
+	if t.at, err = parseMoment("at", values.Get("at")); err != nil {
+		return t, badParameter("at=%q is not a moment; write it as 2026-12-24T18:00:00Z", values.Get("at"))
+	}
+	return t, nil
+}
+
+// changes shows what a version made different from the one before it.
+func (s *Server) changes(r *request) error {
+	if err := r.noQuery(); err != nil {
+		return err
+	}
+	name, err := r.param("name")
+	if err != nil {
+		return err
+	}
+	text, _ := r.UserValue("version").(string)
+	version, err := strconv.ParseUint(text, 10, 32)
+	if err != nil || version < 2 {
+		return badParameter("version %s is not a number from 2; the first version has none before it", quoted(text))
+	}
+	is, ok := s.publication(name, uint32(version))
+	was, had := s.publication(name, uint32(version)-1)
+	if !ok || !had {
+		return refuse(fasthttp.StatusNotFound, "catalog_unknown", "catalogue %s has no version %d; GET /charging/v1/catalogs lists the current ones", quoted(name), version)
+	}
+	return r.answer(fasthttp.StatusOK, struct {
+		Changes []rating.Change `json:"changes"`
+	}{append([]rating.Change{}, rating.Diff(was.Plan(), is.Plan())...)})
 }
 
 // compile checks a source and tabulates the time zone that it names. The

@@ -135,10 +135,10 @@ func TestReadiness(t *testing.T) {
 	}
 }
 
-const voucher = `{"amount":"1.00","currency":"EUR","reason":"voucher"}`
+const topUpOfTen = `{"amount":"1.00","currency":"EUR","reason":"voucher"}`
 
 func (c *client) topUp(key string) (answer, error) {
-	return c.try("POST", "/charging/v1/accounts/1001/top-ups", voucher, idempotencyKey, key)
+	return c.try("POST", "/charging/v1/accounts/1001/top-ups", topUpOfTen, idempotencyKey, key)
 }
 
 // TestTimeout: a client that was told nothing asks again with its key and is

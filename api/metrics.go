@@ -270,7 +270,9 @@ func resultName(r charging.Result) string {
 		return "too_many_rating_groups"
 	case charging.AccountUnknown, charging.IdentityTaken, charging.CurrencyMismatch, charging.OfferUnknown,
 		charging.AccountBusy, charging.AccountNotEmpty, charging.Overflow, charging.CatalogInvalid,
-		charging.InsufficientBalance, charging.SubscriberBusy, charging.Invalid:
+		charging.InsufficientBalance, charging.SubscriberBusy, charging.Invalid, charging.VoucherUnknown,
+		charging.VoucherUsed, charging.VoucherExpired, charging.VoucherBlocked, charging.VoucherUnsuitable,
+		charging.GuessesLocked, charging.TransferRefused, charging.LoanRefused, charging.ApprovalNeeded:
 		_, code, _ := statusOf(r)
 		return code
 	}

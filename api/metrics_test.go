@@ -134,7 +134,7 @@ func TestAudit(t *testing.T) {
 		Engine: newCore(t, engine.Options{}), Logger: slog.New(slog.NewTextHandler(&log, nil)),
 		Keys: []Key{{Name: "office", Hash: hash, Scopes: []Scope{ScopeWrite}}},
 	})
-	client.send("POST", "/charging/v1/accounts/1001/top-ups", voucher, idempotencyKey, "k-7", "X-API-Key", secret)
+	client.send("POST", "/charging/v1/accounts/1001/top-ups", topUpOfTen, idempotencyKey, "k-7", "X-API-Key", secret)
 	client.send("GET", "/charging/v1/catalogs", "", "X-API-Key", secret)
 	client.http.CloseIdleConnections()
 	if err := server.Shutdown(context.Background()); err != nil { // the log is written before the connection ends

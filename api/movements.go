@@ -11,6 +11,7 @@ import (
 
 	"gyro/balance"
 	"gyro/charging"
+	"gyro/charging/engine"
 	"gyro/charging/usage"
 	"gyro/internal/money"
 
@@ -51,18 +52,21 @@ type movementView struct {
 	Balance  string `json:"balance"` // of the account's own money, afterwards
 }
 
-// movement is a movement of money as a request states it.
-type movement struct {
-	kind  charging.Kind
-	shown usage.Kind
+// change is a change of an account as a request states it: something that must
+// happen once, however often the request is sent.
+type change struct {
+	kind charging.Kind
 	// body is what the request's is decoded into.
 	body any
-	// command makes the core's command of it, and says what the answer repeats.
-	command func(account, key string) (command any, view movementView, err error)
+	// command makes the core's command of it.
+	command func(account, key string) (any, error)
+	// view is the answer. It may say what the request said and what is in the
+	// reply, which the core stores, so that a duplicate is answered the same.
+	view func(account string, reply *engine.Reply) any
 }
 
-// move carries a movement out once, however often it is sent.
-func (s *Server) move(r *request, m *movement) error {
+// change carries a change out once.
+func (s *Server) change(r *request, c *change) error {
 	if err := r.noQuery(); err != nil {
 		return err
 	}
@@ -74,14 +78,14 @@ func (s *Server) move(r *request, m *movement) error {
 	if err != nil {
 		return err
 	}
-	if err := r.decode(m.body); err != nil {
+	if err := r.decode(c.body); err != nil {
 		return err
 	}
-	command, view, err := m.command(account, key)
+	command, err := c.command(account, key)
 	if err != nil {
 		return err
 	}
-	reply, err := s.o.Engine.Do(r.ctx, m.kind, command)
+	reply, err := s.o.Engine.Do(r.ctx, c.kind, command)
 	if err != nil {
 		return err
 	}
@@ -91,10 +95,29 @@ func (s *Server) move(r *request, m *movement) error {
 	if reply.Replayed {
 		r.Response.Header.Set(replayedHeader, "true")
 	}
-	currency := money.Currency(reply.Currency)
-	view.Record, view.Kind, view.Account = reply.Record, m.shown.String(), account
-	view.Currency, view.Balance = currency.String(), decimal(money.Amount(reply.Amount), currency)
-	return r.answer(fasthttp.StatusCreated, view)
+	return r.answer(fasthttp.StatusCreated, c.view(account, &reply))
+}
+
+// movement is a change that moves money.
+type movement struct {
+	kind  charging.Kind
+	shown usage.Kind
+	body  any
+	// command also fills in what the answer repeats of the request.
+	command func(account, key string) (command any, view movementView, err error)
+}
+
+func (s *Server) move(r *request, m *movement) error {
+	var view movementView
+	return s.change(r, &change{m.kind, m.body, func(account, key string) (command any, err error) {
+		command, view, err = m.command(account, key)
+		return command, err
+	}, func(account string, reply *engine.Reply) any {
+		currency := money.Currency(reply.Currency)
+		view.Record, view.Kind, view.Account = reply.Record, m.shown.String(), account
+		view.Currency, view.Balance = currency.String(), decimal(money.Amount(reply.Amount), currency)
+		return view
+	}})
 }
 
 // topUpBody is what a top-up takes.

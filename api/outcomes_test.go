@@ -24,7 +24,10 @@ func TestOutcomes(t *testing.T) {
 		charging.Success: 200, charging.Contradiction: 409, charging.InvalidValue: 422, charging.AccountUnknown: 404,
 		charging.IdentityTaken: 409, charging.CurrencyMismatch: 409, charging.OfferUnknown: 422, charging.AccountBusy: 409,
 		charging.AccountNotEmpty: 409, charging.Overflow: 422, charging.CatalogInvalid: 422, charging.InsufficientBalance: 409,
-		charging.SubscriberBusy: 409, charging.Invalid: 422,
+		charging.SubscriberBusy: 409, charging.Invalid: 422, charging.UserUnknown: 404,
+		charging.VoucherUnknown: 404, charging.VoucherUsed: 409, charging.VoucherExpired: 409, charging.VoucherBlocked: 409,
+		charging.VoucherUnsuitable: 409, charging.GuessesLocked: 429, charging.TransferRefused: 409, charging.LoanRefused: 409,
+		charging.ApprovalNeeded: 403,
 	}
 	ofRequests := []charging.Result{
 		charging.UnknownSession, charging.UserUnknown, charging.NoIdentity, charging.RatingFailed, charging.CreditLimitReached,
@@ -60,7 +63,7 @@ func TestOutcomes(t *testing.T) {
 // of the API has.
 func TestReachedOutcomes(t *testing.T) {
 	var scripts strings.Builder
-	for _, name := range []string{"accounts", "movements", "catalogs"} {
+	for _, name := range []string{"accounts", "movements", "catalogs", "subscribers", "vouchers", "transfers"} {
 		scripts.WriteString(readFile(t, "../testdata/api/"+name+".txt"))
 	}
 	for r := range charging.Result(math.MaxUint8) {

@@ -86,7 +86,27 @@ func statusOf(r charging.Result) (status int, code string, known bool) {
 		return conflict, "subscriber_busy", true
 	case charging.Invalid:
 		return unprocessable, "invalid", true
-	case charging.UnknownSession, charging.UserUnknown, charging.NoIdentity, charging.RatingFailed,
+	case charging.VoucherUnknown:
+		return notFound, "voucher_unknown", true
+	case charging.VoucherUsed:
+		return conflict, "voucher_used", true
+	case charging.VoucherExpired:
+		return conflict, "voucher_expired", true
+	case charging.VoucherBlocked:
+		return conflict, "voucher_blocked", true
+	case charging.VoucherUnsuitable:
+		return conflict, "voucher_unsuitable", true
+	case charging.GuessesLocked:
+		return fasthttp.StatusTooManyRequests, "guesses_locked", true
+	case charging.TransferRefused:
+		return conflict, "transfer_refused", true
+	case charging.LoanRefused:
+		return conflict, "loan_refused", true
+	case charging.ApprovalNeeded:
+		return fasthttp.StatusForbidden, "approval_needed", true
+	case charging.UserUnknown:
+		return notFound, "subscriber_unknown", true
+	case charging.UnknownSession, charging.NoIdentity, charging.RatingFailed,
 		charging.CreditLimitReached, charging.ServiceDenied, charging.NotApplicable,
 		charging.SessionExists, charging.TooManyGroups:
 		// Outcomes of credit-control requests.

@@ -71,6 +71,20 @@ func (r *request) subSession() (uint64, error) {
 	return number, nil
 }
 
+// flag reads the one parameter that an endpoint has, which is true or false.
+func (r *request) flag(name string) (bool, error) {
+	values, err := url.ParseQuery(string(r.URI().QueryString()))
+	if err != nil {
+		return false, badParameter("the query cannot be read: %v", err)
+	}
+	for known, list := range values { // any one error will do, so order does not matter
+		if known != name || len(list) != 1 || (list[0] != "true" && list[0] != "false") {
+			return false, badParameter("%q is not understood; the one parameter here is %s, true or false", "?"+string(r.URI().QueryString()), name)
+		}
+	}
+	return values.Get(name) == "true", nil
+}
+
 // noQuery refuses parameters where none are known.
 func (r *request) noQuery() error {
 	if len(r.URI().QueryString()) > 0 {

@@ -41,6 +41,10 @@ func routes() []route {
 		{method: post, path: accountPath + "/transfers", scope: ScopeWrite, serve: (*Server).transfer},
 		{method: post, path: accountPath + "/loans", scope: ScopeWrite, serve: (*Server).loan},
 		{method: post, path: accountPath + "/loans/write-off", scope: ScopeWrite, serve: (*Server).writeOff},
+		{method: post, path: accountPath + "/subscriber-states", scope: ScopeWrite, serve: (*Server).setSubscriber},
+		{method: post, path: accountPath + "/limits", scope: ScopeWrite, serve: (*Server).setLimits},
+		{method: post, path: accountPath + "/subscriptions", scope: ScopeWrite, serve: (*Server).subscribe},
+		{method: post, path: accountPath + "/subscriptions/end", scope: ScopeWrite, serve: (*Server).unsubscribe},
 		{method: get, path: accountPath + "/postings", scope: ScopeRead, serve: (*Server).postings},
 
 		{method: get, path: "/charging/v1/sessions", scope: ScopeRead, serve: (*Server).sessions, reading: true},
@@ -49,9 +53,19 @@ func routes() []route {
 		{method: get, path: catalogsPath, scope: ScopeRead, serve: (*Server).catalogs},
 		{method: get, path: catalogsPath + "/{name}", scope: ScopeRead, serve: (*Server).catalog},
 		{method: put, path: catalogsPath + "/{name}", scope: ScopeWrite, serve: (*Server).publish},
+		{method: get, path: catalogsPath + "/{name}/versions/{version}/changes", scope: ScopeRead, serve: (*Server).changes},
 		{method: get, path: catalogsPath + "/{name}/versions/{version}", scope: ScopeRead, serve: (*Server).catalog},
 
+		{method: post, path: accountPath + "/redemptions", scope: ScopeWrite, serve: (*Server).redeem},
+		{method: get, path: "/charging/v1/voucher-salt", scope: ScopeRead, serve: (*Server).voucherSalt},
+		{method: get, path: batchesPath, scope: ScopeRead, serve: (*Server).voucherBatches},
+		{method: get, path: batchesPath + "/{batch}", scope: ScopeRead, serve: (*Server).voucherBatch},
+		{method: post, path: batchesPath + "/{batch}/parts", scope: ScopeWrite, serve: (*Server).addVouchers},
+		{method: post, path: batchesPath + "/{batch}/block", scope: ScopeWrite, serve: (*Server).blockVouchers},
+
+		{method: get, path: "/charging/v1/usage/{record}/explanation", scope: ScopeRead, serve: (*Server).explain},
 		{method: get, path: "/charging/v1/usage", scope: ScopeRead, serve: (*Server).usage},
+		{method: get, path: "/charging/v1/notices", scope: ScopeRead, serve: (*Server).notices},
 		{method: get, path: "/charging/v1/books", scope: ScopeRead, serve: (*Server).books, reading: true},
 	}
 }

@@ -42,6 +42,10 @@ func runScript(t *testing.T, path string) {
 			client.publish()
 		case "ccr":
 			return play(t, core, d)
+		case "settings":
+			core.configure(t, d.Input)
+		case "vouchers":
+			return core.vouchers(t, d)
 		case "checkpoint":
 			if err := core.journal.Checkpoint(); err != nil {
 				t.Fatal(err)

@@ -30,12 +30,17 @@ type Server struct {
 	// publishing makes publications take turns, so that each can tell whether
 	// it made a version; changing does it for changes of accounts.
 	publishing turn
-	changing   [accountTurns]turn
+	// hashing is for codes of vouchers, each of which takes 8 MiB and milliseconds.
+	hashing  turn
+	changing [accountTurns]turn
 }
 
 // accountTurns is over how many turns accounts are spread: two accounts share
 // one rarely enough.
 const accountTurns = 64
+
+// codesAtOnce is how many codes of vouchers are hashed at the same time.
+const codesAtOnce = 2
 
 // turn lets one request at a time do something.
 type turn chan struct{}
@@ -59,7 +64,7 @@ func New(o Options) (*Server, error) {
 	}
 	s := &Server{
 		o: o, working: make(chan struct{}, o.MaxRequests),
-		reading: make(turn, 1), publishing: make(turn, 1),
+		reading: make(turn, 1), publishing: make(turn, 1), hashing: make(turn, codesAtOnce),
 	}
 	for n := range s.changing {
 		s.changing[n] = make(turn, 1)

@@ -58,26 +58,17 @@ func (s *Server) usage(r *request) error {
 	if err != nil {
 		return err
 	}
-	view := usageView{Records: []usageRecord{}, Next: page.at}
-	s.o.Engine.View(func(state *charging.State) { view.Last = state.LastRecord() })
-	if page.at > view.Last {
-		return refuse(fasthttp.StatusConflict, "cursor_ahead",
-			"after=%d lies beyond the newest record, %d; the cursor is of other data, or the data was restored from a backup", page.at, view.Last)
-	}
+	view := usageView{Records: []usageRecord{}}
 	var found []recordCopy
-	scanned := 0
-	err = s.o.Engine.Records(page.at, func(record *usage.Record) bool {
-		scanned++
-		view.Next = record.Sequence
+	view.Next, view.Last, err = s.feed(page, func(record *usage.Record) bool {
 		if record.Kind.IsUsage() {
 			found = append(found, copyOf(record))
 		}
-		return len(found) < page.limit && scanned < maxScan
+		return record.Kind.IsUsage()
 	})
 	if err != nil {
 		return err
 	}
-	view.Last = max(view.Last, view.Next)
 	s.o.Engine.View(func(state *charging.State) {
 		for n := range found {
 			view.Records = append(view.Records, found[n].usage(state))

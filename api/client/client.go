@@ -90,6 +90,8 @@ type Request struct {
 	Body any
 	// IdempotencyKey makes a movement safe to repeat.
 	IdempotencyKey string
+	// ApproverKey is the API key of who approves what Client.Key asks for.
+	ApproverKey string
 }
 
 // RawBody is a body that is JSON or YAML already.
@@ -157,6 +159,9 @@ func (c *Client) build(ctx context.Context, r *Request) (*http.Request, error) {
 	}
 	if c.Key != "" {
 		request.Header.Set("Authorization", "Bearer "+c.Key)
+	}
+	if r.ApproverKey != "" {
+		request.Header.Set("Approver-Key", r.ApproverKey)
 	}
 	if r.IdempotencyKey != "" {
 		request.Header.Set("Idempotency-Key", r.IdempotencyKey)

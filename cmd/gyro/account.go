@@ -66,12 +66,19 @@ func newAccountPutCommand(r *remote) *cobra.Command {
 }
 
 func newAccountDeleteCommand(r *remote) *cobra.Command {
-	return &cobra.Command{
-		Use: "delete ACCOUNT", Short: "Delete an account without money, debt and open sessions", Args: cobra.ExactArgs(1),
+	var abort bool
+	cmd := &cobra.Command{
+		Use: "delete ACCOUNT", Short: "Delete an account without money and debt", Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return r.do(cmd, &client.Request{Method: client.Delete, Path: accountPath(args[0])})
+			query := url.Values{}
+			if abort {
+				query.Set("abort", "true")
+			}
+			return r.do(cmd, &client.Request{Method: client.Delete, Path: accountPath(args[0]), Query: query})
 		},
 	}
+	cmd.Flags().BoolVar(&abort, "abort", false, "bar the account, ask gateways to end its sessions, and delete it with the last of them")
+	return cmd
 }
 
 func newAccountPostingsCommand(r *remote) *cobra.Command {

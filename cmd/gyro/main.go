@@ -28,7 +28,8 @@ func newRootCommand() *cobra.Command {
 	root.SetVersionTemplate("{{.Version}}\n")
 	root.AddCommand(
 		newUpCommand(), newConfigCommand(), newSimulateCommand(), newDecodeCommand(),
-		newCatalogCommand(), newRateCommand(), newAccountCommand(), newBalanceCommand(), newSessionCommand(), newUsageCommand(), newBooksCommand(),
+		newCatalogCommand(), newRateCommand(), newAccountCommand(), newSubscriberCommand(), newSubscriptionCommand(), newBalanceCommand(),
+		newVoucherCommand(), newSessionCommand(), newUsageCommand(), newExplainCommand(), newBooksCommand(),
 		newLedgerCommand(), newBenchCommand(), newVersionCommand(),
 	)
 	for _, cmd := range root.Commands() {

@@ -120,7 +120,7 @@ const environmentPrefix = "GYRO_"
 
 // clientVariables are for the commands that talk to a running server; whoever
 // has them set may start one as well.
-var clientVariables = []string{"GYRO_SERVER", "GYRO_API_KEY"}
+var clientVariables = []string{"GYRO_SERVER", "GYRO_API_KEY", "GYRO_APPROVER_KEY"}
 
 // Load reads the configuration: path may be empty; flags maps keys to what the
 // command line says.
