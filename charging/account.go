@@ -51,7 +51,8 @@ func (s *State) putAccount(c *PutAccount, o *Outcome) {
 	if i != 0 && !s.removable(i, subscribers, o) {
 		return
 	}
-	if i == 0 {
+	isNew := i == 0
+	if isNew {
 		i = s.openAccount(c)
 	}
 	s.touchAccount(i)
@@ -70,6 +71,10 @@ func (s *State) putAccount(c *PutAccount, o *Outcome) {
 		s.replanned(i)
 	}
 	s.reschedule(i)
+	if isNew {
+		a.Warned = s.warningOf(a) // it has not fallen that low, it begins there
+	}
+	s.warn(i)
 	o.Currency = uint16(a.Currency)
 	o.Amount = main.Remaining
 }

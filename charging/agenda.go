@@ -169,6 +169,7 @@ func (s *State) bringUp(i slab.Index) {
 		next = s.earliest(i)
 	}
 	s.due(i, next.at)
+	s.warn(i)
 }
 
 // lingering reports whether a bucket whose time has passed is still there.

@@ -43,6 +43,7 @@ func (s *State) once(kind Kind, name, key string, digest uint64, o *Outcome, car
 	a := s.accounts.At(i)
 	o.Record, o.Currency = a.LastRecord, uint16(a.Currency)
 	o.Amount = s.book.Buckets.At(s.book.Main(&a.Account)).Remaining
+	s.warn(i)
 	if key == "" {
 		return
 	}
