@@ -2,6 +2,7 @@ package rating
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 
 	"gyro/internal/ident"
@@ -66,7 +67,7 @@ func quotaWords(q *Quota, unit Unit) string {
 func (f *FinalUnit) words(none string) string {
 	var filters []string
 	for _, rule := range f.FilterRules {
-		filters = append(filters, quote(rule))
+		filters = append(filters, strconv.Quote(rule)) // whole: a difference may be at its end
 	}
 	filters = append(filters, f.FilterIDs...)
 	reachable := strings.Join(filters, ", ")
