@@ -33,9 +33,9 @@ func ListenSCTP(address string) (net.Listener, error) {
 		return nil, err
 	}
 	f := os.NewFile(uintptr(fd), "sctp:"+address)
-	defer f.Close()               // the listener has a descriptor of its own
-	l, err := net.FileListener(f) // which knows of stream sockets by their type and family, whatever their protocol
-	if err != nil {
+	// A stream socket is known by its type and family, whatever its protocol. The listener has a descriptor of its own.
+	l, err := net.FileListener(f)
+	if err := errors.Join(err, f.Close()); err != nil {
 		return nil, fmt.Errorf("listen on SCTP %s: %w", address, err)
 	}
 	return sctpListener{l}, nil

@@ -246,7 +246,8 @@ func TestFairTurns(t *testing.T) {
 				}
 				return accepted
 			}
-			for flood() > 0 { // once more for the batch that the collector took in the meantime
+			for again := true; again; { // once more for the batch that the collector took in the meantime
+				again = flood() > 0
 			}
 			for n := range 30 {
 				if !submit(request(t, charging.Initial, 0, n, 0), &honest) {
