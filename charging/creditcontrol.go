@@ -179,6 +179,7 @@ func refusedWhole(c *CreditControl, o *Outcome) bool {
 // remember notes what later requests of the session may leave out.
 func (s *State) remember(r *session.Session, c *CreditControl) {
 	octets := &s.sessions.Octets
+	s.keepSaid(r, c)
 	if s.hosts.names[r.Host] != string(c.OriginHost) { // another half of the gateway took over
 		s.hosts.leave(r.Host)
 		r.Host = s.hosts.enter(c.OriginHost)

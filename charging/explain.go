@@ -22,8 +22,7 @@ type Explanation struct {
 	// records that no tariff applied to.
 	Trace *rating.Trace
 	// Agrees is whether the classification comes to the recorded rule and price
-	// again. It does, unless a request changed the called party or the APN in the
-	// middle of a session.
+	// again. Where it does not, the record was not made by this version's rules.
 	Agrees  bool
 	Service string
 	Offer   string

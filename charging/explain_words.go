@@ -29,7 +29,7 @@ func (e *Explanation) Lines() (lines []string) {
 	lines = append(lines, tried(e.Trace.Rules)...)
 	say("so: service %s, offer %s, rule %s%s", e.Service, e.Offer, e.Rule, in(e.Zone))
 	if !e.Agrees {
-		say("classified from what the record has at its end, another rule applies: the request changed while the record was open")
+		say("classified once more, another rule applies: the record was not made by the rules that this program follows")
 	}
 	lines = append(lines, e.priceLines()...)
 	return append(lines, e.bucketLines()...)

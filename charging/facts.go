@@ -9,6 +9,7 @@ import (
 	"gyro/internal/ident"
 	"gyro/internal/instant"
 	"gyro/internal/money"
+	"gyro/internal/wire"
 	"gyro/rating"
 )
 
@@ -43,6 +44,8 @@ func (x *exchange) classified(group *session.Group, plan *rating.Plan, m *rating
 		return
 	}
 	f, r := &group.Facts, x.session
+	x.sessions.Octets.Free(f.Said)
+	f.Said = 0
 	f.At, f.Rule, f.Visited = at, m.Rule, m.Visited
 	f.Serving, f.RAT, f.QCI = r.Serving, r.RAT, r.QCI
 	f.OnNet = x.onNet(x.calledOf(r, group))
@@ -71,9 +74,9 @@ func (x *exchange) resume(group *session.Group, price *rating.Price) {
 
 // why encodes what a group's record was decided from.
 func (s *State) why(r *session.Session, group *session.Group, a *account, postings []balance.Posting) []byte {
-	octets, f := &s.sessions.Octets, &group.Facts
+	octets, f, was := &s.sessions.Octets, &group.Facts, s.saidOf(r, group)
 	w := usage.Why{
-		At: f.At, APN: octets.Get(r.APN), Calling: octets.Get(r.Calling), Seen: octets.Get(f.Seen), Offers: a.offers(),
+		At: f.At, APN: was.apn, Calling: was.calling, Seen: octets.Get(f.Seen), Offers: a.offers(),
 		Serving: f.Serving, Rule: f.Rule, Zone: group.Zone, Visited: f.Visited, RAT: f.RAT, QCI: f.QCI, Role: r.Role,
 		UsedBefore: group.Used - min(group.Used, group.RecordUsed), BilledBefore: group.Billed - min(group.Billed, group.RecordBilled),
 		Position: f.Position, Ahead: f.Ahead, Left: s.scratch.left[:0],
@@ -126,9 +129,8 @@ func (s *State) appendFacts(dst []byte, f *session.Facts) []byte {
 		dst = binary.AppendUvarint(dst, v)
 	}
 	dst = binary.AppendVarint(dst, int64(f.Ahead))
-	seen := s.sessions.Octets.Get(f.Seen)
-	dst = binary.AppendUvarint(dst, uint64(len(seen)))
-	return append(dst, seen...)
+	dst = wire.AppendBytes(dst, s.sessions.Octets.Get(f.Seen))
+	return wire.AppendBytes(dst, s.sessions.Octets.Get(f.Said))
 }
 
 // facts reads what appendFacts wrote.
@@ -141,6 +143,9 @@ func (l *loader) facts(in *reader) (f session.Facts) {
 	f.Ahead = money.Amount(in.Varint())
 	if seen := in.Bytes(); len(seen) > 0 {
 		f.Seen = l.sessions.Octets.Put(seen)
+	}
+	if said := in.Bytes(); len(said) > 0 {
+		f.Said = l.sessions.Octets.Put(said)
 	}
 	return f
 }

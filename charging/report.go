@@ -228,12 +228,12 @@ func (s *State) closeRecordAt(r *session.Session, group *session.Group, cause us
 		return
 	}
 	a := s.accounts.At(r.Account)
-	record := &s.scratch.record
+	record, was := &s.scratch.record, s.saidOf(r, group)
 	*record = usage.Record{
 		Kind: kindOf(r), Cause: cause, Opened: group.Opened, Closed: at,
 		SessionID: s.sessions.Octets.Get(r.ID), SubSession: r.Sub,
-		Subscriber: s.sessions.Octets.Get(r.Identity), Called: s.calledOf(r, group),
-		RatingGroup: group.RatingGroup, ServiceID: group.ServiceID, Context: r.Context,
+		Subscriber: s.sessions.Octets.Get(r.Identity), Called: was.called,
+		RatingGroup: group.RatingGroup, ServiceID: group.ServiceID, Context: was.context,
 		Used: group.RecordUsed, Billed: group.RecordBilled, Rated: group.RecordRated,
 		Charged: group.RecordCharged, Excess: group.RecordExcess, Requests: group.Requests,
 		Plan: group.Plan, Rate: group.Rate, Service: group.ServiceName, Offer: group.Offer,

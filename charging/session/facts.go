@@ -21,7 +21,10 @@ type Facts struct {
 	Ahead money.Amount
 	// Seen are the values of the plan's counters at classification, each an
 	// unsigned varint; none where the plan has no counters.
-	Seen    slab.Ref
+	Seen slab.Ref
+	// Said is what the gateway had said of the parties and the service at
+	// classification, where a later request said otherwise.
+	Said    slab.Ref
 	Rule    uint32 // index in the plan
 	Visited uint32 // zone of the serving network: index in the plan
 	Serving ident.PLMN
@@ -29,4 +32,10 @@ type Facts struct {
 	QCI     uint8
 	OnNet   bool // the called party is a subscriber of this operator
 	Setup   bool // the record charged the setup fee
+}
+
+// forget frees what facts keep in octets.
+func (s *Set) forget(f *Facts) {
+	s.Octets.Free(f.Seen)
+	s.Octets.Free(f.Said)
 }

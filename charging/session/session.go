@@ -178,7 +178,7 @@ func (s *Set) Close(i slab.Index) {
 	s.table.Remove(Hash(s.Octets.Get(r.ID), r.Sub), i)
 	for g := r.Groups; g != 0; {
 		next := s.Groups.At(g).Next
-		s.Octets.Free(s.Groups.At(g).Facts.Seen)
+		s.forget(&s.Groups.At(g).Facts)
 		s.Groups.Free(g)
 		g = next
 	}
@@ -227,7 +227,7 @@ func (s *Set) AddGroup(r *Session, group Group) (i slab.Index, ok bool) {
 // EndGroup forgets all of a group but that its setup fee was taken. Nothing may
 // be reserved for it, and its record must have been written.
 func (s *Set) EndGroup(g *Group) {
-	s.Octets.Free(g.Facts.Seen)
+	s.forget(&g.Facts)
 	*g = Group{
 		RatingGroup: g.RatingGroup, HasRatingGroup: g.HasRatingGroup, ServiceID: g.ServiceID, HasServiceID: g.HasServiceID,
 		Bare: g.Bare, Recipient: g.Recipient, SetupTaken: true, Next: g.Next,
@@ -242,7 +242,7 @@ func (s *Set) RemoveGroup(r *Session, i slab.Index) {
 	for link := &r.Groups; *link != 0; link = &s.Groups.At(*link).Next {
 		if *link == i {
 			*link = s.Groups.At(i).Next
-			s.Octets.Free(s.Groups.At(i).Facts.Seen)
+			s.forget(&s.Groups.At(i).Facts)
 			s.Groups.Free(i)
 			r.GroupCount--
 			return
