@@ -48,15 +48,48 @@ func (s *State) counterAt(first slab.Index, id ident.Name) slab.Index {
 // counted is what a chain of counters says of one: its counts in the period of
 // the state's time.
 func (s *State) counted(first slab.Index, id ident.Name) (used, rated uint64) {
+	return s.countedAt(first, id, s.now)
+}
+
+// countedAt is what the counts will be at a moment if nothing is used until then.
+func (s *State) countedAt(first slab.Index, id ident.Name, at instant.Instant) (used, rated uint64) {
 	i := s.counterAt(first, id)
 	if i == 0 {
 		return 0, 0
 	}
 	c := s.counts.At(i)
-	if c.Until != 0 && c.Until <= s.now {
+	if c.Until != 0 && c.Until <= at {
 		return 0, 0
 	}
 	return c.Used, c.Rated
+}
+
+// seenAcross turns what the classification of a record saw of counters into what
+// that of its continuation behind a tariff switch saw: counters whose period has
+// ended until then are at zero.
+func (x *exchange) seenAcross(group *session.Group, at instant.Instant) {
+	if group.Facts.Seen == 0 {
+		return
+	}
+	plan := x.catalogs.plan(group.Plan)
+	_, day := plan.Day(group.Facts.At)
+	_, cycle := plan.Cycle(group.Facts.At, x.account.cycleDay())
+	x.scratch.why = x.scratch.why[:0]
+	for k, used := range countersSeen(x.sessions.Octets.Get(group.Facts.Seen)) {
+		switch plan.CounterAt(uint32(k)).Period {
+		case rating.PerDay:
+			if day <= at {
+				used = 0
+			}
+		case rating.PerCycle:
+			if cycle <= at {
+				used = 0
+			}
+		case rating.Ever:
+		}
+		x.scratch.why = binary.AppendUvarint(x.scratch.why, used)
+	}
+	group.Facts.Seen = x.sessions.Octets.Replace(group.Facts.Seen, x.scratch.why)
 }
 
 // forgetCounters drops an owner's counters.
@@ -76,12 +109,13 @@ type counting struct {
 	plan       *rating.Plan
 	account    slab.Index
 	subscriber slab.Index
+	at         instant.Instant // that is classified; a period that ends until then is over
 }
 
 // Used implements rating.Counters.
 func (k *counting) Used(counter uint32) uint64 {
 	c := k.plan.CounterAt(counter)
-	used, _ := k.s.counted(*k.s.countersOf(k.account, k.subscriber, c.Of), c.ID)
+	used, _ := k.s.countedAt(*k.s.countersOf(k.account, k.subscriber, c.Of), c.ID, k.at)
 	return used
 }
 
@@ -93,13 +127,13 @@ func (s *State) countersOf(account, subscriber slab.Index, of rating.CounterOf) 
 	return &s.subscribers.At(subscriber).Counters
 }
 
-// countersFor is what a classification is to know of counters: nil, at no cost,
+// countersFor is what a classification of a moment is to know of counters: nil, at no cost,
 // where the plan has none.
-func (x *exchange) countersFor(plan *rating.Plan) rating.Counters {
+func (x *exchange) countersFor(plan *rating.Plan, at instant.Instant) rating.Counters {
 	if len(plan.Counters()) == 0 {
 		return nil
 	}
-	x.scratch.counting = counting{x.State, plan, x.owner, x.session.Subscriber}
+	x.scratch.counting = counting{x.State, plan, x.owner, x.session.Subscriber, at}
 	return &x.scratch.counting
 }
 
@@ -110,7 +144,7 @@ func (x *exchange) seen(group *session.Group, plan *rating.Plan) {
 		group.Facts.Seen = 0
 		return
 	}
-	x.scratch.counting = counting{x.State, plan, x.owner, x.session.Subscriber}
+	x.scratch.counting = counting{x.State, plan, x.owner, x.session.Subscriber, x.now}
 	x.scratch.why = x.scratch.why[:0]
 	for k := range plan.Counters() {
 		x.scratch.why = binary.AppendUvarint(x.scratch.why, x.scratch.counting.Used(uint32(k)))

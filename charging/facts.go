@@ -22,7 +22,7 @@ func (x *exchange) requestOf(plan *rating.Plan, group *session.Group, at instant
 		HasRatingGroup: group.HasRatingGroup, HasServiceID: group.HasServiceID,
 		APN: octets.Get(r.APN), Called: called, Calling: octets.Get(r.Calling),
 		Serving: r.Serving, RAT: r.RAT, QCI: r.QCI, Role: r.Role, OnNet: x.onNet(called),
-		Counters: x.countersFor(plan), CycleDay: x.account.cycleDay(), At: at, Offers: x.offersFor(x.account, r.Subscriber),
+		Counters: x.countersFor(plan, at), CycleDay: x.account.cycleDay(), At: at, Offers: x.offersFor(x.account, r.Subscriber),
 	}
 }
 

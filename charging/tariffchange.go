@@ -84,6 +84,7 @@ func (x *exchange) cross(group *session.Group) {
 		x.closeRecordAt(x.session, group, usage.Partial, at)
 		group.Rate = change.Rate
 		group.Used, group.Billed, group.Rated, group.Charged = 0, 0, 0, 0
+		x.seenAcross(group, change.At)
 		group.Opened, group.Facts.At, group.Facts.Rule = at, change.At, change.Rule
 	}
 	x.sessions.Changes.Free(group.Change)
