@@ -18,6 +18,7 @@ const (
 	sessionsPath = "/charging/v1/sessions"
 	catalogsPath = "/charging/v1/catalogs"
 	usagePath    = "/charging/v1/usage"
+	noticesPath  = "/charging/v1/notices"
 	booksPath    = "/charging/v1/books"
 )
 

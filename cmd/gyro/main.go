@@ -29,7 +29,7 @@ func newRootCommand() *cobra.Command {
 	root.AddCommand(
 		newUpCommand(), newConfigCommand(), newSimulateCommand(), newDecodeCommand(),
 		newCatalogCommand(), newRateCommand(), newAccountCommand(), newSubscriberCommand(), newSubscriptionCommand(), newBalanceCommand(),
-		newVoucherCommand(), newSessionCommand(), newUsageCommand(), newExplainCommand(), newBooksCommand(),
+		newVoucherCommand(), newSessionCommand(), newUsageCommand(), newExplainCommand(), newNoticesCommand(), newBooksCommand(),
 		newLedgerCommand(), newBenchCommand(), newVersionCommand(),
 	)
 	for _, cmd := range root.Commands() {

@@ -20,7 +20,7 @@ func TestCommandLine(t *testing.T) {
 		t.Fatal(err)
 	}
 	datadriven.Walk(t, scripts, func(t *testing.T, path string) {
-		if filepath.Ext(path) != ".txt" {
+		if filepath.Base(filepath.Dir(path)) == "files" {
 			return
 		}
 		terminal := newTerminal(t, scripts)
@@ -84,14 +84,16 @@ func (c *terminal) run(t *testing.T, d *datadriven.TestData) string {
 
 // What differs from run to run.
 var (
-	momentPattern = regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z`)
-	keyPattern    = regexp.MustCompile(`[A-Z2-7]{26}`)
-	indexPattern  = regexp.MustCompile(`index: +\d+\n`)
+	momentPattern  = regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z`)
+	keyPattern     = regexp.MustCompile(`[A-Z2-7]{26}`)
+	elapsedPattern = regexp.MustCompile(`vouchers, \d+s`)
+	indexPattern   = regexp.MustCompile(`index: +\d+\n`)
 )
 
 func (c *terminal) steady(text string) string {
 	text = momentPattern.ReplaceAllString(text, "MOMENT")
 	text = keyPattern.ReplaceAllString(text, "KEY")
+	text = elapsedPattern.ReplaceAllString(text, "vouchers, TIME")
 	text = indexPattern.ReplaceAllString(text, "index:     N\n") // ticks are entries as well
 	return strings.ReplaceAll(text, c.server, "SERVER")
 }

@@ -1,6 +1,9 @@
 package main
 
 import (
+	"fmt"
+	"strings"
+
 	"github.com/spf13/cobra"
 
 	"gyro/api/client"
@@ -11,7 +14,7 @@ func newSubscriberCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "subscriber", Short: "Subscribers of a running server: their state, their device"}
 	r := &remote{}
 	r.flags(cmd)
-	cmd.AddCommand(newSubscriberSetCommand(r))
+	cmd.AddCommand(newSubscriberSetCommand(r), newSubscriberLimitCommand(r))
 	return cmd
 }
 
@@ -43,6 +46,29 @@ func newSubscriberSetCommand(r *remote) *cobra.Command {
 	f.StringVar(&then, "then", "", "`state` that follows")
 	f.StringVar(&equipment, "equipment", "", "`IMEI` of the only device that may be used; \"\" for any")
 	f.StringVar(&reason, "reason", "", "`code` of why")
+	return cmd
+}
+
+func newSubscriberLimitCommand(r *remote) *cobra.Command {
+	var m movement
+	cmd := &cobra.Command{
+		Use: "limit ACCOUNT IDENTITY [COUNTER=MOST...]", Short: "Set all limits of a subscriber on what the account shares; without any, end them", Args: cobra.MinimumNArgs(2),
+		Example: `  gyro subscriber limit 1001 msisdn:491720000001 data-child=2000000000 money-child=5.00`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			limits := []map[string]string{}
+			for _, word := range args[2:] {
+				counter, most, found := strings.Cut(word, "=")
+				if !found {
+					return fmt.Errorf("%q is not COUNTER=MOST, such as data-child=2000000000", word)
+				}
+				limits = append(limits, map[string]string{"counter": counter, "most": most})
+			}
+			return r.doMovement(cmd, &m, &client.Request{
+				Method: client.Post, Path: accountPath(args[0], "limits"), Body: map[string]any{"subscriber": args[1], "limits": limits},
+			})
+		},
+	}
+	m.flags(cmd)
 	return cmd
 }
 

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"net/url"
+
 	"github.com/spf13/cobra"
 
 	"gyro/api/client"
@@ -43,6 +45,21 @@ func newUsageCommand() *cobra.Command {
 	return cmd
 }
 
+// newNoticesCommand builds "gyro notices": what customers may want to be told.
+func newNoticesCommand() *cobra.Command {
+	r := &remote{}
+	var page pageFlags
+	cmd := &cobra.Command{
+		Use: "notices", Short: "Thresholds that were reached and states that changed on a running server, in order", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return r.do(cmd, &client.Request{Method: client.Get, Path: noticesPath, Query: page.query("after")})
+		},
+	}
+	r.flags(cmd)
+	page.flags(cmd, "after", "begin behind this `record`")
+	return cmd
+}
+
 // newBooksCommand builds "gyro books": the trial balance.
 func newBooksCommand() *cobra.Command {
 	r := &remote{}
@@ -59,15 +76,24 @@ func newBooksCommand() *cobra.Command {
 // addRemoteCatalogCommands adds what "gyro catalog" does on a running server.
 func addRemoteCatalogCommands(cmd *cobra.Command) {
 	r := &remote{}
+	var at string
+	var reauthorise bool
 	publish := &cobra.Command{
-		Use: "publish NAME FILE", Short: "Make a file the current version of a catalogue of a running server", Args: cobra.ExactArgs(2),
+		Use: "publish NAME FILE", Short: "Make a file the current version of a catalogue of a running server, and show what it changes", Args: cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			text, err := readCatalog(cmd.InOrStdin(), args[1])
 			if err != nil {
 				return err
 			}
+			query := url.Values{}
+			if at != "" {
+				query.Set("at", at)
+			}
+			if reauthorise {
+				query.Set("reauthorise", "true")
+			}
 			return r.do(cmd, &client.Request{
-				Method: client.Put, Path: catalogsPath + client.Path(args[0]),
+				Method: client.Put, Path: catalogsPath + client.Path(args[0]), Query: query,
 				Body: client.RawBody{ContentType: "application/yaml", Data: text},
 			})
 		},
@@ -93,6 +119,8 @@ func addRemoteCatalogCommands(cmd *cobra.Command) {
 			return err
 		},
 	}
+	publish.Flags().StringVar(&at, "at", "", "`moment` when it takes effect (default: now)")
+	publish.Flags().BoolVar(&reauthorise, "reauthorise", false, "have gateways report quota that they have at another price, instead of finishing it")
 	for _, sub := range []*cobra.Command{publish, list, show} {
 		r.flags(sub)
 		cmd.AddCommand(sub)
