@@ -184,7 +184,6 @@ func (s *State) topUp(i slab.Index, c *MoveMoney, o *Outcome) {
 		s.giveBonus(a, c.Bonus, c.Key)
 	}
 	s.extend(i, days(c.ExtendsDays))
-
 }
 
 // approved reports whether a correction may be carried out: above the

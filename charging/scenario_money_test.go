@@ -65,7 +65,7 @@ func (s *script) vouchers() string {
 	}
 	for n, line := range lines {
 		c.Part, c.Hashes = s.number("part", 0)+uint32(n), nil
-		for _, code := range strings.Fields(line) {
+		for code := range strings.FieldsSeq(line) {
 			c.Hashes = append(c.Hashes, codeHash(code)...)
 		}
 		if o := s.do(charging.KindVouchers, c); o.Result != charging.Success {

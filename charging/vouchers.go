@@ -65,6 +65,11 @@ func (p *voucherPart) hash(position int) []byte {
 	return p.hashes[position*VoucherHashSize : (position+1)*VoucherHashSize]
 }
 
+// redeemed reports whether a voucher of the part is used.
+func (p *voucherPart) redeemed(position int) bool {
+	return position < len(p.records) && p.records[position] != 0
+}
+
 func (p *voucherPart) count() int { return len(p.hashes) / VoucherHashSize }
 
 // voucherTag is the hash of a hash, for the table: any part of it will do.
@@ -284,7 +289,7 @@ func (s *State) redeemable(a *account, p *voucherPart, position int, o *Outcome)
 	b := p.batch
 	t := &b.Terms
 	switch {
-	case p.records != nil && p.records[position] != 0:
+	case p.redeemed(position):
 		o.refuse(VoucherUsed, "the voucher was redeemed before")
 	case b.Blocked != 0:
 		o.refuse(VoucherBlocked, "the voucher's batch was blocked at %s", b.Blocked)
@@ -326,5 +331,4 @@ func (s *State) useVoucher(i slab.Index, p *voucherPart, position int, c *Redeem
 		s.grantAllowance(i, plan, allowance, grantFor{from: s.now, cause: usage.Requested, key: []byte(c.Key)})
 	}
 	s.extend(i, days(b.Terms.ExtendsDays))
-
 }
