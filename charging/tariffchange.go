@@ -53,6 +53,7 @@ func (x *exchange) reserveHalf(half *session.Group, granted uint64) bool {
 		return false
 	}
 	x.scratch.filter, x.scratch.after = x.scratch.after, x.scratch.filter
+	x.finalOf(half) // other allowances may pay then, and keep money out or not
 	_, _, whole := x.reserveWhole(half, price, billable-half.Billed)
 	x.scratch.filter, x.scratch.after = x.scratch.after, x.scratch.filter
 	if !whole {
