@@ -136,10 +136,10 @@ func amountOf(n int64, d balance.Denomination) string {
 }
 
 func unitOf(d balance.Denomination) rating.Unit {
-	switch d {
-	case balance.Seconds:
+	if d == balance.Seconds {
 		return rating.Seconds
-	case balance.Events:
+	}
+	if d == balance.Events {
 		return rating.Events
 	}
 	return rating.Octets

@@ -64,8 +64,10 @@ func (s *State) replanned(i slab.Index) {
 // tell gives the notices of a command to the receiver.
 func (s *State) tell(to Receiver) {
 	n := &s.scratch.notices
-	for k := 0; k < len(n.replenished); k++ { // what is recovered replenishes as well
-		s.recoverAll(n.replenished[k])
+	for done := 0; done < len(n.replenished); { // what is recovered replenishes as well
+		i := n.replenished[done]
+		done++
+		s.recoverAll(i)
 	}
 	for _, i := range n.replanned {
 		s.askAll(s.accounts.At(i), replanned)

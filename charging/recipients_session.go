@@ -102,11 +102,11 @@ func firstOf(refused, next Result) Result {
 // shareOut leaves of a service what one of its recipients has of it: its share
 // of a count, the whole of a size. It reports whether there is anything.
 func (s *Service) shareOut(n, recipients int) bool {
-	any := s.Requested.shareOut(n, recipients)
+	something := s.Requested.shareOut(n, recipients)
 	for k := range s.ReportCount {
-		any = s.Reports[k].shareOut(n, recipients) || any
+		something = s.Reports[k].shareOut(n, recipients) || something
 	}
-	return any
+	return something
 }
 
 func (u *Units) shareOut(n, recipients int) bool {
