@@ -48,6 +48,8 @@ func (s *State) Verify() *Books {
 	s.verifyReservations(b)
 	s.verifyBalances(b)
 	s.verifyDeadlines(b)
+	s.verifyAgenda(b)
+	s.verifySubscriptions(b)
 	s.verifyOpen(b)
 	return b
 }
