@@ -3,6 +3,7 @@ package charging
 import (
 	"slices"
 
+	"gyro/internal/ident"
 	"gyro/internal/slab"
 )
 
@@ -54,9 +55,13 @@ func (s *State) verifySubscriptions(b *Books) {
 			}
 		}
 	}
-	for h, n := range s.catalogs.holders {
-		if holders[h] != n {
-			b.problem("offer %s is counted to be held %d times, it is %d times", s.Label(h.offer), n, holders[h])
+	for _, number := range s.catalogs.currents {
+		plan := s.catalogs.publications[number-1].plan
+		for _, offer := range plan.Offers() {
+			h := holding{ident.NameOf(plan.Name()), offer.ID}
+			if n := s.catalogs.holders[h]; holders[h] != n {
+				b.problem("offer %s is counted to be held %d times, it is %d times", offer.Name, n, holders[h])
+			}
 		}
 	}
 }
