@@ -113,6 +113,9 @@ func (s *State) sink(at int) {
 // anyDue reports whether an account's moment has come.
 func (a *agenda) anyDue(now instant.Instant) bool { return len(a.heap) > 0 && a.heap[0].due <= now }
 
+// Behind reports whether accounts are due that the last tick had to leave.
+func (s *State) Behind(now instant.Instant) bool { return s.agenda.anyDue(now) }
+
 // keepAppointments sees to the accounts whose moment has come, the earliest
 // first, as many as one tick may.
 func (s *State) keepAppointments() {

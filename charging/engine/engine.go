@@ -369,6 +369,10 @@ func (e *Engine) View(fn func(*charging.State)) {
 // minutes.
 const tickInterval = time.Second
 
+// catchUpInterval is how soon the next tick follows one that left accounts
+// behind, as after midnight when all renew: most of the time is the requests'.
+const catchUpInterval = 50 * time.Millisecond
+
 func (e *Engine) ticker() {
 	timer := time.NewTicker(tickInterval)
 	defer timer.Stop()
@@ -390,6 +394,13 @@ func (e *Engine) ticker() {
 			}
 			cancel()
 		}
+		e.state.Lock()
+		interval := tickInterval
+		if e.state.Behind(instant.Of(e.o.Now())) {
+			interval = catchUpInterval
+		}
+		e.state.Unlock()
+		timer.Reset(interval)
 	}
 }
 
