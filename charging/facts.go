@@ -76,7 +76,7 @@ func (x *exchange) resume(group *session.Group, price *rating.Price) {
 func (s *State) why(r *session.Session, group *session.Group, a *account, postings []balance.Posting) []byte {
 	octets, f, was := &s.sessions.Octets, &group.Facts, s.saidOf(r, group)
 	w := usage.Why{
-		At: f.At, APN: was.apn, Calling: was.calling, Seen: octets.Get(f.Seen), Offers: a.offers(),
+		At: f.At, APN: was.apn, Calling: was.calling, Seen: octets.Get(f.Seen), Offers: s.offersFor(a, r.Subscriber),
 		Serving: f.Serving, Rule: f.Rule, Zone: group.Zone, Visited: f.Visited, RAT: f.RAT, QCI: f.QCI, Role: r.Role,
 		UsedBefore: group.Used - min(group.Used, group.RecordUsed), BilledBefore: group.Billed - min(group.Billed, group.RecordBilled),
 		Position: f.Position, Ahead: f.Ahead, Left: s.scratch.left[:0],

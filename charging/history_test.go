@@ -84,6 +84,10 @@ func (h *historian) requests(t *rapid.T) {
 			continue
 		}
 		c := h.request()
+		if h.one(4) {
+			c.Called = []byte(rapid.SampledFrom([]string{"", "4917011", "4917012"}).Draw(t, "called"))
+			c.Also = [][]byte{[]byte("4917013"), []byte("441711")}[:rapid.IntRange(0, 2).Draw(t, "also")]
+		}
 		if h.one(6) {
 			c.Type, c.Action = charging.Event, charging.RequestedAction(rapid.IntRange(0, 3).Draw(t, "action"))
 		}

@@ -20,7 +20,7 @@ type Why struct {
 	// Seen are the values of the catalogue's counters then, in its order, each
 	// an unsigned varint.
 	Seen    []byte
-	Offers  []ident.Name // the account's, in order
+	Offers  []ident.Name // those that rate the subscriber's usage, in order
 	Serving ident.PLMN
 	Rule    uint32 // index in the catalogue
 	Zone    uint32 // of the called number: index in the catalogue
