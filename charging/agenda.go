@@ -120,7 +120,9 @@ func (s *State) Behind(now instant.Instant) bool { return s.agenda.anyDue(now) }
 // first, as many as one tick may.
 func (s *State) keepAppointments() {
 	for n := 0; n < agendaLimit && s.agenda.anyDue(s.now); n++ {
-		s.bringUp(s.agenda.heap[0].index)
+		if i := s.agenda.heap[0].index; !s.finishClosing(i) {
+			s.bringUp(i)
+		}
 	}
 }
 
@@ -162,16 +164,17 @@ func (s *State) earliest(i slab.Index) (next step) {
 func (s *State) bringUp(i slab.Index) {
 	s.touchAccount(i)
 	s.cancel(i)
-	if s.finishClosing(i) {
-		return
-	}
-	s.accounts.At(i).lingers = s.lingering(i)
 	next := s.earliest(i)
 	for n := 0; next.at != 0 && next.at <= s.now && n < stepsLimit; n++ {
 		next.run(s, i, next.what)
 		next = s.earliest(i)
 	}
+	a := s.accounts.At(i)
+	a.lingers = s.lingering(i)
 	s.due(i, next.at)
+	if s.closable(a) {
+		s.due(i, s.now) // a tick removes it: who brings an account up to date goes on to use it
+	}
 	s.warn(i)
 }
 

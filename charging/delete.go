@@ -93,9 +93,14 @@ func (s *State) remove(i slab.Index) {
 // the command is given again.
 func (s *State) finishClosing(i slab.Index) (removed bool) {
 	a := s.accounts.At(i)
-	if !a.Closing || a.OpenSessions > 0 || !s.worthless(a) {
+	if !s.closable(a) {
 		return false
 	}
+	s.touchAccount(i)
 	s.remove(i)
 	return true
+}
+
+func (s *State) closable(a *account) bool {
+	return a.Closing && a.OpenSessions == 0 && s.worthless(a)
 }

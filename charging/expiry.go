@@ -42,7 +42,7 @@ func (s *State) carryOn(i, b slab.Index) {
 // when it has let go of them, and that an account that waited for its last
 // session goes.
 func (s *State) revisit(i slab.Index) {
-	if a := s.accounts.At(i); a.lingers || a.Closing && a.OpenSessions == 0 {
+	if a := s.accounts.At(i); a.lingers || s.closable(a) {
 		s.due(i, s.now)
 	}
 }
