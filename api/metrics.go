@@ -76,9 +76,9 @@ type collector struct {
 	engine Engine
 	peers  Peers
 
-	answers, latency, batches, batchOctets, duplicates          *prometheus.Desc
-	sessions, opened, expired, accounts, records, index, excess *prometheus.Desc
-	retained, reserved, spent, grants, peersUp                  *prometheus.Desc
+	answers, latency, batches, batchOctets, duplicates                  *prometheus.Desc
+	sessions, groups, opened, expired, accounts, records, index, excess *prometheus.Desc
+	retained, reserved, spent, grants, peersUp                          *prometheus.Desc
 }
 
 func newCollector(e Engine, p Peers) *collector {
@@ -93,6 +93,7 @@ func newCollector(e Engine, p Peers) *collector {
 		batchOctets: desc("batch_bytes_total", "Octets of journalled batches."),
 		duplicates:  desc("duplicates_total", "Requests answered again with the stored outcome, over the life of the data."),
 		sessions:    desc("sessions_open", "Open credit-control sessions."),
+		groups:      desc("rating_groups_open", "Rating groups of open sessions."),
 		opened:      desc("sessions_total", "Sessions ever opened."),
 		expired:     desc("sessions_expired_total", "Sessions closed by supervision: their gateway went silent."),
 		accounts:    desc("accounts", "Accounts."),
@@ -111,7 +112,7 @@ func newCollector(e Engine, p Peers) *collector {
 // Describe implements prometheus.Collector.
 func (c *collector) Describe(to chan<- *prometheus.Desc) {
 	for _, d := range [...]*prometheus.Desc{
-		c.answers, c.latency, c.batches, c.batchOctets, c.duplicates, c.sessions, c.opened, c.expired, c.accounts,
+		c.answers, c.latency, c.batches, c.batchOctets, c.duplicates, c.sessions, c.groups, c.opened, c.expired, c.accounts,
 		c.records, c.index, c.excess, c.retained, c.reserved, c.spent, c.grants, c.peersUp,
 	} {
 		to <- d
@@ -144,6 +145,7 @@ func (c *collector) collectState(to chan<- prometheus.Metric) {
 		}
 	})
 	gauge(to, c.sessions, float64(stats.OpenSessions))
+	gauge(to, c.groups, float64(stats.OpenGroups))
 	counter(to, c.opened, float64(stats.Sessions))
 	counter(to, c.expired, float64(stats.SupervisionExpired))
 	gauge(to, c.accounts, float64(stats.OpenAccounts))

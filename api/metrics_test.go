@@ -83,6 +83,7 @@ func TestMetrics(t *testing.T) {
 		`gyro_batch_commands_bucket{le="4096"} 8`,
 		`gyro_journal_sync_duration_seconds_count 1`,
 		`gyro_sessions_open 1`,
+		`gyro_rating_groups_open 1`,
 		`gyro_sessions_total 1`,
 		`gyro_sessions_expired_total 0`,
 		`gyro_accounts 1`,
