@@ -68,12 +68,12 @@ func (s SubscriptionStatus) String() string {
 // moment is when time next does something to a subscription, zero is never.
 func (p *subscription) moment() instant.Instant {
 	switch {
-	case p.Status == Live, p.Ends, p.Then != 0:
-		return p.Until
 	case p.Status == Unpaid && p.Retry != 0:
 		return min(p.Retry, p.Lapses)
 	case p.Status == Unpaid:
 		return p.Lapses
+	case p.Status == Live, p.Ends, p.Then != 0:
+		return p.Until
 	}
 	return 0
 }
