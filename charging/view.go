@@ -221,7 +221,7 @@ func (s *State) Stats() Stats {
 	return Stats{
 		Counters: s.counters, OpenSessions: s.sessions.Sessions.Len(), OpenGroups: s.open.groups, OpenAccounts: s.accounts.Len(),
 		RetainedAnswers: s.memory.Len(), LastRecord: s.outbox.last,
-		Totals: append([]balance.Total(nil), s.book.Ledger.Totals()...), Reserved: reservations(&s.open.reserved),
+		Totals: append([]balance.Total(nil), s.book.Ledger.Totals()...), Reserved: reservations(&s.open),
 	}
 }
 
