@@ -28,7 +28,7 @@ func TestDemoCatalogue(t *testing.T) {
 		t.Fatal(err)
 	}
 	results := p.RunTests()
-	if len(results) < 25 {
+	if len(results) < 40 {
 		t.Errorf("only %d tests", len(results))
 	}
 	for _, r := range results {

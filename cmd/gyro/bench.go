@@ -8,7 +8,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"gyro/bench"
-	demodata "gyro/testdata/demo"
 )
 
 func newBenchCommand() *cobra.Command {
@@ -18,7 +17,7 @@ func newBenchCommand() *cobra.Command {
 }
 
 func newBenchChargingCommand() *cobra.Command {
-	c := bench.Charging{Catalog: demodata.Catalog, CatalogName: "demo", Offer: "payg", Realm: "gyro.example"}
+	c := bench.Charging{Catalog: bench.Catalog, CatalogName: "demo", Offer: "payg", Realm: "gyro.example"}
 	asJSON := false
 	cmd := &cobra.Command{
 		Use: "charging", Short: "CCR-Updates, fully durable, beside a bare TCP echo of the same octets", Args: cobra.NoArgs,

@@ -29,7 +29,7 @@ func TestCatalogCheckAcceptsTheDemoOperator(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	for _, want := range []string{"pass  ten megabytes", "catalogue demo in EUR, Europe/Berlin: 7 services, 3 offers, 2 allowances, ", ", 0 failed\n"} {
+	for _, want := range []string{"pass  ten megabytes", "catalogue demo in EUR, Europe/Berlin: 9 services, 9 offers, 8 allowances, ", ", 0 failed\n"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("%q is not in:\n%s", want, out)
 		}
@@ -54,7 +54,7 @@ func TestCatalogCheckSaysWhereAnErrorIs(t *testing.T) {
 }
 
 func TestCatalogCheckFailsWithATest(t *testing.T) {
-	source, err := os.ReadFile("../../testdata/demo/catalog.yaml")
+	source, err := os.ReadFile(tariffs)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,15 +68,15 @@ func TestCatalogCheckFailsWithATest(t *testing.T) {
 	}
 }
 
-// demoWith writes the demo operator's catalogue with one text in place of another.
-func demoWith(t *testing.T, from, to string) string {
+// tariffsWith writes the tariffs with one text in place of another.
+func tariffsWith(t *testing.T, from, to string) string {
 	t.Helper()
-	source, err := os.ReadFile("../../testdata/demo/catalog.yaml")
+	source, err := os.ReadFile(tariffs)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if !strings.Contains(string(source), from) {
-		t.Fatalf("the demo catalogue does not say %q", from)
+		t.Fatalf("the catalogue does not say %q", from)
 	}
 	file := filepath.Join(t.TempDir(), "new.yaml")
 	if err := os.WriteFile(file, []byte(strings.ReplaceAll(string(source), from, to)), 0o600); err != nil {
@@ -85,11 +85,12 @@ func demoWith(t *testing.T, from, to string) string {
 	return file
 }
 
-const demoCatalog = "../../testdata/demo/catalog.yaml"
+// tariffs is a catalogue that does not change: the benchmark's.
+const tariffs = "../../bench/catalog.yaml"
 
 func TestCatalogDiffSaysWhatChangedForWhom(t *testing.T) {
-	dearer := demoWith(t, "amount: 0.09, per: 1m", "amount: 0.10, per: 1m")
-	out, err := runCatalog(t, "", "diff", demoCatalog, dearer)
+	dearer := tariffsWith(t, "amount: 0.09, per: 1m", "amount: 0.10, per: 1m")
+	out, err := runCatalog(t, "", "diff", tariffs, dearer)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -101,7 +102,7 @@ price  voice/national-peak  payg    - zone national, calendar peak: 0.09 per 1m,
 	if out != want {
 		t.Errorf("got\n%s\nwant\n%s", out, want)
 	}
-	out, err = runCatalog(t, "", "diff", "--json", demoCatalog, dearer)
+	out, err = runCatalog(t, "", "diff", "--json", tariffs, dearer)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,21 +113,21 @@ price  voice/national-peak  payg    - zone national, calendar peak: 0.09 per 1m,
 }
 
 func TestCatalogDiffOfTheSameIsNone(t *testing.T) {
-	source, err := os.ReadFile(demoCatalog)
+	source, err := os.ReadFile(tariffs)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if out, err := runCatalog(t, string(source), "diff", "-", demoCatalog); err != nil || out != "no difference\n" {
+	if out, err := runCatalog(t, string(source), "diff", "-", tariffs); err != nil || out != "no difference\n" {
 		t.Errorf("%v\n%s", err, out)
 	}
-	if out, err := runCatalog(t, string(source), "diff", "--json", "-", demoCatalog); err != nil || out != "[]\n" {
+	if out, err := runCatalog(t, string(source), "diff", "--json", "-", tariffs); err != nil || out != "[]\n" {
 		t.Errorf("%v\n%s", err, out)
 	}
 }
 
 func TestCatalogDiffRefusesWhatItCannotCompare(t *testing.T) {
-	broken := demoWith(t, "currency: EUR", "currency: EURO")
-	out, err := runCatalog(t, "", "diff", demoCatalog, broken)
+	broken := tariffsWith(t, "currency: EUR", "currency: EURO")
+	out, err := runCatalog(t, "", "diff", tariffs, broken)
 	if err == nil || !strings.HasSuffix(err.Error(), "has 1 error") || !strings.Contains(out, broken+":") {
 		t.Errorf("%v\n%s", err, out)
 	}

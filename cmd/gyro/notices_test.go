@@ -13,10 +13,10 @@ import (
 	"github.com/fiorix/go-diameter/v4/diam/datatype"
 	"github.com/fiorix/go-diameter/v4/diam/dict"
 
+	"gyro/bench"
 	"gyro/charging"
 	"gyro/internal/config"
 	"gyro/internal/ident"
-	demodata "gyro/testdata/demo"
 )
 
 // read reads a message with go-diameter.
@@ -130,7 +130,7 @@ func (g *gateway) exhaust(session string, subscriber int) {
 // poor opens accounts without money, sub-0 to sub-<n-1>.
 func (o *office) poor(n int) {
 	o.t.Helper()
-	o.must(http.MethodPut, "/charging/v1/catalogs/demo", "application/yaml", demodata.Catalog, nil)
+	o.must(http.MethodPut, "/charging/v1/catalogs/demo", "application/yaml", bench.Catalog, nil)
 	for i := range n {
 		o.account(fmt.Sprintf("sub-%d", i), "prepaid", "0.00", `["payg"]`, i)
 	}

@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	demodata "gyro/testdata/demo"
+	"gyro/bench"
 )
 
 // office is a client of the charging API: it publishes, opens accounts and tops them up.
@@ -79,13 +79,13 @@ const (
 	firstMSISDN = 491710000001
 )
 
-// hastyCatalog is the demo operator's catalogue with quotas that are valid for seconds: supervision, which lasts twice as
+// hastyCatalog is the benchmark's catalogue with quotas that are valid for seconds: supervision, which lasts twice as
 // long at least, can then be watched.
 func hastyCatalog(t testing.TB) []byte {
 	t.Helper()
-	text := quotaValidity.ReplaceAll(demodata.Catalog, []byte("validity: 4s, "))
-	if bytes.Equal(text, demodata.Catalog) {
-		t.Fatal("no quota of the demo catalogue expires any more; adapt this test")
+	text := quotaValidity.ReplaceAll(bench.Catalog, []byte("validity: 4s, "))
+	if bytes.Equal(text, bench.Catalog) {
+		t.Fatal("no quota of the catalogue expires any more; adapt this test")
 	}
 	return text
 }

@@ -7,7 +7,7 @@ import (
 
 func runRate(t *testing.T, args ...string) (string, error) {
 	t.Helper()
-	return runCommand(t, newRateCommand(), "", append([]string{"--catalog", demoCatalog}, args...)...)
+	return runCommand(t, newRateCommand(), "", append([]string{"--catalog", tariffs}, args...)...)
 }
 
 const rateOfACall = `service internet does not apply: context is 32260, not 32251
@@ -69,7 +69,7 @@ func TestRateSaysWhatIsWrong(t *testing.T) {
 			t.Errorf("%q: %v", args, err)
 		}
 	}
-	broken := demoWith(t, "currency: EUR", "currency: EURO")
+	broken := tariffsWith(t, "currency: EUR", "currency: EURO")
 	out, err := runRate(t, "--offer", "payg", "--service", "voice", "--catalog", broken, "1m")
 	if err == nil || !strings.HasSuffix(err.Error(), "has 1 error") || !strings.HasPrefix(out, broken+":") {
 		t.Errorf("%v, %s", err, out)

@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	demodata "gyro/testdata/demo"
+	"gyro/bench"
 )
 
 // kamailioServer is how the server names itself to Kamailio, which connects to its peers by their names: this one leads to
@@ -27,7 +27,7 @@ func TestKamailioGateway(t *testing.T) {
 	t.Parallel()
 	p := newSite(t, "", "--origin-host", kamailioServer, "--origin-realm", stockServerRealm).start()
 	o := newOffice(t, p.http)
-	o.must(http.MethodPut, "/charging/v1/catalogs/demo", "application/yaml", demodata.Catalog, nil)
+	o.must(http.MethodPut, "/charging/v1/catalogs/demo", "application/yaml", bench.Catalog, nil)
 	o.account("rich", "prepaid", "0.00", `["payg"]`, 0)
 	o.topUp("rich", "5.00", "opening")
 	o.account("poor", "prepaid", "0.00", `["payg"]`, 1)

@@ -11,20 +11,20 @@ import (
 
 	"github.com/cockroachdb/datadriven"
 
+	"gyro/bench"
 	"gyro/internal/certificate/certtest"
-	demodata "gyro/testdata/demo"
 )
 
 // How the server names itself.
 const stockServer, stockServerRealm = "ocs.stock.example", "ocs.example"
 
 // startStockServer starts a server that holds gateways to the letter of RFC 8506 and asks after them as often as RFC 3539
-// allows, with the demo operator's catalogue.
+// allows, with the benchmark's catalogue.
 func startStockServer(t *testing.T) (*program, *office) {
 	t.Helper()
 	p := newSite(t, "diameter: {profile: strict, watchdog: 6s}\n", "--origin-host", stockServer, "--origin-realm", stockServerRealm).start()
 	o := newOffice(t, p.http)
-	o.must(http.MethodPut, "/charging/v1/catalogs/demo", "application/yaml", demodata.Catalog, nil)
+	o.must(http.MethodPut, "/charging/v1/catalogs/demo", "application/yaml", bench.Catalog, nil)
 	return p, o
 }
 
@@ -70,7 +70,7 @@ func TestFreeDiameterOverTLS(t *testing.T) {
 	text = strings.Replace(text, "diameter: {", "diameter: {profile: strict, ", 1)
 	p := newSite(t, text, "--origin-host", stockServer, "--origin-realm", stockServerRealm).start()
 	o := newOffice(t, p.http)
-	o.must(http.MethodPut, "/charging/v1/catalogs/demo", "application/yaml", demodata.Catalog, nil)
+	o.must(http.MethodPut, "/charging/v1/catalogs/demo", "application/yaml", bench.Catalog, nil)
 	g := connectFreeDiameter(t, address, authority)
 	runDialogues(t, g, o)
 	g.leave()
