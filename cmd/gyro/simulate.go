@@ -82,9 +82,14 @@ func (s *simulation) commonFlags(cmd *cobra.Command) {
 
 func pgwFlags(cmd *cobra.Command, s *simulation) {
 	f := cmd.Flags()
-	f.StringVar((*string)(&s.options.Style), "style", string(element.Open5GS), "open5gs, pgw or mixed")
+	f.StringVar((*string)(&s.options.Style), "style", string(element.Open5GS), "open5gs, pgw, staros or mixed")
 	f.StringVar(&s.options.APN, "apn", "internet", "Called-Station-Id")
 	f.UintSliceVar(&s.ratingGroups, "rating-groups", []uint{10, 20, 30}, "rating groups of the pgw style")
+	f.IntSliceVar(&s.options.Access, "access", []int{6}, "3GPP-RAT-Types: that of a session's begin, and those it changes to")
+	f.IntVar(&s.options.AccessPermille, "access-change", 0, "`permille` of a session's turns before which the radio access changes")
+	f.StringSliceVar(&s.options.Visited, "visited", nil, "networks of roaming subscribers: MCC and MNC in digits")
+	f.IntVar(&s.options.RoamingPermille, "roaming", 0, "`permille` of the sessions in a visited network")
+	f.DurationVar(&s.options.Patience, "patience", 0, "how long a subscriber who is led to a portal stays there, unless an RAR comes (0: ask again at once)")
 	f.Uint64Var(&s.options.MaxDemandOctets, "max-octets", 64<<20, "most octets a rating group of a session wants")
 	f.IntVar(&s.options.OverusePermille, "overuse", 0, "`permille` of the exhausted quotas that are exceeded")
 }
@@ -92,6 +97,7 @@ func pgwFlags(cmd *cobra.Command, s *simulation) {
 func imsFlags(cmd *cobra.Command, s *simulation) {
 	f := cmd.Flags()
 	f.StringSliceVar(&s.options.Destinations, "destinations", nil, "E.164 numbers; a trailing * is completed by drawn digits (default: a mix)")
+	f.IntVar(&s.options.OnNetPermille, "on-net", 0, "`permille` of the calls from or to another of the subscribers")
 	f.IntVar(&s.options.TerminatingPermille, "terminating", 200, "`permille` of the calls that come in")
 	f.UintSliceVar(&s.ratingGroups, "rating-group", nil, "Rating-Group of the calls (default: none is sent)")
 	f.IntVar(&s.options.OverusePermille, "overuse", 0, "`permille` of the exhausted quotas that are exceeded")
@@ -100,6 +106,7 @@ func imsFlags(cmd *cobra.Command, s *simulation) {
 func smscFlags(cmd *cobra.Command, s *simulation) {
 	f := cmd.Flags()
 	f.StringSliceVar(&s.options.Destinations, "destinations", nil, "E.164 numbers; a trailing * is completed by drawn digits (default: a mix)")
+	f.IntVar(&s.options.OnNetPermille, "on-net", 0, "`permille` of the messages to another of the subscribers")
 	f.IntVar(&s.options.ECURPermille, "ecur", 200, "`permille` of the messages charged by reserve and debit, not at once")
 	f.UintSliceVar(&s.ratingGroups, "rating-group", nil, "Rating-Group of the messages (default: none is sent)")
 }

@@ -32,6 +32,8 @@ type serviceAnswer struct {
 	holding   time.Duration // Quota-Holding-Time
 	final     finalAction
 	threshold map[Unit]uint64
+	// watchesAccess: Trigger asks for a report when the radio access changes.
+	watchesAccess bool
 }
 
 // A grant is a Granted-Service-Unit.
@@ -117,6 +119,8 @@ func parseService(avps []*diam.AVP) serviceAnswer {
 			s.validity = time.Duration(uint32Of(v)) * time.Second
 		case [2]uint32{0, avp.FinalUnitIndication}:
 			s.final = parseFinal(children(v))
+		case [2]uint32{vendor3GPP, avp.Trigger}:
+			s.watchesAccess = parseTrigger(children(v))
 		case [2]uint32{vendor3GPP, avp.QuotaHoldingTime}:
 			s.holding = time.Duration(uint32Of(v)) * time.Second
 		case [2]uint32{vendor3GPP, avp.VolumeQuotaThreshold}:
@@ -161,6 +165,21 @@ func parseFinal(avps []*diam.AVP) finalAction {
 		}
 	}
 	return finalTerminate // the action is mandatory; a peer that leaves it out means the default, RFC 8506 s. 8.35
+}
+
+// leads reports whether the subscriber is led to a portal, or restricted to it, where it may buy credit.
+func (f finalAction) leads() bool { return f == finalRedirect || f == finalRestrict }
+
+// changeInRAT is the Trigger-Type of a changed radio access, TS 32.299 s. 7.2.237.
+const changeInRAT = 4
+
+func parseTrigger(avps []*diam.AVP) bool {
+	for _, v := range avps {
+		if v.VendorID == vendor3GPP && v.Code == avp.TriggerType && uint32Of(v) == changeInRAT {
+			return true
+		}
+	}
+	return false
 }
 
 func children(v *diam.AVP) []*diam.AVP {

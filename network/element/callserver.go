@@ -53,6 +53,14 @@ func drawDestination(rng *rand.Rand, numbers []string) string {
 	return number
 }
 
+// drawParty draws the other party of a call or message: a number elsewhere, or another of the subscribers.
+func (o *Options) drawParty(rng *rand.Rand) string {
+	if o.OnNetPermille > 0 && rng.IntN(maxPermille) < o.OnNetPermille {
+		return o.subscriber(rng.Uint64N(uint64(o.Subscribers))).msisdn
+	}
+	return drawDestination(rng, o.Destinations)
+}
+
 // partyURI names a number as tel: or as sip: URI with user=phone (RFC 3966, RFC 3261).
 func partyURI(number string, sip bool) string {
 	if sip {
@@ -68,7 +76,7 @@ func (callServer) begin(s *session, o *Options, now time.Time) {
 	f.multipleServices = int32(s.rng.IntN(3)) - 1 // -1: left out
 	f.terminating = s.rng.IntN(maxPermille) < o.TerminatingPermille
 	own := partyURI(s.sub.msisdn, s.rng.IntN(2) == 0)
-	other := partyURI(drawDestination(s.rng, o.Destinations), s.rng.IntN(2) == 0)
+	other := partyURI(o.drawParty(s.rng), s.rng.IntN(2) == 0)
 	f.callingParty, f.called = own, other
 	if f.terminating {
 		f.callingParty, f.called = other, own
@@ -99,7 +107,7 @@ func (callServer) command(s *session, t requestType, _ time.Time) []*diam.AVP {
 }
 
 func (callServer) unitsOf(_ *session, _ requestType, usages []usage) []*diam.AVP {
-	return creditControls(usages, false)
+	return creditControls(usages, false, false)
 }
 
 func (callServer) information(s *session, t requestType) *diam.AVP {

@@ -228,6 +228,9 @@ func (e *Element) drain(now time.Time) {
 	e.phase, e.deadline = draining, now.Add(e.o.DrainTimeout)
 	for _, s := range e.sessions {
 		s.stopped = true
+		if s.pending == nil {
+			e.makeReady(s) // it may have waited for its patience to end
+		}
 	}
 	// Held to its rate, an element with many sessions could not end in time: all CCR-Ts are to leave in half of it.
 	half := max(int(e.o.DrainTimeout/time.Second)/2, 1)
@@ -312,7 +315,7 @@ func (e *Element) transmitNext(now time.Time) bool {
 			return false
 		}
 		s.queued = false
-		if s.pending == nil && s.state != sessionClosed {
+		if s.pending == nil && s.state != sessionClosed && !s.waiting(now) {
 			e.begin(s, now)
 			return true
 		}
@@ -348,6 +351,8 @@ func (o *Options) dialect(rng *rand.Rand) dialect {
 		return callServer{}
 	case o.Kind == SMSC:
 		return messageCentre{}
+	case o.Style == StarOS:
+		return starGateway{}
 	case o.Style == FullPGW, o.Style == Mixed && rng.IntN(2) == 0:
 		return fullGateway{}
 	default:

@@ -254,7 +254,7 @@ func (e *Element) finish(x *exchange, a *answer, now time.Time) {
 	s := x.session
 	s.pending = nil
 	opened := s.state == sessionNew
-	granted := s.handle(x.request, a, now, func(cause uint32) { e.report.RefusalsByCause[cause]++ })
+	granted := s.handle(x.request, a, now, e.o.Patience, func(cause uint32) { e.report.RefusalsByCause[cause]++ })
 	e.report.Granted.merge(granted)
 	if opened && s.state == sessionClosed && a != nil && !a.success() {
 		e.report.SessionsRefused++
@@ -264,5 +264,7 @@ func (e *Element) finish(x *exchange, a *answer, now time.Time) {
 		return
 	}
 	e.deadlines.set(s)
-	e.makeReady(s)
+	if !s.waiting(now) {
+		e.makeReady(s)
+	}
 }

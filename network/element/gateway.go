@@ -2,7 +2,6 @@ package element
 
 import (
 	"encoding/binary"
-	"fmt"
 	"math/bits"
 	"math/rand/v2"
 	"time"
@@ -15,11 +14,8 @@ import (
 // packetContext is the Service-Context-Id of packet switched charging, 3GPP TS 32.251.
 const packetContext = "32251@3gpp.org"
 
-// The serving network of every simulated bearer: the test network of TS 23.003.
-const (
-	servingMCCMNC = "00101"
-	servingArea   = 1 // TAC
-)
+// servingArea is the tracking area (TAC) of every simulated bearer.
+const servingArea = 1
 
 // open5GSRequest is what Open5GS's SMF asks for in every request, whatever it was granted before.
 const open5GSRequest = 1_000_000
@@ -31,6 +27,9 @@ type openGateway struct{}
 // fullGateway words requests as a full PGW does: several rating groups, quotas asked for with an empty
 // Requested-Service-Unit, total octets with a Reporting-Reason, Origin-State-Id, user equipment.
 type fullGateway struct{}
+
+// starGateway words used units as StarOS does: the total in one Used-Service-Unit, input and output in another.
+type starGateway struct{ fullGateway }
 
 func (openGateway) context() string { return packetContext }
 func (fullGateway) context() string { return packetContext }
@@ -50,6 +49,7 @@ func beginBearer(s *session, o *Options, now time.Time) {
 	s.facts.chargingID = s.rng.Uint32() | 1
 	s.facts.cell = s.rng.Uint32N(1 << 20)
 	s.facts.started = now
+	s.place(o)
 	binary.BigEndian.PutUint32(s.facts.ueAddress[:], 10<<24|45<<16|s.rng.Uint32N(1<<16))
 }
 
@@ -82,11 +82,11 @@ func (fullGateway) identities(s *session) []*diam.AVP {
 		append(identitiesOf(s), userEquipment(s))...)
 }
 
-// userEquipment is an IMEISV; 35 is the reporting body of the first digits.
+// userEquipment is an IMEISV; 35 is the reporting body of the first digits. A subscriber keeps its device.
 func userEquipment(s *session) *diam.AVP {
 	return optional(avp.UserEquipmentInfo, group(
 		optional(avp.UserEquipmentInfoType, enum(0)),
-		optional(avp.UserEquipmentInfoValue, datatype.OctetString(fmt.Sprintf("35%012d01", s.seq%1_000_000_000_000))),
+		optional(avp.UserEquipmentInfoValue, datatype.OctetString("35"+s.sub.imsi[max(len(s.sub.imsi)-12, 0):]+"01")),
 	))
 }
 
@@ -137,11 +137,16 @@ func (openGateway) unitsOf(_ *session, t requestType, usages []usage) []*diam.AV
 }
 
 func (fullGateway) unitsOf(_ *session, _ requestType, usages []usage) []*diam.AVP {
-	return creditControls(usages, true)
+	return creditControls(usages, true, false)
 }
 
-// creditControls words usages as TS 32.299 does: one MSCC each, used units in the granted unit, split at a tariff change.
-func creditControls(usages []usage, withReason bool) []*diam.AVP {
+func (starGateway) unitsOf(_ *session, _ requestType, usages []usage) []*diam.AVP {
+	return creditControls(usages, true, true)
+}
+
+// creditControls words usages as TS 32.299 does: one MSCC each, used units in the granted unit, split at a tariff change. With
+// apart, input and output octets follow in Used-Service-Units of their own.
+func creditControls(usages []usage, withReason, apart bool) []*diam.AVP {
 	var out []*diam.AVP
 	for i := range usages {
 		u := &usages[i]
@@ -151,6 +156,9 @@ func creditControls(usages []usage, withReason bool) []*diam.AVP {
 		}
 		if u.consumed {
 			mscc = append(mscc, u.usedUnits(withReason)...)
+			if apart {
+				mscc = append(mscc, u.directions()...)
+			}
 		}
 		if u.service.hasGroup {
 			mscc = append(mscc, base(avp.RatingGroup, u32(u.service.group)))
@@ -186,6 +194,24 @@ func (u *usage) usedUnits(withReason bool) []*diam.AVP {
 	}
 }
 
+// directions are the input and output octets of a usage, before and after a tariff change.
+func (u *usage) directions() []*diam.AVP {
+	one := func(input, output uint64, more ...*diam.AVP) *diam.AVP {
+		return base(avp.UsedServiceUnit, group(append([]*diam.AVP{base(avp.CCInputOctets, u64(input)), base(avp.CCOutputOctets, u64(output))}, more...)...))
+	}
+	if u.service.unit != Octets {
+		return nil
+	}
+	if !u.split {
+		return []*diam.AVP{one(u.input, u.output)}
+	}
+	late := min(u.input, u.afterSplit)
+	return []*diam.AVP{
+		one(u.input-late, u.units-u.afterSplit-(u.input-late), base(avp.TariffChangeUsage, enum(beforeTariffChange))),
+		one(late, u.afterSplit-late, base(avp.TariffChangeUsage, enum(afterTariffChange))),
+	}
+}
+
 // information of Open5GS carries the user equipment, which a full PGW has at command level.
 func (openGateway) information(s *session, _ requestType) *diam.AVP {
 	return packetInformation(s, userEquipment(s))
@@ -193,7 +219,7 @@ func (openGateway) information(s *session, _ requestType) *diam.AVP {
 
 func (fullGateway) information(s *session, _ requestType) *diam.AVP { return packetInformation(s) }
 
-// packetInformation is the PS-Information of an EPS bearer on E-UTRAN.
+// packetInformation is the PS-Information of a bearer.
 func packetInformation(s *session, more ...*diam.AVP) *diam.AVP {
 	var charging [4]byte
 	binary.BigEndian.PutUint32(charging[:], s.facts.chargingID)
@@ -207,20 +233,13 @@ func packetInformation(s *session, more ...*diam.AVP) *diam.AVP {
 		base(avp.CalledStationID, text(s.facts.apn)),
 		tgppOptional(avp.TGPPSelectionMode, text("0")),
 		tgppOptional(avp.TGPPChargingCharacteristics, text("0800")),
-		tgppOptional(avp.TGPPGGSNMCCMNC, text(servingMCCMNC)),
-		tgppOptional(avp.TGPPSGSNMCCMNC, text(servingMCCMNC)),
+		tgppOptional(avp.TGPPGGSNMCCMNC, text(homeNetwork)),
+		tgppOptional(avp.TGPPSGSNMCCMNC, text(s.facts.serving)),
 		tgppOptional(avp.TGPPIMSIMCCMNC, text(s.sub.imsi[:min(5, len(s.sub.imsi))])),
 		tgppOptional(avp.TGPPNSAPI, octets('5')),
 		tgppOptional(avp.TGPPMSTimeZone, octets(0x40, 0x00)), // UTC+1 in quarters of an hour, semi-octets swapped
-		tgppOptional(avp.TGPPUserLocationInfo, userLocation(s.facts.cell)),
-		tgppOptional(avp.TGPPRATType, octets(6)), // E-UTRAN
+		tgppOptional(avp.TGPPUserLocationInfo, userLocation(s.facts.serving, s.facts.cell)),
+		tgppOptional(avp.TGPPRATType, octets(byte(s.facts.access))),
 	}
 	return tgpp(avp.ServiceInformation, group(tgpp(avp.PSInformation, group(append(parts, more...)...))))
-}
-
-// userLocation is 3GPP-User-Location-Info with TAI and ECGI, TS 29.061 s. 16.4.7.2 and TS 29.274 s. 8.21.
-func userLocation(cell uint32) datatype.OctetString {
-	out := []byte{130, 0x00, 0xf1, 0x10, 0, servingArea, 0x00, 0xf1, 0x10}
-	out = binary.BigEndian.AppendUint32(out, cell)
-	return datatype.OctetString(out)
 }

@@ -27,7 +27,7 @@ func (messageCentre) begin(s *session, o *Options, now time.Time) {
 		count = 2 + s.rng.IntN(2)
 	}
 	for range count {
-		f.recipients = append(f.recipients, drawDestination(s.rng, o.Destinations))
+		f.recipients = append(f.recipients, o.drawParty(s.rng))
 	}
 	s.oneTime = s.rng.IntN(maxPermille) >= o.ECURPermille
 	f.multipleServices = int32(s.rng.IntN(2))
@@ -55,7 +55,7 @@ func (messageCentre) command(s *session, t requestType, _ time.Time) []*diam.AVP
 // unitsOf words half of the messages with units at command level (RFC 8506 s. 5.1) and half with an MSCC.
 func (messageCentre) unitsOf(s *session, _ requestType, usages []usage) []*diam.AVP {
 	if s.facts.multipleServices == 1 {
-		return creditControls(usages, false)
+		return creditControls(usages, false, false)
 	}
 	var out []*diam.AVP
 	for i := range usages {

@@ -28,7 +28,8 @@ type Style string
 const (
 	Open5GS Style = "open5gs" // one MSCC without Rating-Group, input and output octets, as Open5GS's SMF does
 	FullPGW Style = "pgw"     // Multiple-Services-Indicator 1, several rating groups, total octets with Reporting-Reason
-	Mixed   Style = "mixed"   // every session in one of the two
+	StarOS  Style = "staros"  // as pgw, with the total octets in one Used-Service-Unit and input and output in another
+	Mixed   Style = "mixed"   // every session in open5gs or pgw
 )
 
 // Bounds of the options. Rate and session counts are more than one process with this codec reaches (about 20,000 CCR/s on a
@@ -69,10 +70,18 @@ type Options struct {
 	RetransmitPermille int // share of CCRs that are sent twice
 	OverusePermille    int // share of exhausted quotas that are exceeded by up to a tenth
 
-	RatingGroups        []uint32 // pgw style: default 10,20,30; ims: the first one is sent, default none
-	APN                 string   // default internet
-	MaxDemandOctets     uint64   // of one rating group of a session, log-uniform from 1/256 of it; default 64 MiB
+	RatingGroups    []uint32 // pgw style: default 10,20,30; ims: the first one is sent, default none
+	APN             string   // default internet
+	MaxDemandOctets uint64   // of one rating group of a session, log-uniform from 1/256 of it; default 64 MiB
+	Access          []int    // pgw: 3GPP-RAT-Type of a session's begin, and those it may change to; default 6, E-UTRAN
+	AccessPermille  int      // pgw: share of the turns of a session before which its radio access changes
+	Visited         []string // pgw: networks of roaming subscribers, MCC and MNC in digits
+	RoamingPermille int      // pgw: share of the sessions in one of Visited; the others are at home, in 00101
+	// Patience is how long a subscriber stays who was led to a portal or restricted to it by a final unit: until it
+	// ends, or an RAR tells of credit, nothing is asked for. 0 asks again at once.
+	Patience            time.Duration
 	Destinations        []string // E.164 numbers; a trailing * is completed by drawn digits
+	OnNetPermille       int      // ims, smsc: share of calls and messages to or from another of the subscribers
 	TerminatingPermille int      // ims: share of calls to the subscriber; default 200, -1: none
 	ECURPermille        int      // smsc: share of messages charged by reserve and debit; default 200, -1: none
 
@@ -125,6 +134,9 @@ func (o *Options) EnsureDefaults() {
 	if len(o.RatingGroups) == 0 && o.Kind == PGW {
 		o.RatingGroups = []uint32{10, 20, 30}
 	}
+	if len(o.Access) == 0 {
+		o.Access = []int{accessEUTRAN}
+	}
 	if len(o.Destinations) == 0 {
 		o.Destinations = defaultDestinations()
 	}
@@ -146,7 +158,7 @@ func (o *Options) Validate() error {
 		}
 	}
 	check(o.Kind == PGW || o.Kind == IMS || o.Kind == SMSC, "element %q: use pgw, ims or smsc", o.Kind)
-	check(o.Style == Open5GS || o.Style == FullPGW || o.Style == Mixed, "style %q: use open5gs, pgw or mixed", o.Style)
+	check(o.Style == Open5GS || o.Style == FullPGW || o.Style == StarOS || o.Style == Mixed, "style %q: use open5gs, pgw, staros or mixed", o.Style)
 	for _, bound := range []struct {
 		name            string
 		value, low, top int
@@ -159,11 +171,16 @@ func (o *Options) Validate() error {
 		{"overuse", o.OverusePermille, 0, maxPermille},
 		{"terminating", o.TerminatingPermille, -1, maxPermille},
 		{"ecur", o.ECURPermille, -1, maxPermille},
+		{"on-net", o.OnNetPermille, 0, maxPermille},
+		{"access-change", o.AccessPermille, 0, maxPermille},
+		{"roaming", o.RoamingPermille, 0, maxPermille},
 		{"rating groups", len(o.RatingGroups), 0, maxGroups},
 	} {
 		check(bound.value >= bound.low && bound.value <= bound.top,
 			"%s %d: must be between %d and %d", bound.name, bound.value, bound.low, bound.top)
 	}
+	check(o.Patience >= 0, "patience %s: must not be negative", o.Patience)
+	errs = append(errs, o.validateMobility()...)
 	check(o.MaxDemandOctets >= 1<<16 && o.MaxDemandOctets <= 1<<40, "max demand %d octets: must be between 64 KiB and 1 TiB", o.MaxDemandOctets)
 	check(o.OriginHost != "" && o.OriginRealm != "" && o.DestinationRealm != "", "origin host, origin realm and destination realm must not be empty")
 	check(o.Tx >= time.Millisecond, "tx %v: must be at least 1ms", o.Tx)

@@ -17,6 +17,7 @@ const (
 	reasonFinal           reportingReason = 2
 	reasonExhausted       reportingReason = 3
 	reasonValidity        reportingReason = 4
+	reasonRatingCondition reportingReason = 6
 	reasonReauthorisation reportingReason = 7
 	reasonNone            reportingReason = -1
 )
@@ -58,6 +59,9 @@ type service struct {
 	holding   bool      // the server set a Quota-Holding-Time
 	tariff    time.Time // Tariff-Time-Change of the current quota
 	asks      int
+	waits     time.Time // nothing is asked for before, while the subscriber looks at a portal; zero: at once
+	// watchesAccess: a change of the radio access is to be reported at once.
+	watchesAccess bool
 
 	// What the usage log tells.
 	totalGranted, reported, rejected, unanswered uint64
@@ -98,6 +102,7 @@ type usage struct {
 	seconds    uint64
 	reason     reportingReason
 	first      bool // the first report of the session
+	led        bool // of final units that lead to a portal or restrict to it
 }
 
 // Shares, in 1 of n, in which a quota is reported before it is exhausted although nobody waits in simulated time.
@@ -107,8 +112,9 @@ const (
 )
 
 // consume uses up the service's quota in the way the grant allows and returns what is to be reported. The quota is gone
-// afterwards, as RFC 8506 wants: every report gives back what it did not use.
-func (v *service) consume(now time.Time, rng *rand.Rand, o *Options, forced bool) usage {
+// afterwards, as RFC 8506 wants: every report gives back what it did not use. A reason forces a report at once.
+func (v *service) consume(now time.Time, rng *rand.Rand, o *Options, forced reportingReason) usage {
+	v.waits = time.Time{}
 	u := usage{service: v, reason: reasonNone, asks: true}
 	if v.state != serviceQuota {
 		return u
@@ -117,8 +123,8 @@ func (v *service) consume(now time.Time, rng *rand.Rand, o *Options, forced bool
 	limit := min(v.granted, v.demand)
 	partial := func(reason reportingReason) { u.units, u.reason = rng.Uint64N(limit+1), reason }
 	switch {
-	case forced:
-		partial(reasonReauthorisation)
+	case forced != reasonNone:
+		partial(forced)
 	case v.expired(now):
 		partial(reasonValidity)
 	case v.demand <= v.granted:
@@ -150,7 +156,9 @@ func (v *service) consumeFinal(u *usage) {
 	if v.final == finalTerminate {
 		u.reason = reasonFinal
 		v.finish(EndFinalUnit)
+		return
 	}
+	u.led = true
 }
 
 // consumeAll is the usage a CCR-T reports. A session that ends by itself has used all it wanted of its quota, one that is
@@ -214,6 +222,7 @@ func (v *service) credit(a serviceAnswer, now time.Time) uint64 {
 	}
 	v.asks, v.state, v.granted, v.final = 0, serviceQuota, units, a.final
 	v.threshold, v.holding, v.tariff = a.threshold[v.unit], a.holding > 0, a.grant.tariff
+	v.watchesAccess = a.watchesAccess
 	v.expires = time.Time{}
 	if a.validity > 0 {
 		v.expires = now.Add(a.validity)
@@ -225,7 +234,7 @@ func (v *service) credit(a serviceAnswer, now time.Time) uint64 {
 // refuse ends the service, unless a final unit indication offers a way back to credit: then it asks once more. 4011 lets the
 // service run without charging, which for the server is the same end.
 func (v *service) refuse(a serviceAnswer) {
-	if a.final == finalRedirect || a.final == finalRestrict {
+	if a.final.leads() {
 		if v.asks++; v.asks < maxAsks {
 			v.state = serviceIdle
 			return

@@ -126,7 +126,11 @@ func TestConsume(t *testing.T) {
 				if n := v.credit(tt.answer(), now); n != 1000 {
 					t.Fatalf("granted %d", n)
 				}
-				u := v.consume(now.Add(tt.later), rng, &Options{}, tt.forced)
+				forced := reasonNone
+				if tt.forced {
+					forced = reasonReauthorisation
+				}
+				u := v.consume(now.Add(tt.later), rng, &Options{}, forced)
 				seen[u.reason]++
 				if !u.consumed || u.units > 1000 || before-v.demand != u.units || u.input+u.output != u.units || v.granted != 0 {
 					t.Fatalf("usage %+v, demand %d -> %d", u, before, v.demand)
@@ -165,7 +169,7 @@ func TestCreditOfAnotherUnit(t *testing.T) {
 // TestUsedUnitsSplit checks the wording of a report over a tariff change and the places of Reporting-Reason.
 func TestUsedUnitsSplit(t *testing.T) {
 	u := usage{service: newTestService(), consumed: true, asks: true, units: 1000, afterSplit: 400, split: true, reason: reasonExhausted}
-	mscc := children(creditControls([]usage{u}, true)[0])
+	mscc := children(creditControls([]usage{u}, true, false)[0])
 	used := map[uint32]uint64{}
 	for _, v := range mscc {
 		switch v.Code {

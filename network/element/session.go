@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/fiorix/go-diameter/v4/diam"
-	"github.com/fiorix/go-diameter/v4/diam/avp"
 )
 
 // CC-Request-Type values, RFC 8506 s. 8.3.
@@ -87,6 +86,8 @@ type facts struct {
 	chargingID uint32
 	ueAddress  [4]byte
 	cell       uint32
+	serving    string // MCC and MNC of the network that serves
+	access     int    // 3GPP-RAT-Type
 	started    time.Time
 	// of a call
 	callID               string
@@ -218,7 +219,7 @@ func (s *session) planUpdate(now time.Time, o *Options) []usage {
 			if s.reauthGroup == nil || v.hasGroup && v.group == *s.reauthGroup {
 				s.revive(v)
 				if v.alive() {
-					out = append(out, v.consume(now, s.rng, o, true))
+					out = append(out, v.consume(now, s.rng, o, reasonReauthorisation))
 				}
 			}
 		}
@@ -230,27 +231,30 @@ func (s *session) planUpdate(now time.Time, o *Options) []usage {
 	}
 	for _, v := range s.services {
 		if v.expired(now) {
-			out = append(out, v.consume(now, s.rng, o, false))
+			out = append(out, v.consume(now, s.rng, o, reasonNone))
 		}
 	}
 	if len(out) > 0 {
 		return out
 	}
+	if out = s.planMove(now, o); len(out) > 0 {
+		return out
+	}
 	var open []*service
 	for _, v := range s.services {
-		if v.alive() && !v.satisfied() {
+		if v.alive() && !v.satisfied() && !now.Before(v.waits) {
 			open = append(open, v)
 		}
 	}
 	chosen := s.rng.IntN(len(open))
 	for i, v := range open {
 		if i == chosen || s.rng.IntN(4) == 0 {
-			out = append(out, v.consume(now, s.rng, o, false))
+			out = append(out, v.consume(now, s.rng, o, reasonNone))
 		}
 	}
 	for _, v := range s.services { // a flow that ends while others go on closes its rating group alone
 		if v.state == serviceQuota && v.satisfied() && s.rng.IntN(4) == 0 {
-			out = append(out, v.consume(now, s.rng, o, false))
+			out = append(out, v.consume(now, s.rng, o, reasonNone))
 		}
 	}
 	return out
@@ -274,7 +278,7 @@ func (s *session) revive(v *service) {
 
 // handle obeys the answer to the session's request; a nil answer means that none came. It returns what was granted by unit
 // and calls refused with the result of every refused rating group.
-func (s *session) handle(r request, a *answer, now time.Time, refused func(uint32)) Units {
+func (s *session) handle(r request, a *answer, now time.Time, patience time.Duration, refused func(uint32)) Units {
 	outcome := outcomeAccepted
 	switch {
 	case a == nil:
@@ -306,7 +310,7 @@ func (s *session) handle(r request, a *answer, now time.Time, refused func(uint3
 			s.close(s.endOf(), true)
 		default:
 			s.state = sessionOpen
-			granted = s.creditAll(r, a, now, refused)
+			granted = s.creditAll(r, a, now, patience, refused)
 		}
 	}
 	s.deadline = s.earliestExpiry()
@@ -357,7 +361,7 @@ func (s *session) close(end string, known bool) {
 }
 
 // creditAll hands each service of the request its part of the answer.
-func (s *session) creditAll(r request, a *answer, now time.Time, refused func(uint32)) Units {
+func (s *session) creditAll(r request, a *answer, now time.Time, patience time.Duration, refused func(uint32)) Units {
 	var granted Units
 	for i := range r.usages {
 		v := r.usages[i].service
@@ -369,9 +373,15 @@ func (s *session) creditAll(r request, a *answer, now time.Time, refused func(ui
 			if found && part.result != 0 {
 				v.result = part.result
 			}
+			if r.usages[i].led {
+				v.wait(now, patience)
+			}
 			continue // reported without asking: no quota is expected, and none is held against the server
 		}
 		granted.add(v.unit, v.credit(part, now))
+		if v.state == serviceIdle && part.final.leads() {
+			v.wait(now, patience)
+		}
 	}
 	return granted
 }
@@ -435,57 +445,9 @@ func (s *session) earliestExpiry() time.Time {
 		if v.state == serviceQuota && !v.expires.IsZero() && (earliest.IsZero() || v.expires.Before(earliest)) {
 			earliest = v.expires
 		}
-	}
-	return earliest
-}
-
-// message builds the CCR of a request and counts its usages as reported.
-func (s *session) message(d *Dictionary, o *Options, r request, now time.Time, hopByHop, endToEnd uint32) *diam.Message {
-	m := newMessage(d, diam.CreditControl, diam.RequestFlag|diam.ProxiableFlag, creditControl, hopByHop, endToEnd)
-	add := func(avps ...*diam.AVP) {
-		for _, a := range avps {
-			m.AddAVP(a)
+		if v.state == serviceIdle && !v.waits.IsZero() && (earliest.IsZero() || v.waits.Before(earliest)) {
+			earliest = v.waits
 		}
 	}
-	add(base(avp.SessionID, text(s.id)),
-		base(avp.OriginHost, identity(o.OriginHost)),
-		base(avp.OriginRealm, identity(o.OriginRealm)),
-		base(avp.DestinationRealm, identity(o.DestinationRealm)),
-		base(avp.AuthApplicationID, u32(creditControl)),
-		base(avp.ServiceContextID, text(s.dialect.context())),
-		base(avp.CCRequestType, enum(int32(r.kind))),
-		base(avp.CCRequestNumber, u32(s.number)))
-	if host := s.destinationHost(o); host != "" {
-		add(base(avp.DestinationHost, identity(host)))
-	}
-	if s.dialect.sendsStateID() {
-		add(base(avp.OriginStateID, u32(o.OriginStateID)))
-	}
-	add(base(avp.EventTimestamp, timestamp(now)))
-	add(s.dialect.identities(s)...)
-	add(s.dialect.command(s, r.kind, now)...)
-	if r.kind == terminationRequest {
-		add(base(avp.TerminationCause, enum(s.terminationCause())))
-	}
-	add(s.dialect.unitsOf(s, r.kind, r.usages)...)
-	add(s.dialect.information(s, r.kind))
-	return m
-}
-
-func (s *session) destinationHost(o *Options) string {
-	if o.DestinationHost != "" {
-		return o.DestinationHost
-	}
-	if _, learns := s.dialect.(openGateway); learns {
-		return s.learned
-	}
-	return ""
-}
-
-// terminationCause is DIAMETER_LOGOUT, or DIAMETER_ADMINISTRATIVE after an ASR.
-func (s *session) terminationCause() int32 {
-	if s.aborted {
-		return 4
-	}
-	return 1
+	return earliest
 }
