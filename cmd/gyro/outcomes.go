@@ -42,6 +42,11 @@ func settingsOf(c *config.Charging) charging.Settings {
 	s := charging.DefaultSettings()
 	s.Supervision, s.SessionRetention = span(c.Supervision), span(c.SessionRetention)
 	s.EventRetention, s.CommandRetention = span(c.EventRetention), span(c.CommandRetention)
+	life := &c.LifeCycle
+	s.LifeCycle = charging.LifeCycle{
+		Ordered: span(life.Ordered), Active: span(life.Active), SuspendedOneWay: span(life.SuspendedOneWay),
+		SuspendedTwoWay: span(life.SuspendedTwoWay), Grace: span(life.Grace), ByHand: life.ActivateByHand,
+	}
 	s.Money = charging.MoneySettings{
 		GuessLimit: uint16(c.Voucher.GuessLimit), GuessWindow: span(c.Voucher.GuessWindow), GuessLock: span(c.Voucher.GuessLock),
 		TransferLeast: amount(c.Transfer.Least), TransferMost: amount(c.Transfer.Most), TransferDayAmount: amount(c.Transfer.DayAmount),

@@ -15,6 +15,7 @@ type Charging struct {
 	SessionRetention time.Duration `koanf:"session_retention"`
 	EventRetention   time.Duration `koanf:"event_retention"`
 	CommandRetention time.Duration `koanf:"command_retention"`
+	LifeCycle        LifeCycle     `koanf:"life_cycle"`
 	Voucher          Voucher       `koanf:"voucher"`
 	Transfer         Transfer      `koanf:"transfer"`
 	Loan             Loan          `koanf:"loan"`
@@ -26,6 +27,19 @@ type Charging struct {
 	LowBalance string `koanf:"low_balance"`
 	// CreditWarnings are percentages of a credit limit, ascending.
 	CreditWarnings []int `koanf:"credit_warnings"`
+}
+
+// LifeCycle is how long subscribers stay in each state of their life before
+// time leads to the next; 0 is for ever.
+type LifeCycle struct {
+	Ordered         time.Duration `koanf:"ordered"`
+	Active          time.Duration `koanf:"active"`
+	SuspendedOneWay time.Duration `koanf:"suspended_one_way"`
+	SuspendedTwoWay time.Duration `koanf:"suspended_two_way"`
+	Grace           time.Duration `koanf:"grace"`
+	// ActivateByHand keeps ordered subscribers from becoming active by their
+	// first use.
+	ActivateByHand bool `koanf:"activate_by_hand"`
 }
 
 // Voucher is how wrong codes are kept from being tried.
@@ -56,6 +70,8 @@ type Loan struct {
 func chargingDefaults(defaults map[string]any) {
 	for key, value := range map[string]any{
 		"supervision": "2h", "session_retention": "5m", "event_retention": "1h", "command_retention": "24h",
+		"life_cycle.ordered": "0s", "life_cycle.active": "0s", "life_cycle.suspended_one_way": "0s",
+		"life_cycle.suspended_two_way": "0s", "life_cycle.grace": "0s", "life_cycle.activate_by_hand": false,
 		"voucher.guess_limit": 5, "voucher.guess_window": "1h", "voucher.guess_lock": "24h",
 		"transfer.least": "0", "transfer.most": "0", "transfer.day_amount": "0", "transfer.day_count": 0, "transfer.fee": "0",
 		"loan.most": "0", "loan.below": "0", "loan.fee": "0", "loan.term": "720h",
@@ -103,6 +119,7 @@ func (c *Charging) validate(bad func(string, string, ...any)) {
 			bad(key, "%s is too long; at most %s, 366 days", d, maxSetting)
 		}
 	}
+	c.LifeCycle.validate(bad)
 	if d := c.Loan.Term; d < 0 || d > maxSetting {
 		bad("charging.loan.term", "%s is not from 0s, which is no term, to %s, 366 days", d, maxSetting)
 	}
@@ -122,6 +139,20 @@ func (c *Charging) validate(bad func(string, string, ...any)) {
 		}
 	}
 	c.validateWarnings(bad)
+}
+
+// maxStay is the longest that a state of a subscriber's life can last.
+const maxStay = 3660 * 24 * time.Hour
+
+func (l *LifeCycle) validate(bad func(string, string, ...any)) {
+	for key, d := range map[string]time.Duration{
+		"ordered": l.Ordered, "active": l.Active, "suspended_one_way": l.SuspendedOneWay,
+		"suspended_two_way": l.SuspendedTwoWay, "grace": l.Grace,
+	} {
+		if d < 0 || d > maxStay || d > 0 && d < time.Second {
+			bad("charging.life_cycle."+key, "%s is neither 0s, which is for ever, nor from 1s to %s, ten years", d, maxStay)
+		}
+	}
 }
 
 // maxWarnings is how many steps of a credit limit can have a warning.
