@@ -1,7 +1,6 @@
 package charging
 
 import (
-	"encoding/binary"
 	"encoding/json"
 	"fmt"
 
@@ -150,11 +149,4 @@ func appendIdentity(dst []byte, id *ident.Identity) []byte {
 	dst = append(dst, id.Kind.String()...)
 	dst = append(dst, ':')
 	return append(dst, id.Bytes()...)
-}
-
-func commandKey(dst []byte, kind Kind, account, key string) []byte {
-	dst = append(dst, byte(kind))
-	dst = binary.AppendUvarint(dst, uint64(len(account)))
-	dst = append(dst, account...)
-	return append(dst, key...)
 }

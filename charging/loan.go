@@ -13,7 +13,7 @@ const loanName = "loan"
 
 func (s *State) loan(c *Loan, o *Outcome) {
 	k := keyed{account: c.Account, key: c.Key, reason: c.Reason, digest: c.Digest, currency: c.Currency}
-	s.idempotent(KindLoan, k, o, func(i slab.Index, o *Outcome) {
+	s.once(KindLoan, k, o, func(i slab.Index) {
 		if c.WriteOff {
 			s.writeOff(i, c, o)
 			return

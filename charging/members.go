@@ -55,7 +55,7 @@ type limit struct {
 var limitSteps = [...]uint8{50, 80, 100}
 
 func (s *State) setLimits(c *SetLimits, o *Outcome) {
-	s.once(KindSetLimits, c.Account, c.Key, c.Digest, o, func(i slab.Index) {
+	s.once(KindSetLimits, keyed{account: c.Account, key: c.Key, digest: c.Digest}, o, func(i slab.Index) {
 		who := s.subscriberNamed(i, &c.Subscriber, o)
 		if who == 0 || !s.checkLimits(i, c, o) {
 			return

@@ -2,75 +2,11 @@ package charging
 
 import (
 	"gyro/balance"
-	"gyro/charging/session"
 	"gyro/charging/usage"
 	"gyro/internal/ident"
 	"gyro/internal/money"
 	"gyro/internal/slab"
-
-	"github.com/cespare/xxhash/v2"
 )
-
-// keyed is what a balance command has that makes it idempotent.
-type keyed struct {
-	account, key, reason string
-	digest               uint64
-	currency             money.Currency // zero: the command does not say
-}
-
-// idempotent carries a balance command out once per key. A refusal changes
-// nothing, and its key may be used again; but a wrong guess counts, so it is
-// kept like a success, and its copy does not count twice.
-func (s *State) idempotent(kind Kind, k keyed, o *Outcome, carryOut func(slab.Index, *Outcome)) {
-	if len(k.key) > MaxKey || len(k.account) > MaxAccountID || len(k.reason) > MaxKey {
-		o.refuse(Invalid, "the idempotency key and the reason have at most %d octets, the account's identifier at most %d", MaxKey, MaxAccountID)
-		return
-	}
-	s.scratch.key = commandKey(s.scratch.key[:0], kind, k.account, k.key)
-	hash := xxhash.Sum64(s.scratch.key) ^ commandSpace
-	if kept := s.memory.Find(hash, s.scratch.key, 0, s.now); kept != nil {
-		if kept.Digest != k.digest {
-			o.refuse(Contradiction, "idempotency key %q was used for another request; take a new key", k.key)
-			return
-		}
-		s.replay(o, s.memory.Outcome(kept))
-		if o.Result == VoucherUnknown {
-			o.Detail = wrongGuess
-		}
-		return
-	}
-	i := s.findAccount([]byte(k.account))
-	switch {
-	case i == 0:
-		o.refuse(AccountUnknown, "account %q does not exist", k.account)
-		return
-	case k.currency != 0 && s.accounts.At(i).Currency != k.currency:
-		o.refuse(CurrencyMismatch, "account %q is kept in %s, not %s", k.account, s.accounts.At(i).Currency, k.currency)
-		return
-	}
-	s.touchAccount(i)
-	s.upToDate(i)
-	if i = s.findAccount([]byte(k.account)); i == 0 { // its last day was over
-		o.refuse(AccountUnknown, "account %q does not exist", k.account)
-		return
-	}
-	carryOut(i, o)
-	if o.Result != Success && o.Result != VoucherUnknown {
-		return
-	}
-	a := s.accounts.At(i)
-	if o.Result == Success {
-		s.reschedule(i)
-		s.warn(i)
-		o.Currency = uint16(a.Currency)
-		o.Amount = s.mainOf(a).Remaining
-	}
-	s.scratch.key = commandKey(s.scratch.key[:0], kind, k.account, k.key)
-	s.scratch.encoded = appendOutcome(s.scratch.encoded[:0], o)
-	s.keep(session.OfCommands, s.scratch.key, session.Retained{
-		Digest: k.digest, Until: s.now.Add(s.settings.CommandRetention), Hash: hash,
-	}, s.scratch.encoded)
-}
 
 // mainOf is the account's own money.
 func (s *State) mainOf(a *account) *balance.Bucket {
@@ -84,7 +20,7 @@ func bucketSide(b *balance.Bucket) balance.LedgerAccount {
 
 func (s *State) moveMoney(kind Kind, c *MoveMoney, o *Outcome) {
 	k := keyed{account: c.Account, key: c.Key, reason: c.Reason, digest: c.Digest, currency: c.Currency}
-	s.idempotent(kind, k, o, func(i slab.Index, o *Outcome) {
+	s.once(kind, k, o, func(i slab.Index) {
 		if kind == KindAdjust {
 			s.adjust(i, c, o)
 			return

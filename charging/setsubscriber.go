@@ -28,7 +28,7 @@ type SetSubscriber struct {
 }
 
 func (s *State) setSubscriber(c *SetSubscriber, o *Outcome) {
-	s.once(KindSetSubscriber, c.Account, c.Key, c.Digest, o, func(i slab.Index) {
+	s.once(KindSetSubscriber, keyed{account: c.Account, key: c.Key, digest: c.Digest}, o, func(i slab.Index) {
 		who := s.subscriberNamed(i, &c.Subscriber, o)
 		if who == 0 {
 			return

@@ -57,7 +57,7 @@ type beginning struct {
 }
 
 func (s *State) subscribe(c *Subscribe, o *Outcome) {
-	s.once(KindSubscribe, c.Account, c.Key, c.Digest, o, func(i slab.Index) {
+	s.once(KindSubscribe, keyed{account: c.Account, key: c.Key, digest: c.Digest}, o, func(i slab.Index) {
 		a := s.accounts.At(i)
 		number, ok := s.numberOf(i, c.Subscriber, o)
 		if !ok {

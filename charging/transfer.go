@@ -18,7 +18,7 @@ const transferName = "transfer"
 // until the receiver's shard has taken it or sent it back.
 func (s *State) transfer(c *Transfer, o *Outcome) {
 	k := keyed{account: c.From, key: c.Key, reason: c.Reason, digest: c.Digest, currency: c.Currency}
-	s.idempotent(KindTransfer, k, o, func(from slab.Index, o *Outcome) {
+	s.once(KindTransfer, k, o, func(from slab.Index) {
 		to := s.receiverOf(c)
 		switch {
 		case to == 0:

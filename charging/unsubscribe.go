@@ -10,7 +10,7 @@ import (
 )
 
 func (s *State) unsubscribe(c *Unsubscribe, o *Outcome) {
-	s.once(KindUnsubscribe, c.Account, c.Key, c.Digest, o, func(i slab.Index) {
+	s.once(KindUnsubscribe, keyed{account: c.Account, key: c.Key, digest: c.Digest}, o, func(i slab.Index) {
 		a := s.accounts.At(i)
 		number, ok := s.numberOf(i, c.Subscriber, o)
 		if !ok {

@@ -245,7 +245,7 @@ const wrongGuess = "no voucher has this code; check the digits, and take a new i
 // redeem uses a voucher up: once, whoever asks first.
 func (s *State) redeem(c *Redeem, o *Outcome) {
 	k := keyed{account: c.Account, key: c.Key, digest: c.Digest}
-	s.idempotent(KindRedeem, k, o, func(i slab.Index, o *Outcome) {
+	s.once(KindRedeem, k, o, func(i slab.Index) {
 		a := s.accounts.At(i)
 		if until := s.inPurse(a).LockedUntil; s.now < until {
 			o.Until = until
