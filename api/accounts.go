@@ -213,11 +213,7 @@ func (s *Server) putAccount(r *request) error {
 			status = fasthttp.StatusCreated
 		}
 	})
-	reply, err := s.o.Engine.Do(r.ctx, charging.KindPutAccount, command)
-	if err != nil {
-		return err
-	}
-	if err := refusal(&reply); err != nil {
+	if _, err := s.carryOut(r, charging.KindPutAccount, command); err != nil {
 		return err
 	}
 	view, err := s.accountView(account)

@@ -146,11 +146,8 @@ func (s *Server) publish(r *request) error {
 	}
 	command.At, command.Reauthorise = terms.at, terms.reauthorise
 	before := s.newest(name)
-	reply, err := s.o.Engine.Do(r.ctx, charging.KindPublish, command)
+	reply, err := s.carryOut(r, charging.KindPublish, command)
 	if err != nil {
-		return err
-	}
-	if err := refusal(&reply); err != nil {
 		return err
 	}
 	p, ok := s.publication(name, uint32(reply.Record))

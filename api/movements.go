@@ -65,6 +65,15 @@ type change struct {
 	view func(account string, reply *engine.Reply) any
 }
 
+// carryOut gives the core a command; one that it refuses is an error.
+func (s *Server) carryOut(r *request, kind charging.Kind, command any) (engine.Reply, error) {
+	reply, err := s.o.Engine.Do(r.ctx, kind, command)
+	if err == nil {
+		err = refusal(&reply)
+	}
+	return reply, err
+}
+
 // change carries a change out once.
 func (s *Server) change(r *request, c *change) error {
 	if err := r.noQuery(); err != nil {
@@ -85,11 +94,8 @@ func (s *Server) change(r *request, c *change) error {
 	if err != nil {
 		return err
 	}
-	reply, err := s.o.Engine.Do(r.ctx, c.kind, command)
+	reply, err := s.carryOut(r, c.kind, command)
 	if err != nil {
-		return err
-	}
-	if err := refusal(&reply); err != nil {
 		return err
 	}
 	if reply.Replayed {
@@ -113,9 +119,8 @@ func (s *Server) move(r *request, m *movement) error {
 		command, view, err = m.command(account, key)
 		return command, err
 	}, func(account string, reply *engine.Reply) any {
-		currency := money.Currency(reply.Currency)
 		view.Record, view.Kind, view.Account = reply.Record, m.shown.String(), account
-		view.Currency, view.Balance = currency.String(), decimal(money.Amount(reply.Amount), currency)
+		view.Currency, view.Balance = money.Currency(reply.Currency).String(), balanceOf(reply)
 		return view
 	}})
 }

@@ -51,38 +51,40 @@ func (r *request) page(position string) (page, error) {
 	return p, nil
 }
 
+// only reads the one parameter that an endpoint has, "" where it is not given.
+// What says what the parameter is.
+func (r *request) only(name, what string) (string, error) {
+	values, err := url.ParseQuery(string(r.URI().QueryString()))
+	if err != nil || len(values) > 1 || len(values) == 1 && len(values[name]) != 1 {
+		return "", badParameter("%q is not understood; the one parameter here is %s, %s", "?"+string(r.URI().QueryString()), name, what)
+	}
+	return values.Get(name), nil
+}
+
 // subSession reads the CC-Sub-Session-Id of a session, 0 where there is none.
 func (r *request) subSession() (uint64, error) {
-	values, err := url.ParseQuery(string(r.URI().QueryString()))
-	if err != nil {
-		return 0, badParameter("the query cannot be read: %v", err)
-	}
-	list := values["sub_session"]
+	query := string(r.URI().QueryString())
+	text, err := r.only("sub_session", "the CC-Sub-Session-Id of the session")
 	switch {
-	case len(values) == 0:
+	case err != nil:
+		return 0, badParameter("the only parameter here is one sub_session; leave the rest of %q out", "?"+query)
+	case query == "":
 		return 0, nil
-	case len(values) > 1 || len(list) != 1:
-		return 0, badParameter("the only parameter here is one sub_session; leave the rest of %q out", "?"+string(r.URI().QueryString()))
 	}
-	number, err := strconv.ParseUint(list[0], 10, 64)
+	number, err := strconv.ParseUint(text, 10, 64)
 	if err != nil {
-		return 0, badParameter("sub_session=%q is not a number from 0; it is the CC-Sub-Session-Id of the session", list[0])
+		return 0, badParameter("sub_session=%q is not a number from 0; it is the CC-Sub-Session-Id of the session", text)
 	}
 	return number, nil
 }
 
 // flag reads the one parameter that an endpoint has, which is true or false.
 func (r *request) flag(name string) (bool, error) {
-	values, err := url.ParseQuery(string(r.URI().QueryString()))
-	if err != nil {
-		return false, badParameter("the query cannot be read: %v", err)
+	text, err := r.only(name, "true or false")
+	if err == nil && text != "true" && text != "false" && len(r.URI().QueryString()) > 0 {
+		err = badParameter("%q is not understood; the one parameter here is %s, true or false", "?"+string(r.URI().QueryString()), name)
 	}
-	for known, list := range values { // any one error will do, so order does not matter
-		if known != name || len(list) != 1 || (list[0] != "true" && list[0] != "false") {
-			return false, badParameter("%q is not understood; the one parameter here is %s, true or false", "?"+string(r.URI().QueryString()), name)
-		}
-	}
-	return values.Get(name) == "true", nil
+	return text == "true", err
 }
 
 // noQuery refuses parameters where none are known.

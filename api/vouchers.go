@@ -3,7 +3,6 @@ package api
 import (
 	"encoding/base64"
 	"fmt"
-	"net/url"
 
 	"gyro/charging"
 	"gyro/charging/engine"
@@ -34,7 +33,7 @@ type partBody struct {
 	Terms termsBody `json:"terms"`
 	Salt  string    `json:"salt"` // Base64, as the hashes
 	Part  uint32    `json:"part"`
-	// Hashes are MaxPart at most, each of 16 octets, all in one Base64 text.
+	// Hashes are charging.MaxVouchers at most, each of 16 octets, all in one Base64 text.
 	Hashes string `json:"hashes"`
 }
 
@@ -107,7 +106,7 @@ func (s *Server) voucherSalt(r *request) error {
 }
 
 func (s *Server) voucherBatches(r *request) error {
-	after, err := r.nameAfter()
+	after, err := r.only("after", "the next of the previous answer")
 	if err != nil {
 		return err
 	}
@@ -126,15 +125,6 @@ func (s *Server) voucherBatches(r *request) error {
 	return r.answer(fasthttp.StatusOK, view)
 }
 
-// nameAfter reads the parameter of a list that is ordered by name.
-func (r *request) nameAfter() (string, error) {
-	values, err := url.ParseQuery(string(r.URI().QueryString()))
-	if err != nil || len(values) > 1 || (len(values) == 1 && len(values["after"]) != 1) {
-		return "", badParameter("%q is not understood; the one parameter here is after, the next of the previous answer", "?"+string(r.URI().QueryString()))
-	}
-	return values.Get("after"), nil
-}
-
 func (s *Server) voucherBatch(r *request) error {
 	if err := r.noQuery(); err != nil {
 		return err
@@ -143,17 +133,25 @@ func (s *Server) voucherBatch(r *request) error {
 	if err != nil {
 		return err
 	}
-	return s.answerBatch(r, fasthttp.StatusOK, name)
+	return s.answerBatch(r, name)
 }
 
-func (s *Server) answerBatch(r *request, status int, name string) error {
+// changeBatch carries a change of a batch out and shows the batch.
+func (s *Server) changeBatch(r *request, c *charging.Vouchers) error {
+	if _, err := s.carryOut(r, charging.KindVouchers, c); err != nil {
+		return err
+	}
+	return s.answerBatch(r, c.Batch)
+}
+
+func (s *Server) answerBatch(r *request, name string) error {
 	var view charging.VoucherBatchView
 	known := false
 	s.o.Engine.View(func(state *charging.State) { view, known = state.VoucherBatch(name) })
 	if !known {
 		return refuse(fasthttp.StatusNotFound, "voucher_batch_unknown", "there is no batch of vouchers %s", quoted(name))
 	}
-	return r.answer(status, batchOf(&view))
+	return r.answer(fasthttp.StatusOK, batchOf(&view))
 }
 
 // addVouchers adds a part of a batch. It may be sent again: a part that is
@@ -183,14 +181,7 @@ func (s *Server) addVouchers(r *request) error {
 	if c.Hashes, err = parseOctets("hashes", body.Hashes, charging.VoucherHashSize, charging.MaxVouchers*charging.VoucherHashSize); err != nil {
 		return err
 	}
-	reply, err := s.o.Engine.Do(r.ctx, charging.KindVouchers, c)
-	if err != nil {
-		return err
-	}
-	if err := refusal(&reply); err != nil {
-		return err
-	}
-	return s.answerBatch(r, fasthttp.StatusOK, name)
+	return s.changeBatch(r, c)
 }
 
 // parseOctets reads Base64 of whole elements of a size.
@@ -220,14 +211,7 @@ func (s *Server) blockVouchers(r *request) error {
 	if err := checkReason(body.Reason); err != nil {
 		return err
 	}
-	reply, err := s.o.Engine.Do(r.ctx, charging.KindVouchers, &charging.Vouchers{Batch: name, Block: true, Reason: body.Reason})
-	if err != nil {
-		return err
-	}
-	if err := refusal(&reply); err != nil {
-		return err
-	}
-	return s.answerBatch(r, fasthttp.StatusOK, name)
+	return s.changeBatch(r, &charging.Vouchers{Batch: name, Block: true, Reason: body.Reason})
 }
 
 // redemptionBody is what a customer types.

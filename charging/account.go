@@ -17,23 +17,7 @@ func accountHash(id []byte) uint64 { return xxhash.Sum64(id) }
 // Everything is checked before anything changes.
 func (s *State) putAccount(c *PutAccount, o *Outcome) {
 	i := s.findAccount([]byte(c.Account))
-	if c.Account == "" || len(c.Account) > MaxAccountID || len(c.Offers) > MaxOffers ||
-		len(c.Subscribers) > MaxSubscribers || !c.Currency.Valid() ||
-		c.CreditLimit < 0 || c.CreditLimit > balance.MaxAmount || c.LowBalance < 0 || c.LowBalance > balance.MaxAmount {
-		o.refuse(Invalid, "account %q: an identifier of 1 to %d octets, at most %d offers and %d subscribers, and a credit limit and a low balance from 0 are needed",
-			c.Account, MaxAccountID, MaxOffers, MaxSubscribers)
-		return
-	}
-	if kind := balance.Kind(c.Kind); kind < balance.Prepaid || kind > balance.Hybrid || (kind == balance.Prepaid && c.CreditLimit > 0) {
-		o.refuse(Invalid, "account %q: a kind is needed, and a prepaid account has no credit limit; make it hybrid to give it one", c.Account)
-		return
-	}
-	if i != 0 && s.accounts.At(i).Currency != c.Currency {
-		o.refuse(CurrencyMismatch, "account %q is kept in %s; close it and open another to change the currency", c.Account, s.accounts.At(i).Currency)
-		return
-	}
-	if c.CycleDay > maxCycleDay {
-		o.refuse(Invalid, "account %q: the billing cycle begins on day 1 to %d of the month, which every month has, not %d", c.Account, maxCycleDay, c.CycleDay)
+	if !s.checkAccount(i, c, o) {
 		return
 	}
 	if i != 0 {
@@ -62,7 +46,7 @@ func (s *State) putAccount(c *PutAccount, o *Outcome) {
 		s.replenished(i)
 	}
 	a.CreditLimit, a.Kind, a.LowBalance = c.CreditLimit, balance.Kind(c.Kind), c.LowBalance
-	main := s.book.Buckets.At(s.book.Main(&a.Account))
+	main := s.mainOf(a)
 	a.Overdrawn = max(0, main.Reserved-main.Remaining-int64(a.CreditLimit))
 	s.setSubscribers(i, subscribers)
 	before, had := a.Catalog, a.Offers
@@ -79,10 +63,32 @@ func (s *State) putAccount(c *PutAccount, o *Outcome) {
 	o.Amount = main.Remaining
 }
 
+// checkAccount refuses what an account cannot be, whatever it has; i is zero
+// for one that is new.
+func (s *State) checkAccount(i slab.Index, c *PutAccount, o *Outcome) bool {
+	kind := balance.Kind(c.Kind)
+	switch {
+	case c.Account == "" || len(c.Account) > MaxAccountID || len(c.Offers) > MaxOffers ||
+		len(c.Subscribers) > MaxSubscribers || !c.Currency.Valid() ||
+		c.CreditLimit < 0 || c.CreditLimit > balance.MaxAmount || c.LowBalance < 0 || c.LowBalance > balance.MaxAmount:
+		o.refuse(Invalid, "account %q: an identifier of 1 to %d octets, at most %d offers and %d subscribers, and a credit limit and a low balance from 0 are needed",
+			c.Account, MaxAccountID, MaxOffers, MaxSubscribers)
+	case kind < balance.Prepaid || kind > balance.Hybrid || kind == balance.Prepaid && c.CreditLimit > 0:
+		o.refuse(Invalid, "account %q: a kind is needed, and a prepaid account has no credit limit; make it hybrid to give it one", c.Account)
+	case i != 0 && s.accounts.At(i).Currency != c.Currency:
+		o.refuse(CurrencyMismatch, "account %q is kept in %s; close it and open another to change the currency", c.Account, s.accounts.At(i).Currency)
+	case c.CycleDay > maxCycleDay:
+		o.refuse(Invalid, "account %q: the billing cycle begins on day 1 to %d of the month, which every month has, not %d", c.Account, maxCycleDay, c.CycleDay)
+	default:
+		return true
+	}
+	return false
+}
+
 func (s *State) openAccount(c *PutAccount) slab.Index {
 	i, a := s.accounts.New()
 	s.lastAccount++
-	s.counters.Accounts++
+	s.activity.Accounts++
 	a.Number, a.Created, a.Currency = s.lastAccount, s.now, c.Currency
 	a.IDLength = uint8(copy(a.ID[:], c.Account))
 	s.byAccount.Insert(accountHash(a.id()), i)

@@ -40,10 +40,7 @@ func (s *State) grantAllowance(i slab.Index, plan *rating.Plan, allowance *ratin
 // openGrant opens a bucket of an allowance and books where it comes from.
 func (s *State) openGrant(i slab.Index, allowance *rating.Allowance, amount int64, until instant.Instant, rolled uint8, g grantFor, kind usage.Kind, source balance.LedgerAccount) {
 	a := s.accounts.At(i)
-	d := denominationOf(allowance.Unit)
-	if allowance.Unit == rating.Money {
-		d = a.Denomination()
-	}
+	d := a.unitOf(allowance.Unit)
 	terms := balance.Terms{Cap: allowance.DailyCap, Rolled: rolled}
 	if allowance.FromFirstUse {
 		terms.Validity = allowance.Validity

@@ -68,7 +68,7 @@ func (s *State) command(n int, command []byte, to Receiver) error {
 		if err := c.decode(body); err != nil {
 			return err
 		}
-		s.counters.Requests[c.Type%RequestTypes]++
+		s.activity.Requests[c.Type%RequestTypes]++
 		s.creditControl(c, o)
 		s.chain(o)
 		s.tell(to)

@@ -243,7 +243,7 @@ type meta struct {
 	Supervised       int64           `json:"supervised_until"` // session.Deadlines.Visited
 	Currents         []uint32        `json:"current_catalogs"`
 	Totals           []balance.Total `json:"ledger"`
-	Counters         Counters        `json:"counters"`
+	Activity         Activity        `json:"counters"`
 	VoucherSalt      []byte          `json:"voucher_salt,omitempty"`
 	Round            round           `json:"round"`
 }
@@ -254,7 +254,7 @@ func (s *State) meta() []byte {
 		Settings: s.settings, LastAccount: s.lastAccount, LastBucket: s.book.LastBucket, LastSubscription: s.lastSubscription, Scheduled: s.catalogs.scheduled,
 		LastSession: s.sessions.LastNumber, LastRecord: s.outbox.last, LastBlob: s.retained.last,
 		Supervised: s.sessions.Deadlines.Visited(),
-		Currents:   s.catalogs.currents, Totals: s.book.Ledger.Totals(), Counters: s.counters, Round: s.round,
+		Currents:   s.catalogs.currents, Totals: s.book.Ledger.Totals(), Activity: s.activity, Round: s.round,
 		VoucherSalt: s.vouchers.salt,
 	})
 	if err != nil {

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math/bits"
 
-	"gyro/balance"
 	"gyro/charging/session"
 	"gyro/internal/ident"
 	"gyro/internal/instant"
@@ -258,107 +257,4 @@ func (x *exchange) within(group *session.Group, price *rating.Price, want uint64
 		want = min(want, most-min(most, group.Used))
 	}
 	return want
-}
-
-// appendCounters encodes the counters of an account and its subscribers: the
-// owner, 0 for the account and n for its n-th subscriber, and the counts.
-func (s *State) appendCounters(dst []byte, a *account) []byte {
-	dst = s.appendChain(dst, 0, a.Counters)
-	n := uint64(1)
-	for who := a.Subscribers; who != 0; who = s.subscribers.At(who).Next {
-		dst = s.appendChain(dst, n, s.subscribers.At(who).Counters)
-		n++
-	}
-	return append(dst, 0)
-}
-
-func (s *State) appendChain(dst []byte, owner uint64, first slab.Index) []byte {
-	for i := first; i != 0; i = s.counts.At(i).Next {
-		c := s.counts.At(i)
-		dst = append(dst, 1, c.Told)
-		for _, v := range [...]uint64{owner, uint64(c.ID), uint64(c.Until), c.Used, c.Rated} {
-			dst = binary.AppendUvarint(dst, v)
-		}
-	}
-	return dst
-}
-
-// readCounters reads what appendCounters wrote, and keeps the order.
-func (l *loader) readCounters(in *reader, a *account) {
-	var last slab.Index
-	owner, who := uint64(0), slab.Index(0)
-	for in.Octet() == 1 && !in.Failed() {
-		i, c := l.counts.New()
-		c.Told = in.Octet()
-		of := in.Uvarint()
-		c.ID, c.Until, c.Used, c.Rated = ident.Name(in.Uvarint()), instant.Instant(in.Uvarint()), in.Uvarint(), in.Uvarint()
-		for ; owner < of; owner++ {
-			if last = 0; owner == 0 {
-				who = a.Subscribers
-			} else if who != 0 {
-				who = l.subscribers.At(who).Next
-			}
-		}
-		switch {
-		case last != 0:
-			l.counts.At(last).Next = i
-		case of == 0:
-			a.Counters = i
-		case who != 0:
-			l.subscribers.At(who).Counters = i
-		default:
-			return
-		}
-		last = i
-	}
-}
-
-// CounterView is a counter of an account or of one of its subscribers.
-type CounterView struct {
-	Name       string
-	Subscriber int // the account's n-th, from 1; 0 is the account itself
-	Used       uint64
-	Rated      uint64 // the part of Used that money paid for, in units
-	Limit      uint64
-	Unit       balance.Denomination
-	Until      instant.Instant // the end of its period; 0 never
-}
-
-// Counters shows the counters of an account and its subscribers that have
-// counted something in their present periods.
-func (s *State) Counters(account string) (views []CounterView) {
-	i := s.findAccount([]byte(account))
-	if i == 0 {
-		return nil
-	}
-	a := s.accounts.At(i)
-	plan, _ := s.catalogs.current(a.Catalog)
-	views = s.counterViews(views, a, plan, 0, a.Counters)
-	for n, who := 1, a.Subscribers; who != 0; n, who = n+1, s.subscribers.At(who).Next {
-		views = s.counterViews(views, a, plan, n, s.subscribers.At(who).Counters)
-	}
-	return views
-}
-
-func (s *State) counterViews(views []CounterView, a *account, plan *rating.Plan, n int, first slab.Index) []CounterView {
-	for i := first; i != 0; i = s.counts.At(i).Next {
-		c := s.counts.At(i)
-		if plan == nil || c.Until != 0 && c.Until <= s.now {
-			continue
-		}
-		k, known := plan.Counter(c.ID)
-		if !known {
-			continue
-		}
-		spec := plan.CounterAt(k)
-		view := CounterView{
-			Name: spec.Name, Subscriber: n, Used: c.Used, Rated: c.Rated, Limit: spec.Limit,
-			Unit: denominationOf(spec.Unit), Until: c.Until,
-		}
-		if spec.Unit == rating.Money {
-			view.Unit = a.Denomination()
-		}
-		views = append(views, view)
-	}
-	return views
 }

@@ -49,7 +49,7 @@ func (s *State) replay(o *Outcome, stored []byte) {
 	}
 	s.finals(o)
 	o.Replayed = true
-	s.counters.Duplicates++
+	s.activity.Duplicates++
 }
 
 // withoutSession decides a request whose session is not open: it opens one,
@@ -77,7 +77,7 @@ func (s *State) withoutSession(c *CreditControl, hash uint64, o *Outcome) {
 	owner := s.subscribers.At(who).Account
 	s.touchAccount(owner)
 	i, r := s.sessions.Open(c.SessionID, c.SubSession, 0)
-	s.counters.Sessions++
+	s.activity.Sessions++
 	r.Account, r.Subscriber, r.Host = owner, who, s.hosts.enter(c.OriginHost)
 	r.Opened, r.Context, r.Role = s.now, c.Context, c.Role
 	s.scratch.key = appendIdentity(s.scratch.key[:0], named)
@@ -277,7 +277,7 @@ const expiryLimit = 10_000
 func (s *State) tick() {
 	s.scratch.due = s.sessions.Due(s.now, expiryLimit, s.scratch.due[:0])
 	for _, i := range s.scratch.due {
-		s.counters.SupervisionExpired++
+		s.activity.SupervisionExpired++
 		s.closeSession(i, usage.Supervision)
 	}
 	s.memory.Forget(s.now, 10*expiryLimit)

@@ -26,7 +26,7 @@ func (s *State) deleteAccount(c *DeleteAccount, o *Outcome) {
 		return
 	}
 	if !s.worthless(a) {
-		remaining := s.book.Buckets.At(s.book.Main(&a.Account)).Remaining
+		remaining := s.mainOf(a).Remaining
 		o.refuse(AccountNotEmpty, "account %q holds %s %s and owes %s; bring both to zero with an adjustment or a top-up first",
 			c.Account, money.Amount(remaining), a.Currency, a.Excess)
 		return

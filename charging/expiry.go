@@ -84,8 +84,8 @@ func (s *State) forfeit(a *account, i slab.Index, cause usage.Cause) {
 	s.book.Close(&a.Account, i)
 }
 
-// begin appoints the account for the end of a validity that a debit let begin.
-func (x *exchange) begin() {
+// appointBegun appoints the account for the end of a validity that a debit let begin.
+func (x *exchange) appointBegun() {
 	if at := x.book.Begun; at != 0 {
 		x.book.Begun = 0
 		x.due(x.owner, at)

@@ -109,8 +109,8 @@ func (s *State) leftIn(a *account, bucket uint64) int64 {
 	return 0
 }
 
-// carry makes the next record of a group go on where the last one ended.
-func carry(group *session.Group) {
+// goOn makes the next record of a group go on where the last one ended.
+func goOn(group *session.Group) {
 	group.Facts.Position += group.RecordRated
 	group.Facts.Ahead, group.Facts.Setup = 0, false
 }

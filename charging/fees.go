@@ -86,10 +86,10 @@ func lengths(plan *rating.Plan, offer *rating.Offer, a *account, p *subscription
 	return part, plan.After(from, offer.Recurring.Every).Sub(from)
 }
 
-// affordable is what of an account's own money, with its credit limit, can be
+// spendable is what of an account's own money, with its credit limit, can be
 // spent.
 func (s *State) spendable(a *account) money.Amount {
-	main := s.book.Buckets.At(s.book.Main(&a.Account))
+	main := s.mainOf(a)
 	return money.Amount(main.Remaining-main.Reserved) + a.CreditLimit
 }
 
@@ -98,7 +98,7 @@ func (s *State) take(a *account, p *subscription, fee money.Amount, cause usage.
 	if fee <= 0 {
 		return
 	}
-	main := s.book.Buckets.At(s.book.Main(&a.Account))
+	main := s.mainOf(a)
 	main.Remaining -= int64(fee)
 	s.fee(a, p, balance.LedgerAccount{Class: balance.CustomerBucket, Bucket: main.ID}, fee, cause, key, reason)
 }
@@ -127,9 +127,9 @@ func (s *State) fee(a *account, p *subscription, from balance.LedgerAccount, fee
 	})
 }
 
-// giveBack returns a part of a fee to the account's own money.
-func (s *State) giveBack(a *account, p *subscription, fee money.Amount, key []byte) {
-	main := s.book.Buckets.At(s.book.Main(&a.Account))
+// returnFee returns a part of a fee to the account's own money.
+func (s *State) returnFee(a *account, p *subscription, fee money.Amount, key []byte) {
+	main := s.mainOf(a)
 	if fee <= 0 || main.Remaining > balance.MaxAmount-int64(fee) {
 		return
 	}

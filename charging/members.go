@@ -1,7 +1,6 @@
 package charging
 
 import (
-	"encoding/binary"
 	"fmt"
 	"math"
 	"slices"
@@ -236,90 +235,7 @@ func (x *exchange) noticeOf(group *session.Group, spec *rating.Counter, c *count
 		Kind: usage.Notice, Cause: usage.Crossed, Opened: x.now, Closed: x.now,
 		SessionID: octets.Get(x.session.ID), SubSession: x.session.Sub, Subscriber: octets.Get(x.session.Identity),
 		Reason: reason, Used: c.Used, Billed: most, Plan: group.Plan,
-		Unit: x.unitOf(spec), Currency: x.account.Currency,
+		Unit: x.account.unitOf(spec.Unit), Currency: x.account.Currency,
 	}
 	x.emit(x.account, record)
-}
-
-func (x *exchange) unitOf(spec *rating.Counter) balance.Denomination {
-	if spec.Unit == rating.Money {
-		return x.account.Denomination()
-	}
-	return denominationOf(spec.Unit)
-}
-
-// appendLimits encodes the limits of an account's subscribers: which
-// subscriber, counted from 1, and its limit.
-func (s *State) appendLimits(dst []byte, a *account) []byte {
-	n := uint64(0)
-	for who := a.Subscribers; who != 0; who = s.subscribers.At(who).Next {
-		n++
-		for _, l := range s.limitsOf(s.subscribers.At(who)) {
-			dst = append(dst, 1, l.Told)
-			for _, v := range [...]uint64{n, uint64(l.Counter), l.Most, uint64(l.Until)} {
-				dst = binary.AppendUvarint(dst, v)
-			}
-		}
-	}
-	return append(dst, 0)
-}
-
-// readLimits reads what appendLimits wrote, and keeps the order.
-func (l *loader) readLimits(in *reader, a *account) {
-	who, at, last := a.Subscribers, uint64(1), slab.Index(0)
-	for in.Octet() == 1 && !in.Failed() {
-		told, n := in.Octet(), in.Uvarint()
-		for ; at < n && who != 0; at++ {
-			who, last = l.subscribers.At(who).Next, 0
-		}
-		i, next := l.limits.New()
-		*next = limit{Told: told, Counter: ident.Name(in.Uvarint()), Most: in.Uvarint(), Until: instant.Instant(in.Uvarint())}
-		switch {
-		case who == 0:
-			return
-		case last != 0:
-			l.limits.At(last).Next = i
-		default:
-			l.subscribers.At(who).Limits = i
-		}
-		last = i
-	}
-}
-
-// LimitView is a subscriber's limit and how far it is.
-type LimitView struct {
-	Subscriber int // the account's n-th, from 1
-	Counter    string
-	Unit       balance.Denomination
-	Used, Most uint64
-	Until      instant.Instant // the end of the counter's period; 0 never, or nothing was used in it yet
-}
-
-// Limits shows the limits of an account's subscribers.
-func (s *State) Limits(account string) (views []LimitView) {
-	i := s.findAccount([]byte(account))
-	if i == 0 {
-		return nil
-	}
-	a := s.accounts.At(i)
-	plan, number := s.catalogs.current(a.Catalog)
-	for n, who := 1, a.Subscribers; who != 0 && number != 0; n, who = n+1, s.subscribers.At(who).Next {
-		sub := s.subscribers.At(who)
-		for _, l := range s.limitsOf(sub) {
-			k, known := plan.Counter(l.Counter)
-			if !known {
-				continue
-			}
-			spec := plan.CounterAt(k)
-			view := LimitView{Subscriber: n, Counter: spec.Name, Unit: denominationOf(spec.Unit), Most: l.Most}
-			if spec.Unit == rating.Money {
-				view.Unit = a.Denomination()
-			}
-			if view.Used, _ = s.counted(sub.Counters, l.Counter); view.Used > 0 {
-				view.Until = s.counts.At(s.counterAt(sub.Counters, l.Counter)).Until
-			}
-			views = append(views, view)
-		}
-	}
-	return views
 }

@@ -72,7 +72,7 @@ func (l *loader) readMeta(value []byte) error {
 	l.vouchers.salt = m.VoucherSalt
 	l.lastSubscription, l.catalogs.scheduled = m.LastSubscription, m.Scheduled
 	l.outbox.last, l.retained.last = m.LastRecord, m.LastBlob
-	l.catalogs.currents, l.counters, l.round = m.Currents, m.Counters, m.Round
+	l.catalogs.currents, l.activity, l.round = m.Currents, m.Activity, m.Round
 	l.sessions.Deadlines.Resume(m.Supervised)
 	for _, total := range m.Totals {
 		l.book.Ledger.Restore(total)

@@ -92,9 +92,9 @@ func (s *State) dayEnds(a *account) instant.Instant {
 	return s.now - s.now%instant.Instant(instant.Day) + instant.Instant(instant.Day)
 }
 
-// spendable is the account's own money that it may give away: neither reserved
+// unreserved is the account's own money that it may give away: neither reserved
 // nor credit.
-func spendable(main *balance.Bucket) money.Amount {
+func unreserved(main *balance.Bucket) money.Amount {
 	return money.Amount(max(main.Remaining-main.Reserved, 0))
 }
 

@@ -45,7 +45,12 @@ func share(sv *Service, d balance.Denomination, n, recipients int) uint64 {
 	case d != balance.Events:
 		return units
 	}
-	each, left := units/uint64(recipients), units%uint64(recipients)
+	return shareOf(units, n, recipients)
+}
+
+// shareOf is what the n-th of so many recipients has of a count, from 0.
+func shareOf(count uint64, n, recipients int) uint64 {
+	each, left := count/uint64(recipients), count%uint64(recipients)
 	if uint64(n) < left {
 		each++
 	}
@@ -61,10 +66,7 @@ func (x *exchange) eachRecipient(sv *Service, fn func(group *session.Group, plan
 	for n := range recipients {
 		x.session.Called = octets.Replace(x.session.Called, x.request.recipient(n))
 		octets.Free(group.Facts.Seen)
-		*group = session.Group{
-			RatingGroup: sv.RatingGroup, HasRatingGroup: sv.Flags&HasRatingGroup != 0,
-			ServiceID: sv.ServiceID, HasServiceID: sv.Flags&HasServiceID != 0,
-		}
+		*group = sv.group()
 		plan, refusal := x.match(group)
 		units := share(sv, group.Unit, n, recipients)
 		if units > 0 && !fn(group, plan, refusal, units) {

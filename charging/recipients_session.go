@@ -84,10 +84,9 @@ func (x *exchange) serviceForAll(sv *Service, o *ServiceOutcome, recipients int)
 // ranOut reports whether a recipient was granted less than was wanted, for want
 // of credit.
 func (x *exchange) ranOut(sv *Service, recipient uint8) bool {
-	i := x.sessions.Group(x.session, &session.Group{
-		RatingGroup: sv.RatingGroup, HasRatingGroup: sv.Flags&HasRatingGroup != 0,
-		ServiceID: sv.ServiceID, HasServiceID: sv.Flags&HasServiceID != 0, Recipient: recipient,
-	})
+	key := sv.group()
+	key.Recipient = recipient
+	i := x.sessions.Group(x.session, &key)
 	return i != 0 && x.sessions.Groups.At(i).Exhausted
 }
 
@@ -113,10 +112,7 @@ func (u *Units) shareOut(n, recipients int) bool {
 	if u.Has&HasEvents == 0 || u.Events == 0 {
 		return true
 	}
-	each, left := u.Events/uint64(recipients), u.Events%uint64(recipients)
-	if u.Events = each; uint64(n) < left {
-		u.Events++
-	}
+	u.Events = shareOf(u.Events, n, recipients)
 	return u.Events > 0
 }
 

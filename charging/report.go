@@ -168,7 +168,7 @@ func (x *exchange) charge(group *session.Group, price *rating.Price, used uint64
 func (x *exchange) debit(group *session.Group, d balance.Denomination, want int64) (taken int64) {
 	for taken < want {
 		got := x.book.Debit(&x.account.Account, d, want-taken, x.now, &x.scratch.filter, &group.Reserved, &group.Moved)
-		x.begin()
+		x.appointBegun()
 		if got > 0 {
 			x.book.Ledger.Post(&balance.Posting{
 				From:   balance.LedgerAccount{Class: balance.CustomerBucket},
@@ -205,7 +205,7 @@ func (x *exchange) owe(group *session.Group, excess money.Amount) {
 	if excess <= 0 {
 		return
 	}
-	x.counters.Excess++
+	x.activity.Excess++
 	x.account.Excess += excess
 	group.RecordExcess += excess
 	group.RecordCharged += excess
@@ -242,7 +242,7 @@ func (s *State) closeRecordAt(r *session.Session, group *session.Group, cause us
 	record.Postings = s.postingsOf(group, a.Denomination())
 	record.Why = s.why(r, group, a, record.Postings)
 	s.emit(a, record)
-	carry(group)
+	goOn(group)
 	r.Charged += group.RecordCharged
 	group.Opened, group.Requests = 0, 0
 	group.RecordUsed, group.RecordBilled, group.RecordRated = 0, 0, 0

@@ -54,15 +54,10 @@ func (s *script) named() *charging.IdentitySpec {
 	return nil
 }
 
-func (s *script) newKey() string {
-	s.keys++
-	return s.text("key", fmt.Sprintf("key-%d", s.keys))
-}
-
 func (s *script) subscriber() string {
 	c := charging.SetSubscriber{
 		Account: s.text("account", ""), State: s.stateArg("state"), Until: s.date("until"), Then: s.stateArg("then"),
-		Reason: s.text("reason", ""), Key: s.newKey(),
+		Reason: s.text("reason", ""), Key: s.key(),
 	}
 	if who := s.named(); who != nil {
 		c.Subscriber = *who
@@ -79,7 +74,7 @@ func (s *script) subscriber() string {
 func (s *script) subscribe() string {
 	o := s.do(charging.KindSubscribe, charging.Subscribe{
 		Account: s.text("account", ""), Subscriber: s.named(), Offer: s.text("offer", ""), Code: s.text("code", ""),
-		Replaces: s.text("replaces", ""), AtCycleEnd: s.d.HasArg("at-cycle-end"), Key: s.newKey(),
+		Replaces: s.text("replaces", ""), AtCycleEnd: s.d.HasArg("at-cycle-end"), Key: s.key(),
 	})
 	return s.moved(&o)
 }
@@ -87,7 +82,7 @@ func (s *script) subscribe() string {
 func (s *script) unsubscribe() string {
 	o := s.do(charging.KindUnsubscribe, charging.Unsubscribe{
 		Account: s.text("account", ""), Subscriber: s.named(), Offer: s.text("offer", ""),
-		AtCycleEnd: s.d.HasArg("at-cycle-end"), Waive: s.d.HasArg("waive"), Key: s.newKey(),
+		AtCycleEnd: s.d.HasArg("at-cycle-end"), Waive: s.d.HasArg("waive"), Key: s.key(),
 	})
 	return s.moved(&o)
 }

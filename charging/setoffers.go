@@ -100,10 +100,7 @@ func (s *State) parting(a *account, plan *rating.Plan, offers []ident.Name, o *O
 			if p.Subscriber == 0 {
 				continue
 			}
-			rest := slices.Clone(offers)
-			for _, id := range s.held(nil, a, p.Subscriber)[len(a.offers()):] {
-				rest = append(rest, id)
-			}
+			rest := slices.Concat(offers, s.held(a, p.Subscriber)[len(a.offers()):])
 			if !leaves(now, gone, rest, 0, o) {
 				return false
 			}

@@ -76,7 +76,7 @@ type State struct {
 	purses   slab.Slab[purse]
 	limits   slab.Slab[limit]
 	vouchers vouchers
-	counters Counters
+	activity Activity
 
 	scratch scratch
 }
@@ -109,8 +109,9 @@ func NewState() *State {
 	return &State{settings: DefaultSettings(), hosts: newHosts(), dirty: dirtySets{epoch: 1}}
 }
 
-// Counters are totals since the shard began that no ledger account shows.
-type Counters struct {
+// Activity is what the shard has done since it began, as far as no ledger
+// account shows it.
+type Activity struct {
 	Accounts, Sessions uint64 // opened ever
 	Requests           [RequestTypes]uint64
 	Duplicates         uint64

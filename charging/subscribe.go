@@ -72,7 +72,7 @@ func (s *State) subscribe(c *Subscribe, o *Outcome) {
 			return
 		}
 		old := ident.NameOf(c.Replaces)
-		set := s.held(nil, a, number)
+		set := s.held(a, number)
 		if c.Replaces != "" {
 			if !s.replaceable(a, number, old, c, o) || !leaves(plan, old, without(set, old), offer.ID, o) {
 				return
@@ -84,7 +84,7 @@ func (s *State) subscribe(c *Subscribe, o *Outcome) {
 		}
 		a.Catalog = ident.NameOf(plan.Name())
 		if c.AtCycleEnd {
-			s.plan(a, s.subscriptionOf(a, number, old), offer.ID, b.code)
+			s.planNext(a, s.subscriptionOf(a, number, old), offer.ID, b.code)
 			return
 		}
 		s.changeNow(i, &b, old, o)
@@ -111,8 +111,8 @@ func (s *State) changeNow(i slab.Index, b *beginning, old ident.Name, o *Outcome
 	s.begin(i, *b)
 }
 
-// plan notes the offer that takes another's place at the end of its period.
-func (s *State) plan(a *account, k slab.Index, offer, code ident.Name) {
+// planNext notes the offer that takes another's place at the end of its period.
+func (s *State) planNext(a *account, k slab.Index, offer, code ident.Name) {
 	p := s.subscriptions.At(k)
 	s.hold(a, p, -1)
 	p.Then, p.ThenCode, p.Ends = offer, code, false
@@ -177,7 +177,7 @@ func codeOf(offer *rating.Offer, code string, now instant.Instant, o *Outcome) (
 
 // replaceable refuses a change of plan that cannot be.
 func (s *State) replaceable(a *account, number uint32, old ident.Name, c *Subscribe, o *Outcome) bool {
-	if !slices.Contains(s.held(nil, a, number), old) || number != 0 && s.subscriptionOf(a, number, old) == 0 {
+	if !slices.Contains(s.held(a, number), old) || number != 0 && s.subscriptionOf(a, number, old) == 0 {
 		o.refuse(Invalid, "account %q does not have offer %q, which is to be replaced", c.Account, c.Replaces)
 		return false
 	}

@@ -1,6 +1,8 @@
 package charging
 
 import (
+	"slices"
+
 	"gyro/balance"
 	"gyro/internal/ident"
 	"gyro/internal/instant"
@@ -95,16 +97,16 @@ func (s *State) subscriptionOf(a *account, subscriber uint32, offer ident.Name) 
 	return 0
 }
 
-// held appends the offers that an account has and those of one of its
+// held are the offers that an account has, then those of one of its
 // subscribers alone; with 0 the account's only.
-func (s *State) held(dst []ident.Name, a *account, subscriber uint32) []ident.Name {
-	dst = append(dst, a.offers()...)
+func (s *State) held(a *account, subscriber uint32) []ident.Name {
+	offers := slices.Clone(a.offers())
 	for k := a.Subscriptions; k != 0 && subscriber != 0; k = s.subscriptions.At(k).Next {
 		if p := s.subscriptions.At(k); p.Subscriber == subscriber {
-			dst = append(dst, p.Offer)
+			offers = append(offers, p.Offer)
 		}
 	}
-	return dst
+	return offers
 }
 
 // offersFor are the offers that rate a subscriber's usage: its own before the
@@ -129,8 +131,9 @@ func (s *State) offersFor(a *account, who slab.Index) []ident.Name {
 	return offers
 }
 
-// settle notes whether the account's offers are simply those of everybody.
-func (s *State) settle(a *account) {
+// markParticular notes whether what rates one subscriber of the account may
+// differ from what rates the others, or from the account's offers.
+func (s *State) markParticular(a *account) {
 	a.particular = false
 	for k := a.Subscriptions; k != 0; k = s.subscriptions.At(k).Next {
 		if p := s.subscriptions.At(k); p.Subscriber != 0 || p.Status == Dormant {
@@ -142,7 +145,7 @@ func (s *State) settle(a *account) {
 // setStatus changes how a subscription stands.
 func (s *State) setStatus(a *account, p *subscription, status SubscriptionStatus) {
 	p.Status = status
-	s.settle(a)
+	s.markParticular(a)
 }
 
 // hold counts what a subscription needs of the account's catalogue, or takes
@@ -167,7 +170,7 @@ func (s *State) attachSubscription(a *account, p subscription) slab.Index {
 	}
 	*link = k
 	s.hold(a, record, 1)
-	s.settle(a)
+	s.markParticular(a)
 	return k
 }
 
@@ -181,7 +184,7 @@ func (s *State) dropSubscription(a *account, k slab.Index) {
 		}
 	}
 	s.subscriptions.Free(k)
-	s.settle(a)
+	s.markParticular(a)
 }
 
 // whoHas is the subscriber with a number, or zero.

@@ -53,7 +53,7 @@ func (s *State) transferable(from slab.Index, c *Transfer, o *Outcome) bool {
 	if s.now >= p.DayEnds {
 		p.Transfers, p.Sent = 0, 0
 	}
-	free := spendable(s.mainOf(a))
+	free := unreserved(s.mainOf(a))
 	switch {
 	case c.Amount <= 0 || c.Amount > balance.MaxAmount:
 		o.refuse(Invalid, "a transfer must be above zero and at most %s", money.Amount(balance.MaxAmount))

@@ -19,7 +19,7 @@ func (s *State) unsubscribe(c *Unsubscribe, o *Outcome) {
 		id := ident.NameOf(c.Offer)
 		plan, _ := s.planOf(a, id)
 		k := s.subscriptionOf(a, number, id)
-		if plan == nil || number != 0 && k == 0 || !slices.Contains(s.held(nil, a, number), id) {
+		if plan == nil || number != 0 && k == 0 || !slices.Contains(s.held(a, number), id) {
 			o.refuse(OfferUnknown, "account %q does not have offer %q", c.Account, c.Offer)
 			return
 		}
@@ -35,7 +35,7 @@ func (s *State) unsubscribe(c *Unsubscribe, o *Outcome) {
 			if p.Committed > p.Until && !s.unbound(k, c.Waive, o) {
 				return
 			}
-			s.plan(a, k, 0, 0)
+			s.planNext(a, k, 0, 0)
 			p.Ends = true
 			return
 		}
@@ -51,13 +51,13 @@ func (s *State) unsubscribe(c *Unsubscribe, o *Outcome) {
 func (s *State) everyoneLeaves(a *account, number uint32, gone ident.Name, o *Outcome) bool {
 	plan, _ := s.planOf(a, gone)
 	if number != 0 {
-		return leaves(plan, gone, without(s.held(nil, a, number), gone), 0, o)
+		return leaves(plan, gone, without(s.held(a, number), gone), 0, o)
 	}
-	if !leaves(plan, gone, without(s.held(nil, a, 0), gone), 0, o) {
+	if !leaves(plan, gone, without(s.held(a, 0), gone), 0, o) {
 		return false
 	}
 	for k := a.Subscriptions; k != 0; k = s.subscriptions.At(k).Next {
-		if own := s.subscriptions.At(k).Subscriber; own != 0 && !leaves(plan, gone, without(s.held(nil, a, own), gone), 0, o) {
+		if own := s.subscriptions.At(k).Subscriber; own != 0 && !leaves(plan, gone, without(s.held(a, own), gone), 0, o) {
 			return false
 		}
 	}
@@ -88,7 +88,7 @@ func (s *State) stop(i slab.Index, number uint32, id ident.Name, key []byte) {
 	if k != 0 {
 		p = *s.subscriptions.At(k)
 		back := s.unused(a, k)
-		s.giveBack(a, &p, back, key)
+		s.returnFee(a, &p, back, key)
 		if back > 0 {
 			s.forfeitOf(i, p.Number)
 		}

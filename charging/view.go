@@ -209,7 +209,7 @@ func (s *State) sessionView(r *session.Session) SessionView {
 
 // Stats are the shard's figures for metrics.
 type Stats struct {
-	Counters
+	Activity
 	OpenSessions, OpenGroups, OpenAccounts, RetainedAnswers int
 	LastRecord                                              uint64
 	Totals                                                  []balance.Total
@@ -219,7 +219,7 @@ type Stats struct {
 // Stats shows the shard's figures.
 func (s *State) Stats() Stats {
 	return Stats{
-		Counters: s.counters, OpenSessions: s.sessions.Sessions.Len(), OpenGroups: s.open.groups, OpenAccounts: s.accounts.Len(),
+		Activity: s.activity, OpenSessions: s.sessions.Sessions.Len(), OpenGroups: s.open.groups, OpenAccounts: s.accounts.Len(),
 		RetainedAnswers: s.memory.Len(), LastRecord: s.outbox.last,
 		Totals: append([]balance.Total(nil), s.book.Ledger.Totals()...), Reserved: reservations(&s.open),
 	}

@@ -48,7 +48,7 @@ func (s *State) Subscribers(account string) (views []SubscriberView) {
 			Identities: s.identitiesOf(who), State: sub.State, Until: sub.Until, Then: sub.Then, Held: sub.Held,
 			Equipment: string(sub.Equipment.octets()),
 		}
-		for _, offer := range s.held(nil, a, sub.Number)[len(a.offers()):] {
+		for _, offer := range s.held(a, sub.Number)[len(a.offers()):] {
 			v.Offers = append(v.Offers, s.Label(offer))
 		}
 		views = append(views, v)

@@ -60,12 +60,7 @@ func (c *compiler) allowance(f field) (uint32, bool) {
 	if f, ok := c.required(&m, "services", "services: [internet]"); ok && counted {
 		c.paidServices(f, &a)
 	}
-	if f, ok := m.optional("zones"); ok {
-		a.zones, _ = c.zoneSetOf(f, called)
-	}
-	if f, ok := m.optional("visited"); ok {
-		a.visited, _ = c.zoneSetOf(f, serving)
-	}
+	c.places(&m, &a.zones, &a.visited)
 	if f, ok := m.optional("calendars"); ok {
 		found, _ := c.references(f, &c.calendars, "calendar", MaxCalendars)
 		for _, k := range found {

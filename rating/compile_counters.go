@@ -24,12 +24,7 @@ func (c *compiler) counter(f field) {
 	if f, ok := c.required(&m, "services", "services: [internet]"); ok && counted {
 		c.countedServices(f, &k)
 	}
-	if f, ok := m.optional("zones"); ok {
-		k.zones, _ = c.zoneSetOf(f, called)
-	}
-	if f, ok := m.optional("visited"); ok {
-		k.visited, _ = c.zoneSetOf(f, serving)
-	}
+	c.places(&m, &k.zones, &k.visited)
 	if f, ok := m.optional("of"); ok {
 		of, _ := c.oneOf(f, OfSubscriber.String(), OfAccount.String())
 		k.Of = CounterOf(max(of, 0))

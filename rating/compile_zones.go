@@ -130,3 +130,14 @@ func (c *compiler) spreadKinds() {
 		c.kinds[c.plan.zones[k].Within] |= c.kinds[k]
 	}
 }
+
+// places reads which zones are called and which are visited, as an allowance or
+// a counter names them; what is not named stays as it is.
+func (c *compiler) places(m *mapping, zones, visited *uint32) {
+	if f, ok := m.optional("zones"); ok {
+		*zones, _ = c.zoneSetOf(f, called)
+	}
+	if f, ok := m.optional("visited"); ok {
+		*visited, _ = c.zoneSetOf(f, serving)
+	}
+}

@@ -133,20 +133,19 @@ func plural(n int, noun string) string {
 }
 
 func (p *Plan) serviceWords(set uint32) string {
-	var names []string
-	for k := range p.services {
-		if p.contains(set, uint32(k)) {
-			names = append(names, p.services[k].Name)
-		}
-	}
-	return strings.Join(names, ", ")
+	return p.members(set, len(p.services), func(k int) string { return p.services[k].Name })
 }
 
 func (p *Plan) zoneWords(set uint32) string {
+	return p.members(set, len(p.zones), func(k int) string { return p.zones[k].Name })
+}
+
+// members are the names of those of count things that a set has.
+func (p *Plan) members(set uint32, count int, name func(int) string) string {
 	var names []string
-	for k := range p.zones {
+	for k := range count {
 		if p.contains(set, uint32(k)) {
-			names = append(names, p.zones[k].Name)
+			names = append(names, name(k))
 		}
 	}
 	return strings.Join(names, ", ")

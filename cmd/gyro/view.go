@@ -1,7 +1,11 @@
 package main
 
 import (
+	"encoding/json"
+	"errors"
+	"fmt"
 	"net/url"
+	"strconv"
 
 	"github.com/spf13/cobra"
 
@@ -42,6 +46,35 @@ func newUsageCommand() *cobra.Command {
 	}
 	r.flags(cmd)
 	page.flags(cmd, "after", "begin behind this `record`")
+	return cmd
+}
+
+// newExplainCommand builds "gyro explain": why a record charged what it did.
+func newExplainCommand() *cobra.Command {
+	r := &remote{}
+	cmd := &cobra.Command{
+		Use: "explain RECORD", Short: "Why a usage record of a running server charged what it did", Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if _, err := strconv.ParseUint(args[0], 10, 64); err != nil {
+				return fmt.Errorf("record %q is not a number; %q lists them", args[0], "gyro usage")
+			}
+			body, err := r.call(cmd, &client.Request{Method: client.Get, Path: usagePath + client.Path(args[0], "explanation")})
+			if err != nil || r.json {
+				return errors.Join(err, r.print(cmd.OutOrStdout(), body))
+			}
+			var view struct {
+				Words []string `json:"words"`
+			}
+			if err := json.Unmarshal(body, &view); err != nil {
+				return err
+			}
+			for _, line := range view.Words {
+				fmt.Fprintln(cmd.OutOrStdout(), line)
+			}
+			return nil
+		},
+	}
+	r.flags(cmd)
 	return cmd
 }
 
