@@ -153,6 +153,9 @@ type GroupView struct {
 	Charged                      money.Amount
 	ReservedMoney                money.Amount
 	ReservedUnits                int64
+	// Exhausted: nothing was granted for want of credit, or the last that there
+	// was; a top-up has the gateway asked to come back.
+	Exhausted bool
 }
 
 // Session shows an open session by its Session-Id and CC-Sub-Session-Id, which
@@ -192,6 +195,7 @@ func (s *State) sessionView(r *session.Session) SessionView {
 			RatingGroup: g.RatingGroup, ServiceID: g.ServiceID, HasRatingGroup: g.HasRatingGroup,
 			HasServiceID: g.HasServiceID, Service: s.Label(g.ServiceName), Offer: s.Label(g.Offer),
 			Unit: g.Unit, Granted: g.Granted, Used: g.RecordUsed, Charged: g.RecordCharged,
+			Exhausted: g.Exhausted,
 		}
 		for _, parts := range s.reservedFor(g) {
 			for n := 0; parts != nil && n < len(parts.Bucket) && parts.Bucket[n] != 0; n++ {

@@ -29,6 +29,7 @@ type coreOptions struct {
 	MustExist          bool // do not create the directory
 	Idle               bool // look at it, and leave what time would bring about
 	Logger             *slog.Logger
+	Now                func() time.Time // the wall clock; nil is the system's
 	Monotonic          func() int64
 	CheckpointInterval time.Duration
 	OnSync             func(journal.SyncInfo)
@@ -69,7 +70,7 @@ func openCore(o coreOptions) (_ *core, err error) {
 		return nil, err
 	}
 	c.engine = engine.New(engine.Options{
-		State: state, Store: c.store, Logger: o.Logger, Monotonic: o.Monotonic, Idle: o.Idle,
+		State: state, Store: c.store, Logger: o.Logger, Now: o.Now, Monotonic: o.Monotonic, Idle: o.Idle,
 		Origin: uint64(time.Now().UnixNano()), Fatal: fatal(o.Logger), Notify: o.Notify,
 	})
 	c.journal, err = journal.Open(journal.Options{

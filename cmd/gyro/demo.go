@@ -7,12 +7,14 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
 	"gyro/charging"
+	"gyro/charging/gy"
 	"gyro/internal/config"
 	"gyro/internal/demo"
 	"gyro/internal/zone"
@@ -83,24 +85,51 @@ func runDemo(cmd *cobra.Command, cfg *config.Config, d *demoFlags) (err error) {
 	if err != nil {
 		return err
 	}
-	n, err := startNode(cfg, logger)
+	servedAs(cfg)
+	clock := demo.NewClock()
+	n, err := startNodeAt(cfg, logger, clock.Now)
 	if err != nil {
 		return err
 	}
 	out := cmd.OutOrStdout()
 	_, _ = fmt.Fprintf(out, "gyro is up: Diameter %s, HTTP %s, data %s\n", n.gateways[0].Addr(), n.http.addr(), cfg.Data)
-	if err := openOperator(ctx, n, operator); err != nil {
+	if err := openOperator(ctx, n, operator, clock); err != nil {
 		return errors.Join(err, n.stop())
 	}
-	_, _ = fmt.Fprintf(out, "the demo operator has %d subscribers; try: curl http://%s/charging/v1/accounts/demo-00000\n", operator.Subscribers, n.http.addr())
+	_, _ = fmt.Fprintf(out, "the demo operator has %d subscribers; try: curl http://%s/charging/v1/accounts/demo-00000\n", operator.Subscribers(), n.http.addr())
 	terminal := term.IsTerminal(int(os.Stdout.Fd()))
 	err = demo.Run(ctx, demo.Options{
 		Engine: n.core.engine, Operator: operator, Server: n.gateways[0].Addr().String(),
 		Realm: cfg.Origin.Realm, Dir: work, For: d.span,
 		Rate: d.rate, Seed: d.seed, Summary: d.summary, Out: out, Terminal: terminal,
 		Close: func() (*demo.Books, error) { return closeDemoBooks(n.core) },
+		Asked: func() demo.Asked { return askedOf(n.notices.Counts()) },
 	})
 	return errors.Join(err, n.stop())
+}
+
+// servedAs gives the demo's elements the profiles of what they simulate, unless
+// the configuration does.
+func servedAs(cfg *config.Config) {
+	for host, profile := range demo.Profiles() {
+		if !slices.ContainsFunc(cfg.Diameter.Peers, func(p config.Peer) bool { return p.Host == host }) {
+			cfg.Diameter.Peers = append(cfg.Diameter.Peers, config.Peer{Host: host, Profile: profile})
+		}
+	}
+}
+
+// askedOf adds up what gateways were asked for and what they answered.
+func askedOf(c gy.NoticeCounts) demo.Asked {
+	answered := func(kind charging.NoticeKind) (n uint64) {
+		for _, count := range c.Answered[kind] {
+			n += count
+		}
+		return n
+	}
+	return demo.Asked{
+		Reauthorise: c.Sent[charging.Reauthorise], ReauthoriseAnswered: answered(charging.Reauthorise),
+		Abort: c.Sent[charging.Abort], AbortAnswered: answered(charging.Abort),
+	}
 }
 
 // writable reports why a file cannot be written, if it is named, and leaves it
@@ -121,7 +150,7 @@ func writable(path string) error {
 }
 
 // openOperator publishes the catalogue and opens the accounts.
-func openOperator(ctx context.Context, n *node, operator *demo.Operator) error {
+func openOperator(ctx context.Context, n *node, operator *demo.Operator, clock *demo.Clock) error {
 	begun := time.Now()
 	name, err := rating.TimeZone(demodata.Catalog)
 	if err != nil {
@@ -140,8 +169,8 @@ func openOperator(ctx context.Context, n *node, operator *demo.Operator) error {
 	if reply.Result != charging.Success {
 		return errors.New(reply.Detail)
 	}
-	return operator.Open(ctx, n.core.engine, func(done int) {
-		n.logger.Log(ctx, slog.LevelInfo, "opening accounts", "done", done, "of", operator.Subscribers, "took", time.Since(begun).Round(time.Millisecond).String())
+	return operator.Open(ctx, n.core.engine, clock, func(done int) {
+		n.logger.Log(ctx, slog.LevelInfo, "opening accounts", "done", done, "of", operator.Accounts(), "took", time.Since(begun).Round(time.Millisecond).String())
 	})
 }
 

@@ -45,7 +45,7 @@ func TestDemo(t *testing.T) {
 	for _, key := range []string{
 		"ccr_total", "answers_2001", "answers_by_result", "latency_us", "retransmissions", "duplicates_answered",
 		"double_debits", "usage", "sessions_opened", "sessions_open", "reserved_after_drain", "reservations_open",
-		"books_difference", "problems", "revenue", "answer_mismatches", "timeouts", "elapsed_seconds",
+		"books_difference", "problems", "revenue", "answer_mismatches", "timeouts", "elapsed_seconds", "customers", "asked_of_gateways",
 	} {
 		if _, ok := keys[key]; !ok {
 			t.Errorf("the summary has no %s", key)
@@ -61,12 +61,19 @@ func TestDemo(t *testing.T) {
 		s.BooksDifference != 0 || len(s.Problems) != 0 || s.AnswerMismatches != 0 {
 		t.Errorf("the books do not close: %s", text)
 	}
-	for _, service := range []string{"internet", "voice", "sms"} {
+	c, asked := &s.Customers, &s.Asked
+	if c.TopUps == 0 || c.Vouchers == 0 || c.AddOns == 0 || c.Suspended == 0 || c.Resumed != c.Suspended || c.Renewals < 100 || c.Notices == 0 {
+		t.Errorf("customers: %s", c)
+	}
+	if asked.Reauthorise == 0 || asked.ReauthoriseAnswered != asked.Reauthorise || asked.Abort == 0 || asked.AbortAnswered != asked.Abort {
+		t.Errorf("asked of gateways: %s", asked)
+	}
+	for _, service := range []string{"internet", "video", "voice", "sms", "data-5gb", "family", "unlimited", "iot-device", "business"} {
 		if revenueOf(t, s.Revenue, service) <= 0 {
 			t.Errorf("%s earned nothing: %+v", service, s.Revenue)
 		}
 	}
-	if out := p.text(); !strings.Contains(out, "gyro is up") || !strings.Contains(out, "The books close.") || strings.Contains(out, "  2001 0  ") {
+	if out := p.text(); !strings.Contains(out, "gyro is up") || !strings.Contains(out, "The books close.") || !strings.Contains(out, "asked of gateways: RAR ") || strings.Contains(out, "  2001 0  ") {
 		t.Errorf("it said\n%s", out)
 	}
 	leftovers(t, work)

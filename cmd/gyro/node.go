@@ -33,7 +33,12 @@ type node struct {
 
 // startNode binds the listeners, opens the data directory and serves. When it
 // fails nothing was changed.
-func startNode(cfg *config.Config, logger *slog.Logger) (_ *node, err error) {
+func startNode(cfg *config.Config, logger *slog.Logger) (*node, error) {
+	return startNodeAt(cfg, logger, time.Now)
+}
+
+// startNodeAt is startNode with another clock for the engine.
+func startNodeAt(cfg *config.Config, logger *slog.Logger, now func() time.Time) (_ *node, err error) {
 	n := &node{cfg: cfg, logger: logger, notices: gy.NewNotices(), stopping: make(chan struct{}), served: make(chan error, 2+len(cfg.Diameter.Listeners)), started: time.Now()}
 	defer func() {
 		if err != nil {
@@ -50,7 +55,7 @@ func startNode(cfg *config.Config, logger *slog.Logger) (_ *node, err error) {
 	n.core, err = openCore(coreOptions{
 		Dir: cfg.Data, Logger: logger, Monotonic: monotonic,
 		CheckpointInterval: cfg.Journal.CheckpointInterval, OnSync: n.http.observeSync,
-		Notify: n.notices.Notify,
+		Notify: n.notices.Notify, Now: now,
 	})
 	if err != nil {
 		return nil, err

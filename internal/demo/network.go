@@ -21,24 +21,39 @@ type elementSpec struct {
 	args []string
 }
 
-// elements are the demo's network: each is a process of its own.
+// elements are the demo's network: each is a process of its own. Their names
+// are those of Profiles.
 func (o *Options) elements() []elementSpec {
-	common := func(host string, share int) []string {
-		return []string{
-			"--connect", o.Server, "--rate", fmt.Sprint(max(o.Rate*share/100, 1)), "--origin-host", host + ".demo.example",
-			"--origin-realm", "demo.example", "--destination-realm", o.Realm,
-			"--subscribers", fmt.Sprint(o.Operator.Subscribers), "--imsi-base", o.Operator.IMSIBase, "--msisdn-base", o.Operator.MSISDNBase,
-			"--report", "json", "--retransmit", "10", "--seed", fmt.Sprint(o.Seed),
-			"--usage-log", o.usageLog(host),
-		}
+	people, devices := &o.Operator.Groups[0], &o.Operator.Groups[len(o.Operator.Groups)-1]
+	element := func(name string, share int, customers *Group, args ...string) elementSpec {
+		return elementSpec{name, append([]string{
+			"simulate", args[0], "--connect", o.Server, "--rate", fmt.Sprint(max(o.Rate*share/100, 1)), "--origin-host", elementHost(name),
+			"--origin-realm", "demo.example", "--destination-realm", o.Realm, "--subscribers", fmt.Sprint(customers.Subscribers),
+			"--imsi-base", o.Operator.imsi(customers.first), "--msisdn-base", o.Operator.msisdn(customers.first),
+			"--report", "json", "--retransmit", "10", "--seed", fmt.Sprint(o.Seed), "--usage-log", o.usageLog(name),
+		}, args[1:]...)}
 	}
 	return []elementSpec{
-		{"smf", append([]string{"simulate", "pgw", "--style", "open5gs", "--sessions", "200", "--max-octets", "4000000"}, common("smf", 25)...)},
-		{"pgw", append([]string{"simulate", "pgw", "--style", "pgw", "--sessions", "300", "--rating-groups", "10,20,30,40"}, common("pgw", 40)...)},
-		{"ims", append([]string{"simulate", "ims", "--sessions", "200"}, common("ims", 25)...)},
-		{"smsc", append([]string{"simulate", "smsc", "--sessions", "50"}, common("smsc", 10)...)},
+		element("smf", 20, people, "pgw", "--style", "open5gs", "--sessions", "200", "--max-octets", "4000000"),
+		element("pgw", 40, people, "pgw", "--style", "staros", "--sessions", "300", "--rating-groups", "10,20,30,40", "--patience", "4s",
+			"--access", "6,10,1,3", "--access-change", "100", "--roaming", "120", "--visited", "20801,22210,21407,22802,23410,310260,52001"),
+		element("iot", 3, devices, "pgw", "--style", "pgw", "--sessions", "50", "--rating-groups", "60", "--apn", "iot.demo",
+			"--access", "8,9", "--max-octets", "200000"),
+		element("ims", 25, people, "ims", "--sessions", "200", "--on-net", "300"),
+		element("smsc", 10, people, "smsc", "--sessions", "50", "--on-net", "300"),
 	}
 }
+
+// Profiles are the profiles of the elements by their Origin-Hosts, under which
+// the server is to serve them.
+func Profiles() map[string]string {
+	return map[string]string{
+		elementHost("smf"): "open5gs", elementHost("pgw"): "staros", elementHost("iot"): "lenient",
+		elementHost("ims"): "kamailio", elementHost("smsc"): "lenient",
+	}
+}
+
+func elementHost(name string) string { return name + ".demo.example" }
 
 // usageLog is the file in which an element says what its sessions used.
 func (o *Options) usageLog(name string) string { return filepath.Join(o.Dir, name+".usage") }

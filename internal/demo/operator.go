@@ -1,32 +1,35 @@
 // Package demo is gyro up --demo: an operator with customers, simulated
-// network elements as separate processes, a live view, and books that are
-// closed at the end.
+// network elements as separate processes, what customers do meanwhile, a live
+// view, and books that are closed at the end.
 package demo
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"strconv"
-	"sync"
 
 	"gopkg.in/yaml.v3"
 
 	"gyro/balance"
-	"gyro/charging"
-	"gyro/charging/engine"
-	"gyro/internal/ident"
 	"gyro/internal/money"
 )
 
 // Operator is the demo operator's customers.
 type Operator struct {
+	IMSIBase   string  `yaml:"imsi_base"`
+	MSISDNBase string  `yaml:"msisdn_base"`
+	Currency   string  `yaml:"currency"`
+	Groups     []Group `yaml:"groups"`
+	currency   money.Currency
+	accounts   []account
+}
+
+// Group is customers whose subscribers have neighbouring numbers.
+type Group struct {
+	Name        string        `yaml:"name"`
 	Subscribers int           `yaml:"subscribers"`
-	IMSIBase    string        `yaml:"imsi_base"`
-	MSISDNBase  string        `yaml:"msisdn_base"`
-	Currency    string        `yaml:"currency"`
 	Accounts    []AccountKind `yaml:"accounts"`
-	currency    money.Currency
+	first       int           // the first subscriber
 }
 
 // AccountKind is one kind of customer and how many of a round are of it.
@@ -34,8 +37,30 @@ type AccountKind struct {
 	Share       int      `yaml:"share"`
 	Kind        string   `yaml:"kind"`
 	Offers      []string `yaml:"offers"`
+	MemberOffer string   `yaml:"member_offer"` // which every subscriber has for itself
+	Subscribe   string   `yaml:"subscribe"`    // an offer taken with a promotion's Code
+	Code        string   `yaml:"code"`
+	Members     int      `yaml:"members"` // subscribers, 1 by default
 	TopUp       string   `yaml:"top_up"`
 	CreditLimit string   `yaml:"credit_limit"`
+	LowBalance  string   `yaml:"low_balance"`
+	CycleDay    uint8    `yaml:"cycle_day"`
+	Renews      bool     `yaml:"renews"` // a fee falls due while the demo runs
+	Bound       bool     `yaml:"bound"`  // subscribers may use their own device only
+	// Limits on counters hold for so many Children, in the counter's unit.
+	Children int               `yaml:"children"`
+	Limits   map[string]uint64 `yaml:"limits"`
+
+	kind                            balance.Kind
+	topUp, creditLimit, warnedBelow money.Amount
+}
+
+// account is one customer.
+type account struct {
+	id      string
+	spec    *AccountKind
+	first   int // the first of its subscribers
+	members int
 }
 
 // ReadOperator reads the operator's description.
@@ -44,115 +69,95 @@ func ReadOperator(text []byte) (*Operator, error) {
 	if err := yaml.Unmarshal(text, o); err != nil {
 		return nil, fmt.Errorf("demo operator: %w", err)
 	}
-	if o.Subscribers < 1 || o.round() < 1 {
-		return nil, errors.New("demo operator: subscribers and shares must be positive")
-	}
 	var err error
 	if o.currency, err = money.ParseCurrency(o.Currency); err != nil {
 		return nil, fmt.Errorf("demo operator: %w", err)
 	}
+	next := 0
+	for n := range o.Groups {
+		g := &o.Groups[n]
+		g.first = next
+		if err := o.readGroup(g); err != nil {
+			return nil, fmt.Errorf("demo operator: group %s: %w", g.Name, err)
+		}
+		next += g.Subscribers
+	}
+	if len(o.accounts) == 0 {
+		return nil, errors.New("demo operator: no accounts; name groups of them")
+	}
 	return o, nil
 }
 
-func (o *Operator) round() (n int) {
-	for _, kind := range o.Accounts {
-		n += kind.Share
+// readGroup spreads a group's kinds evenly over its numbers.
+func (o *Operator) readGroup(g *Group) error {
+	round := 0
+	for n := range g.Accounts {
+		spec := &g.Accounts[n]
+		if err := o.readKind(spec); err != nil {
+			return err
+		}
+		round += spec.Share
+	}
+	if g.Subscribers < 1 || round < 1 {
+		return errors.New("subscribers and shares must be positive")
+	}
+	end := g.first + g.Subscribers
+	for turn, next := 0, g.first; next < end; turn++ {
+		spec := g.kindOf(turn, round)
+		members := min(spec.Members, end-next)
+		o.accounts = append(o.accounts, account{id: fmt.Sprintf("demo-%05d", len(o.accounts)), spec: spec, first: next, members: members})
+		next += members
+	}
+	return nil
+}
+
+func (o *Operator) readKind(spec *AccountKind) error {
+	spec.Members = max(spec.Members, 1)
+	var ok bool
+	if spec.kind, ok = balance.ParseKind(spec.Kind); !ok {
+		return fmt.Errorf("kind %q is unknown", spec.Kind)
+	}
+	for _, amount := range []struct {
+		to   *money.Amount
+		text string
+	}{{&spec.topUp, spec.TopUp}, {&spec.creditLimit, spec.CreditLimit}, {&spec.warnedBelow, spec.LowBalance}} {
+		if amount.text == "" {
+			continue
+		}
+		var err error
+		if *amount.to, err = money.Parse(amount.text, o.currency.Exponent()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// kindOf is the kind whose turn it is.
+func (g *Group) kindOf(turn, round int) *AccountKind {
+	// 7 has no factor in common with most rounds, so neighbours differ.
+	at := turn * 7 % round
+	for n := range g.Accounts {
+		if at -= g.Accounts[n].Share; at < 0 {
+			return &g.Accounts[n]
+		}
+	}
+	return &g.Accounts[0]
+}
+
+// Subscribers is how many subscribers the operator has.
+func (o *Operator) Subscribers() (n int) {
+	for i := range o.Groups {
+		n += o.Groups[i].Subscribers
 	}
 	return n
 }
 
-// kindOf spreads the kinds evenly over the numbers.
-func (o *Operator) kindOf(index int) *AccountKind {
-	// 7 has no factor in common with a round of 20, so neighbours differ.
-	at := index * 7 % o.round()
-	for n := range o.Accounts {
-		if at -= o.Accounts[n].Share; at < 0 {
-			return &o.Accounts[n]
-		}
-	}
-	return &o.Accounts[0]
-}
+// Accounts is how many accounts the operator has.
+func (o *Operator) Accounts() int { return len(o.accounts) }
 
-// Core is the charging engine as the demo needs it.
-type Core interface {
-	Do(ctx context.Context, kind charging.Kind, command any) (engine.Reply, error)
-}
-
-// openers is how many accounts are opened at once: enough to fill batches.
-const openers = 256
-
-// Open opens every account and tops it up; on a data directory that has them
-// already it changes nothing. progress is told how many are open.
-func (o *Operator) Open(ctx context.Context, core Core, progress func(done int)) error {
-	next := make(chan int)
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	var all sync.WaitGroup
-	for range openers {
-		all.Go(func() {
-			for index := range next {
-				if err := o.openAccount(ctx, core, index); err != nil {
-					cancel(err)
-				}
-			}
-		})
-	}
-	for index := 0; index < o.Subscribers && ctx.Err() == nil; index++ {
-		next <- index
-		if index%1000 == 0 {
-			progress(index)
-		}
-	}
-	close(next)
-	all.Wait()
-	progress(o.Subscribers)
-	return context.Cause(ctx)
-}
-
-func (o *Operator) openAccount(ctx context.Context, core Core, index int) error {
-	spec := o.kindOf(index)
-	kind, ok := balance.ParseKind(spec.Kind)
-	if !ok {
-		return fmt.Errorf("demo operator: kind %q is unknown", spec.Kind)
-	}
-	limit, err := o.amount(spec.CreditLimit)
-	if err != nil {
-		return err
-	}
-	account := fmt.Sprintf("demo-%05d", index)
-	err = done(core.Do(ctx, charging.KindPutAccount, charging.PutAccount{
-		Account: account, Currency: o.currency, Kind: uint8(kind), CreditLimit: limit, Offers: spec.Offers,
-		Subscribers: []charging.SubscriberSpec{{Identities: []charging.IdentitySpec{
-			{Kind: ident.IMSI, Value: plus(o.IMSIBase, index)}, {Kind: ident.E164, Value: plus(o.MSISDNBase, index)},
-		}}},
-	}))
-	if err != nil {
-		return err
-	}
-	amount, err := o.amount(spec.TopUp)
-	if err != nil || amount == 0 {
-		return err
-	}
-	return done(core.Do(ctx, charging.KindTopUp, charging.MoveMoney{
-		Account: account, Amount: amount, Currency: o.currency, Reason: "voucher", Key: "opening", Digest: uint64(amount),
-	}))
-}
-
-// amount reads an amount of the operator's currency; none is zero.
-func (o *Operator) amount(text string) (money.Amount, error) {
-	if text == "" {
-		return 0, nil
-	}
-	return money.Parse(text, o.currency.Exponent())
-}
-
-// done makes a refusal an error.
-func done(r engine.Reply, err error) error {
-	if err == nil && r.Result != charging.Success {
-		return errors.New(r.Detail)
-	}
-	return err
-}
+// imsi and msisdn number the subscribers.
+func (o *Operator) imsi(subscriber int) string   { return plus(o.IMSIBase, subscriber) }
+func (o *Operator) msisdn(subscriber int) string { return plus(o.MSISDNBase, subscriber) }
 
 // plus adds to a number written in digits and keeps its length.
 func plus(base string, n int) string {

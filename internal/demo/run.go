@@ -45,6 +45,17 @@ type Options struct {
 	Terminal bool // Out is one
 	// Close proves the books once the network is quiet.
 	Close func() (*Books, error)
+	// Asked tells what the core asked gateways for so far.
+	Asked func() Asked
+}
+
+// Asked is what the core asked gateways for unasked, and how many of them
+// answered.
+type Asked struct {
+	Reauthorise         uint64 `json:"reauthorise"` // RAR: there is credit again
+	ReauthoriseAnswered uint64 `json:"reauthorise_answered"`
+	Abort               uint64 `json:"abort"` // ASR: the session must end
+	AbortAnswered       uint64 `json:"abort_answered"`
 }
 
 // Summary is what a run came to.
@@ -67,6 +78,8 @@ type Summary struct {
 	BooksDifference    int64             `json:"books_difference"`
 	Problems           []string          `json:"problems"`
 	Revenue            []Revenue         `json:"revenue"`
+	Customers          Customers         `json:"customers"`
+	Asked              Asked             `json:"asked_of_gateways"`
 	ElapsedSeconds     float64           `json:"elapsed_seconds"`
 }
 
@@ -104,16 +117,35 @@ func Run(ctx context.Context, o Options) (err error) {
 		defer cancel()
 	}
 	v := &view{out: o.Out, terminal: o.Terminal}
-	failed := o.watch(ctx, v, elements, started)
+	failed := o.live(ctx, v, elements, started, after)
 	_, _ = fmt.Fprintln(o.Out, "draining: the elements end their sessions")
 	stopped := errors.Join(failed, stopAll(elements))
-	summary, err := o.summarise(elements, after, &began)
+	summary, err := o.summarise(elements, after, &began, v.told())
 	if err != nil {
 		return errors.Join(stopped, err)
 	}
 	summary.ElapsedSeconds = time.Since(started).Seconds()
 	summary.print(o.Out)
 	return errors.Join(stopped, o.write(summary), summary.verdict())
+}
+
+// live serves the customers and draws the view until the context ends, or one
+// of both fails.
+func (o *Options) live(ctx context.Context, v *view, elements []*networkElement, started time.Time, after uint64) error {
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	closed := make(chan error, 1)
+	go func() {
+		err := newOffice(o.Engine, o.Operator, o.Seed, after).open(ctx, v.tell)
+		if err != nil {
+			err = fmt.Errorf("customers: %w", err)
+			stop(err)
+		}
+		closed <- err
+	}()
+	failed := o.watch(ctx, v, elements, started)
+	stop(nil)
+	return errors.Join(failed, <-closed)
 }
 
 // watch draws the view each second until the context ends or an element does.
@@ -128,6 +160,7 @@ func (o *Options) watch(ctx context.Context, v *view, elements []*networkElement
 		}
 		f := &figures{
 			elapsed: time.Since(started), network: merged(elements), elements: elements, currency: o.Operator.currency,
+			customers: v.told(), asked: o.Asked(),
 		}
 		f.look(o.Engine)
 		v.draw(f)
@@ -155,7 +188,7 @@ func stopAll(elements []*networkElement) error {
 	return errors.Join(all...)
 }
 
-func (o *Options) summarise(elements []*networkElement, after uint64, began *charging.Stats) (*Summary, error) {
+func (o *Options) summarise(elements []*networkElement, after uint64, began *charging.Stats, customers Customers) (*Summary, error) {
 	network := merged(elements)
 	var logs []string
 	for _, e := range elements {
@@ -180,7 +213,7 @@ func (o *Options) summarise(elements []*networkElement, after uint64, began *cha
 		DoubleDebits:       comparison.DoubleDebits, Usage: comparison,
 		SessionsOpened: f.stats.Sessions - began.Sessions, SessionsOpen: books.OpenSessions,
 		ReservedAfterDrain: books.Reserved, ReservationsOpen: books.OpenReservations, BooksDifference: books.Difference,
-		Problems: append([]string{}, books.Problems...), Revenue: f.revenue(),
+		Problems: append([]string{}, books.Problems...), Revenue: f.revenue(), Customers: customers, Asked: o.Asked(),
 	}, nil
 }
 
@@ -202,6 +235,7 @@ func (s *Summary) print(out io.Writer) {
 	_, _ = fmt.Fprintf(out, "answers (command): %s\nrefusals (rating group): %s\n", byCode(s.AnswersByResult), byCode(s.RefusalsByCause))
 	_, _ = fmt.Fprintf(out, "retransmissions %d, of which %d were answered from memory; answers that differed %d\n",
 		s.Retransmissions, s.DuplicatesAnswered, s.AnswerMismatches)
+	_, _ = fmt.Fprintf(out, "asked of gateways: %s\ncustomers: %s\n", &s.Asked, &s.Customers)
 	for _, line := range bars(s.Revenue) {
 		_, _ = fmt.Fprintln(out, "  "+line)
 	}

@@ -6,6 +6,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"gyro/balance"
@@ -27,6 +28,33 @@ type view struct {
 	lines    int // drawn last time
 	last     element.Report
 	earlier  []element.Histogram // of the latest drawings, the oldest first
+
+	mu        sync.Mutex
+	customers Customers
+}
+
+// tell is how the view learns of the customers, told what it knows.
+func (v *view) tell(c Customers) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.customers = c
+}
+
+func (v *view) told() Customers {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.customers
+}
+
+// String is the line for people.
+func (c *Customers) String() string {
+	return fmt.Sprintf("%d top-ups, %d vouchers, %d add-ons, %d suspended, %d resumed, %d refused; %d renewals, %d notices",
+		c.TopUps, c.Vouchers, c.AddOns, c.Suspended, c.Resumed, c.Refused, c.Renewals, c.Notices)
+}
+
+// String is the line for people.
+func (a *Asked) String() string {
+	return fmt.Sprintf("RAR %d (%d answered), ASR %d (%d answered)", a.Reauthorise, a.ReauthoriseAnswered, a.Abort, a.AbortAnswered)
 }
 
 // recent is the latency since recentDrawings ago; while nothing was answered
@@ -69,6 +97,9 @@ type figures struct {
 	currency money.Currency // the operator's
 	stats    charging.Stats
 	labels   map[ident.Name]string // of the services in stats
+
+	customers Customers
+	asked     Asked
 }
 
 // look takes the core's figures.
@@ -103,10 +134,11 @@ func (v *view) draw(f *figures) {
 }
 
 func (v *view) line(f *figures, perSecond uint64, latency *element.Histogram) {
-	_, _ = fmt.Fprintf(v.out, "%4.0fs  %6d CCR/s  %4d sessions  p50 %8s  p99 %8s  2001 %d  refused %d  revenue %s\n",
+	_, _ = fmt.Fprintf(v.out, "%4.0fs  %6d CCR/s  %4d sessions  p50 %8s  p99 %8s  2001 %d  refused %d  RAR %d  ASR %d  top-ups %d  renewals %d  revenue %s\n",
 		f.elapsed.Seconds(), perSecond, f.stats.OpenSessions,
 		milliseconds(latency.QuantileUS(500)), milliseconds(latency.QuantileUS(990)),
-		f.network.Answers2001, total(f.network.RefusalsByCause), f.revenueTotal())
+		f.network.Answers2001, total(f.network.RefusalsByCause),
+		f.asked.Reauthorise, f.asked.Abort, f.customers.TopUps+f.customers.Vouchers, f.customers.Renewals, f.revenueTotal())
 }
 
 func (f *figures) block(perSecond uint64, latency *element.Histogram) string {
@@ -120,6 +152,8 @@ func (f *figures) block(perSecond uint64, latency *element.Histogram) string {
 	fmt.Fprintf(&b, "  granted                  %s data, %s voice, %d messages\n", octets(n.Granted.Octets), time.Duration(n.Granted.Seconds)*time.Second, n.Granted.Events)
 	fmt.Fprintf(&b, "  answers (command)        %s\n", byCode(n.AnswersByResult))
 	fmt.Fprintf(&b, "  refusals (rating group)  %s\n", byCode(n.RefusalsByCause))
+	fmt.Fprintf(&b, "  asked of gateways        %s\n", &f.asked)
+	fmt.Fprintf(&b, "  customers                %s\n", &f.customers)
 	b.WriteString("  elements                ")
 	for _, e := range f.elements {
 		r := e.latest()

@@ -35,7 +35,8 @@ func shown(t *testing.T, second int, latency element.Histogram) *figures {
 			{Class: balance.Funding, Name: 3, Denomination: denomination, Sum: sum(-12_500_000)},
 			{Class: balance.Consumed, Name: 1, Denomination: balance.Octets, Sum: sum(5)},
 		}},
-		labels: map[ident.Name]string{1: "internet", 2: "voice"},
+		labels:    map[ident.Name]string{1: "internet", 2: "voice"},
+		customers: Customers{TopUps: 4, Vouchers: 2, AddOns: 1, Renewals: 9}, asked: Asked{Reauthorise: 5, ReauthoriseAnswered: 3, Abort: 1},
 	}
 }
 
@@ -63,7 +64,7 @@ func TestLine(t *testing.T) {
 			t.Errorf("second %d: the start is shown: %t, want %t\n%s", second, got, want, out.String())
 		}
 	}
-	if line := out.String(); !strings.Contains(line, " revenue 12.50\n") || !strings.Contains(line, "  p50   1.6 ms  ") && !strings.Contains(line, "  p50   1.5 ms  ") {
+	if line := out.String(); !strings.Contains(line, "  RAR 5  ASR 1  top-ups 6  renewals 9  revenue 12.50\n") || !strings.Contains(line, "  p50   1.6 ms  ") && !strings.Contains(line, "  p50   1.5 ms  ") {
 		t.Errorf("the line is %q", line)
 	}
 }
@@ -79,6 +80,8 @@ func TestBlock(t *testing.T) {
 	first := out.String()
 	for _, want := range []string{
 		"latency, last 10 s       p50 0.4 ms   p99 0.4 ms   max 0.4 ms\n",
+		"asked of gateways        RAR 5 (3 answered), ASR 1 (0 answered)\n",
+		"customers                4 top-ups, 2 vouchers, 1 add-ons, 0 suspended, 0 resumed, 0 refused; 9 renewals, 0 notices\n",
 		"answers (command)        2001 success 1\n", "refusals (rating group)  4012 credit limit reached 3\n",
 		"    internet                10.00 EUR  " + strings.Repeat("#", 40) + "\n", "    voice                    2.50 EUR  " + strings.Repeat("#", 10) + "\n",
 	} {

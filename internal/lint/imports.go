@@ -64,7 +64,7 @@ var layers = []layer{
 	{folder: "api/client", why: "the client knows the API's documents, not the server's code, as any other client does"},
 
 	{
-		folder: "internal/demo", may: join(domain, "charging/engine", "network/element"),
+		folder: "internal/demo", may: join(domain, "charging/engine", "internal/voucher", "network/element"),
 		why: "the demo drives a running engine with simulated elements over the network; commands start the engine",
 	},
 	{folder: "testdata", why: "files that go into the binary"},

@@ -27,6 +27,7 @@ type ocs struct {
 	grants   map[Unit]uint64
 	validity uint32
 	final    finalAction
+	watches  bool // Trigger asks for reports of changed radio access
 	overused bool // reports above the grant are expected
 	decide   func(c *ccr) reply
 
@@ -287,6 +288,9 @@ func (o *ocs) settleUnits(a *diam.Message, c *ccr, u ccrUnits, r reply) {
 	case u.asks && c.kind != terminationRequest && !r.noUnits:
 		o.reserved[key] = o.grants[unit]
 		parts = append(parts, base(avp.GrantedServiceUnit, group(unitAVP(unit, o.grants[unit]))))
+		if o.watches {
+			parts = append(parts, tgpp(avp.Trigger, group(tgpp(avp.TriggerType, enum(changeInRAT)))))
+		}
 		if o.validity > 0 {
 			parts = append(parts, base(avp.ValidityTime, u32(o.validity)))
 		}

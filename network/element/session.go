@@ -294,6 +294,9 @@ func (s *session) handle(r request, a *answer, now time.Time, patience time.Dura
 	}
 	var granted Units
 	if r.kind == eventRequest {
+		if a != nil && a.result == resultNotApplicable {
+			outcome = outcomeAccepted // the service is rendered without charge
+		}
 		granted = s.handleEvent(r, a, outcome, refused)
 	} else {
 		fate := outcome
@@ -414,7 +417,9 @@ func (s *session) handleEvent(r request, a *answer, outcome exchangeOutcome, ref
 			part, found := a.partOf(u.service, len(s.services) == 1)
 			if found && part.result != 0 && part.result/1000 != 2 {
 				refused(part.result)
-				partOutcome, end = outcomeRefused, EndRefused
+				if part.result != resultNotApplicable {
+					partOutcome, end = outcomeRefused, EndRefused
+				}
 			}
 			if found && part.result != 0 {
 				u.service.result = part.result

@@ -35,7 +35,7 @@ const (
 //
 // A CCR that is refused at command level has charged nothing, with one exception: in a session, the Result-Codes 4010 and
 // 4012 refuse further service, and what the CCR reports as used is deducted (RFC 8506 s. 9.1), so it is not rejected here. An
-// event is rejected by a refusal in its Multiple-Services-Credit-Control, too.
+// event is rejected by a refusal in its Multiple-Services-Credit-Control, too; with 4011 it is rendered, free of charge.
 type UsageLine struct {
 	Element         string  `json:"element"`
 	SessionID       string  `json:"session_id"`
