@@ -7,11 +7,15 @@ TOOL := $(GO) tool -modfile=internal/tools/go.mod
 ARGS ?=
 # How often "make crash" kills the process; the ordinary tests do it a dozen times.
 KILLS ?= 50
+# How long "make sim" goes on, from which seed, and with how many accounts.
+SIMTIME ?= 2m
+SEED ?= 1000
+SIMACCOUNTS ?= 150
 # How long "make fuzz" spends on each target.
 FUZZTIME ?= 30s
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build run demo test race lint format fuzz crash bench golden static check clean
+.PHONY: help setup build run demo test race lint format fuzz crash sim bench golden static check clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,6 +51,9 @@ fuzz: ## fuzz every target for FUZZTIME (30s)
 
 crash: ## kill the real process under load KILLS times (50), and check that nothing acknowledged was lost
 	$(GO) test ./cmd/gyro -run '^TestCrash$$' -count=1 -v -timeout 30m -crash.kills=$(KILLS)
+
+sim: ## simulate days of gateways' traffic in virtual time, a seed after the other, for SIMTIME (2m) from SEED on, and close the books every hour
+	$(GO) test ./charging/gy -run '^TestDays$$' -count=1 -v -timeout 60m -sim.for=$(SIMTIME) -sim.seed=$(SEED) -sim.subscribers=$(SIMACCOUNTS)
 
 bench: build ## measure charging against the limits of this machine (ARGS: flags of gyro bench charging)
 	@bin/gyro bench charging $(ARGS)

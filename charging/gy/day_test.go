@@ -1,0 +1,380 @@
+package gy
+
+import (
+	"crypto/sha256"
+	"flag"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+	_ "time/tzdata" // the wall clock of the books
+
+	"gyro/balance"
+	"gyro/charging"
+	"gyro/charging/diameter"
+	"gyro/charging/usage"
+	"gyro/internal/ident"
+	"gyro/internal/instant"
+	"gyro/internal/money"
+	"gyro/rating"
+)
+
+var (
+	daySeed        = flag.Uint64("sim.seed", 1, "seed of the first simulated day")
+	dayFor         = flag.Duration("sim.for", 0, "how long to go on with further seeds")
+	daySubscribers = flag.Int("sim.subscribers", 60, "accounts in a simulated day; every fifth has three subscribers")
+)
+
+// dayCatalog has one of each: prices by peak, night and day, allowances that renew and roll over, every final unit.
+const dayCatalog = `
+catalog: operator
+currency: EUR
+time_zone: Europe/Berlin
+services:
+  - {name: internet, context: 32251, rating_groups: [101], default: true, unit: octets, quota: {grant: 1MB, validity: 30m, holding: 5m, threshold: 20%}}
+  - name: video
+    context: 32251
+    rating_groups: [102]
+    unit: octets
+    quota: {grant: 2MB, floor: 100KB, ceiling: 8MB, target: 10m, validity: 40m, final_unit: {redirect: {url: "https://shop.example"}}}
+  - {name: music, context: 32251, rating_groups: [103], unit: octets, quota: {grant: 500KB, validity: 1h, final_unit: {restrict: {filter_ids: [portal]}}}}
+  - {name: voice, context: 32260, unit: seconds, quota: {grant: 2m, validity: 30m, threshold: 10%}}
+  - {name: sms, context: 32274, unit: events}
+calendars:
+  - {name: peak, periods: [{from: "08:00", to: "20:00"}]}
+  - {name: night, periods: [{from: "02:15", to: "06:00"}]}
+offers:
+  - name: payg
+    rates:
+      - service: internet
+        rules:
+          - {name: internet-peak, calendar: peak, price: {amount: 0.03, per: 10KB}}
+          - {name: internet-night, calendar: night, price: {amount: 0.01, per: 10KB}}
+          - {name: internet-day, price: {amount: 0.02, per: 10KB}}
+      - service: video
+        rules:
+          - {name: video-peak, calendar: peak, price: {amount: 0.04, per: 10KB}}
+          - {name: video-day, price: {amount: 0.07, per: 10KB}}
+      - {service: music, rules: [{name: music, price: {amount: 0.05, per: 10KB}}]}
+      - service: voice
+        rules:
+          - {name: voice-peak, calendar: peak, price: {amount: 0.12, per: 1m, increment: 60/1}}
+          - {name: voice-day, price: {amount: 0.09, per: 1m, increment: 60/1}}
+      - {service: sms, rules: [{name: sms, price: {amount: 0.09}}]}
+  - name: bundle
+    recurring: {amount: 2.00, every: 1 month, prorated: true}
+    allowances:
+      - {name: bundle-data, unit: octets, amount: 8MB, services: [internet, video], priority: 10, validity: cycle, roll_over: {most: 3MB, cycles: 1}}
+      - {name: bundle-talk, unit: seconds, amount: 30m, services: [voice], priority: 10, validity: cycle}
+      - {name: bundle-sms, unit: events, amount: 20, services: [sms], priority: 10, validity: cycle}
+`
+
+// aDay is when a simulated day begins, on the wall, and how long it is.
+type aDay struct {
+	name  string
+	from  time.Time
+	hours int
+	cycle uint8 // the day of the month that begins within it
+}
+
+func days(berlin *time.Location) []aDay {
+	return []aDay{
+		{"24 hours and a new month", time.Date(2026, 11, 30, 16, 30, 0, 0, berlin), 24, 1},
+		{"25 hours, the clock is set back", time.Date(2026, 10, 24, 16, 30, 0, 0, berlin), 25, 25},
+		{"23 hours, the clock is set forward", time.Date(2027, 3, 27, 16, 30, 0, 0, berlin), 23, 28},
+	}
+}
+
+// TestDays has simulated gateways of every profile live through days of traffic, in virtual time, with the real gateway and
+// core between them and an independent bookkeeping. "make sim" goes on with other seeds.
+func TestDays(t *testing.T) {
+	berlin, err := time.LoadLocation("Europe/Berlin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	for seed := *daySeed; ; seed++ {
+		for _, d := range days(berlin) {
+			t.Run(fmt.Sprintf("seed %d/%s", seed, d.name), func(t *testing.T) {
+				w := newDay(t, d, seed)
+				w.live()
+				w.conclude()
+			})
+		}
+		if t.Failed() || time.Since(began) >= *dayFor {
+			return
+		}
+		t.Logf("seed %d is done, after %v", seed, time.Since(began).Round(time.Second))
+	}
+}
+
+// day is a world of gateways, subscribers and an office for a day.
+type day struct {
+	t        *testing.T
+	d        aDay
+	dice     dice
+	clock    *clockwork
+	shard    *dayShard
+	server   *Gateway
+	notices  *Notices
+	profiles map[string]*Profile
+	gateways []*dayGateway
+	books    *dayBooks
+	accounts []string
+	people   []*daySubscriber
+	rules    map[uint32]string // by the number of their price
+	counts   map[string]int
+	keys     int
+	ends     instant.Instant
+	codes    []string
+}
+
+type daySubscriber struct {
+	account, imsi, msisdn string
+	barred                bool
+}
+
+func newDay(t *testing.T, d aDay, seed uint64) *day {
+	w := &day{
+		t: t, d: d, dice: dice{rand.New(rand.NewPCG(seed, uint64(d.hours)))}, clock: &clockwork{now: instant.Of(d.from)},
+		profiles: map[string]*Profile{}, rules: map[uint32]string{}, counts: map[string]int{},
+	}
+	t.Logf("seed %d: go test ./charging/gy -run 'TestDays/seed_%d/' -sim.seed=%d -sim.subscribers=%d", seed, seed, seed, *daySubscribers)
+	w.ends = w.clock.now.Add(instant.Span(d.hours) * instant.Hour)
+	w.books = newDayBooks(w)
+	w.shard = newDayShard(t, w.clock)
+	w.notices = NewNotices()
+	w.shard.notify = w.notices.Notify
+	w.shard.applied = func() {
+		w.notices.step(w.clock.now.Time())
+		for _, g := range w.gateways {
+			if g.conn != nil {
+				g.harvest()
+			}
+		}
+	}
+	w.serve()
+	return w
+}
+
+// serve makes the gateway of the server, with a profile for each of the makers.
+func (w *day) serve() {
+	profiles := map[string]Profile{}
+	for _, m := range makers {
+		p, err := ProfileNamed(m.profile)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		profiles[m.host], w.profiles[m.host] = p, &p
+	}
+	var err error
+	w.server, err = New(Options{
+		Core: w.shard, Identity: diameter.Identity{Host: testHost, Realm: testRealm}, Profiles: profiles,
+		Relays: []string{"dra.example"}, Notices: w.notices, Now: func() int64 { return int64(w.clock.now) * int64(time.Millisecond) },
+		PeerRestarted: func(host string) {
+			w.shard.do(charging.KindPeerRestart, charging.RestartPeer{OriginHost: host, Before: w.clock.now}, func(o *charging.Outcome) {
+				w.counts["sessions released by restarts"] += int(o.Record)
+			})
+		},
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for _, m := range makers {
+		g := &dayGateway{maker: m, w: w, sent: map[uint32]*dayRequest{}, stateID: 1, endToEnd: w.dice.Uint32()}
+		w.gateways = append(w.gateways, g)
+		g.connect()
+	}
+}
+
+func (w *day) count(what string) { w.counts[what]++ }
+
+func (w *day) wall(at instant.Instant) time.Time { return at.Time().In(w.d.from.Location()) }
+
+// live lets the day pass, and has the books closed at every hour.
+func (w *day) live() {
+	w.found()
+	w.beat()
+	for _, who := range w.people {
+		w.clock.in(w.dice.span(0, 90*instant.Minute), func() { w.use(who) })
+	}
+	for _, g := range w.gateways {
+		w.trouble(g)
+	}
+	w.office()
+	for hour := 1; hour <= w.d.hours; hour++ {
+		w.clock.run(w.clock.now.Add(instant.Hour))
+		w.shard.flush()
+		w.shard.closed(w.shard.state)
+		w.books.close()
+		switch hour {
+		case w.d.hours/2 - 1:
+			w.shard.checkpoint()
+		case w.d.hours / 2:
+			w.shard.crash()
+			w.shard.closed(w.shard.state)
+			w.books.close()
+		}
+	}
+}
+
+// conclude lets the last sessions end, by supervision if nobody ends them, and has the journal replayed.
+func (w *day) conclude() {
+	w.clock.run(w.ends.Add(longest + 3*instant.Hour))
+	w.shard.flush()
+	w.books.nothingReserved()
+	w.books.buckets()
+	w.books.answeredAll()
+	w.shard.closed(w.shard.state)
+	w.books.close()
+	w.shard.closed(w.shard.replay())
+	w.shard.records(func(r *usage.Record) { w.counts["records: "+r.Kind.String()+", "+r.Cause.String()]++ })
+	if *dayFor > 0 { // what many days are made of is of little interest
+		return
+	}
+	var shown []string
+	for _, what := range slices.Sorted(maps.Keys(w.counts)) {
+		shown = append(shown, fmt.Sprintf("%s: %d", what, w.counts[what]))
+	}
+	w.t.Logf("%s, %d batches, %d records\n%s", w.books, len(w.shard.journal), w.shard.state.LastRecord(), strings.Join(shown, "\n"))
+	w.happened()
+}
+
+// longest is how long a session lasts at most; supervision ends what is left two hours later.
+const longest = 3 * instant.Hour
+
+// beat is the passing of time: timers of the core, notices on their way, sessions that gateways have lost.
+func (w *day) beat() {
+	if w.shard.state.NeedsTick(w.clock.now) {
+		w.shard.do(charging.KindTick, nil, nil)
+	}
+	w.shard.refuses = w.dice.chance(2)
+	w.notices.step(w.clock.now.Time())
+	for _, g := range w.gateways {
+		if g.conn != nil {
+			g.harvest()
+		}
+	}
+	for len(w.notices.losses) != 0 {
+		w.shard.do(charging.KindSessionLost, <-w.notices.losses, nil)
+	}
+	w.clock.in(instant.Second, w.beat)
+}
+
+// use has a subscriber use something, and something else later.
+func (w *day) use(who *daySubscriber) {
+	if w.clock.now >= w.ends {
+		return
+	}
+	if g := w.gateways[w.dice.IntN(len(w.gateways))]; g.tail != nil && g.host == "smsc.example" {
+		g.message(who)
+	} else {
+		g.begin(who)
+	}
+	w.clock.in(w.dice.span(5*instant.Minute, 2*instant.Hour), func() { w.use(who) })
+}
+
+// trouble is what happens to gateways: connections break, and now and then one starts anew.
+func (w *day) trouble(g *dayGateway) {
+	w.clock.in(w.dice.span(20*instant.Minute, 3*instant.Hour), func() {
+		switch {
+		case w.clock.now >= w.ends || g.conn == nil:
+		case w.dice.chance(250):
+			g.restart()
+		default:
+			g.disconnect()
+			w.clock.in(w.dice.span(instant.Second, 50*instant.Second), g.connect)
+		}
+		if w.clock.now < w.ends {
+			w.trouble(g)
+		}
+	})
+}
+
+// found is how the operator begins: a catalogue, accounts, vouchers.
+func (w *day) found() {
+	zone := instant.Tabulate(w.d.from.Location())
+	plan, err := rating.Compile([]byte(dayCatalog), func(string) (instant.Zone, bool) { return zone, true })
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for k := range plan.Rules() {
+		if rule := plan.RuleAt(uint32(k)); rule.Treatment == rating.Charged {
+			w.rules[rule.Rate] = rule.Name
+		}
+	}
+	settings := charging.DefaultSettings()
+	settings.Money.TransferFee = 50_000
+	w.must(charging.KindConfigure, settings)
+	w.must(charging.KindPublish, charging.Publish{Name: "operator", Source: []byte(dayCatalog), Zones: zone.Append(nil)})
+	for n := range *daySubscribers {
+		w.account(n)
+	}
+	batch := charging.Vouchers{Batch: "autumn", Salt: make([]byte, charging.VoucherSaltSize)}
+	for n := range 200 {
+		w.codes = append(w.codes, fmt.Sprintf("code-%d", n))
+		batch.Hashes = append(batch.Hashes, hashOf(w.codes[n])...)
+	}
+	batch.Terms = charging.VoucherTerms{Count: uint32(len(w.codes)), Amount: 3_000_000, Currency: money.EUR}
+	w.must(charging.KindVouchers, batch)
+	w.shard.flush()
+}
+
+func hashOf(code string) []byte {
+	sum := sha256.Sum256([]byte(code))
+	return sum[:charging.VoucherHashSize]
+}
+
+func (w *day) account(n int) {
+	id := fmt.Sprintf("account-%03d", n)
+	put := charging.PutAccount{Account: id, Currency: money.EUR, Kind: uint8(balance.Prepaid), Offers: []string{"payg"}, CycleDay: w.d.cycle}
+	if n%7 == 3 {
+		put.Kind, put.CreditLimit = uint8(balance.Postpaid), 15_000_000
+	}
+	members := 1
+	if n%5 == 0 {
+		members = 3
+	}
+	for m := range members {
+		who := &daySubscriber{account: id, imsi: fmt.Sprintf("26201%05d%05d", n, m), msisdn: fmt.Sprintf("4917%04d%04d", n, m)}
+		put.Subscribers = append(put.Subscribers, charging.SubscriberSpec{Identities: []charging.IdentitySpec{
+			{Kind: ident.IMSI, Value: who.imsi}, {Kind: ident.E164, Value: who.msisdn},
+		}})
+		w.people = append(w.people, who)
+	}
+	w.accounts = append(w.accounts, id)
+	w.must(charging.KindPutAccount, put)
+	w.topUp(id, w.dice.between(3, 40)*1_000_000)
+	if n%3 != 0 {
+		w.must(charging.KindSubscribe, charging.Subscribe{Account: id, Offer: "bundle", Key: w.key()})
+	}
+}
+
+func (w *day) key() string { w.keys++; return fmt.Sprintf("key-%d", w.keys) }
+
+// must submits a command that has to succeed.
+func (w *day) must(kind charging.Kind, v any) {
+	w.shard.do(kind, v, func(o *charging.Outcome) {
+		if o.Result != charging.Success {
+			w.t.Fatalf("command %d: result %d: %s", kind, o.Result, o.Detail)
+		}
+	})
+}
+
+// happened makes sure that the day was not a quiet one: what is to be proved has to occur.
+func (w *day) happened() {
+	for _, what := range []string{
+		"sessions strict", "sessions lenient", "sessions open5gs", "sessions kamailio", "sessions staros", "messages",
+		"tariff changes announced staros", "tariff changes reported in two", "RAR strict", "RAR staros", "retransmissions", "retransmissions with T",
+		"duplicates", "lost requests", "lost answers", "reconnects", "holding times", "redirected or restricted", "lost sessions",
+		"top-ups", "vouchers", "transfers", "records: roll-over, time-passed", "records: session, supervision",
+		"records: fee, time-passed", "records: session, partial", "records: session, peer-restart", "records: session, ended", "no quota 4012", "barred",
+	} {
+		if w.counts[what] == 0 {
+			w.t.Errorf("nothing of this in a whole day: %s", what)
+		}
+	}
+}
