@@ -78,6 +78,23 @@ func (k *Book) note(a *Account, i slab.Index, take int64, now instant.Instant, f
 	}
 }
 
+// End lets the validity of an account's bucket end at a moment.
+func (k *Book) End(a *Account, i slab.Index, at instant.Instant) {
+	k.Buckets.At(i).Until = at
+	k.reorder(a, i)
+}
+
+// InOrder reports whether an account's buckets are in the order of use: the one
+// in which they are read from a checkpoint.
+func (k *Book) InOrder(a *Account) bool {
+	for i := a.Buckets; i != 0; i = k.Buckets.At(i).Next {
+		if next := k.Buckets.At(i).Next; next != 0 && !k.Buckets.At(i).before(k.Buckets.At(next)) {
+			return false
+		}
+	}
+	return true
+}
+
 // reorder puts a bucket whose validity changed in its place in the order of use.
 func (k *Book) reorder(a *Account, i slab.Index) {
 	b := k.Buckets.At(i)

@@ -110,6 +110,11 @@ func (s *State) setSubscribers(i slab.Index, subscribers []wanted) {
 	for k := range subscribers {
 		stays[subscribers[k].who] = true
 	}
+	for who := a.Subscribers; who != 0; who = s.subscribers.At(who).Next {
+		if !stays[who] {
+			s.endOwn(who, usage.Requested) // while all of them can be named still
+		}
+	}
 	for who := a.Subscribers; who != 0; {
 		next := s.subscribers.At(who).Next
 		if !stays[who] {
@@ -180,9 +185,8 @@ func (s *State) dropIdentities(who slab.Index) {
 	sub.Identities = 0
 }
 
-// removeSubscriber takes a subscriber away with what only it could use.
+// removeSubscriber takes a subscriber away of whom nothing is left.
 func (s *State) removeSubscriber(who slab.Index) {
-	s.endOwn(who, usage.Requested)
 	s.dropIdentities(who)
 	s.forgetCounters(&s.subscribers.At(who).Counters)
 	s.forgetLimits(s.subscribers.At(who))

@@ -77,7 +77,8 @@ func (s *State) rollOver(i slab.Index, p *subscription, plan *rating.Plan, from 
 		bucket := s.book.Buckets.At(b)
 		terms := s.book.TermsOf(bucket)
 		allowance, known := plan.Allowance(bucket.Allowance)
-		if known && terms.Subscription == p.Number && bucket.Until == from && terms.Rolled < allowance.RollOver.Cycles {
+		if known && terms.Subscription == p.Number && bucket.Until == from && terms.Rolled < allowance.RollOver.Cycles &&
+			bucket.Denomination == a.unitOf(allowance.Unit) {
 			to := carriage{allowance.ID, bucket.Owner}
 			amount := min(bucket.Remaining-bucket.Reserved, allowance.RollOver.Most-carried[to])
 			if amount > 0 {

@@ -114,11 +114,23 @@ func (s *State) keepsHeld(current, next *rating.Plan, o *Outcome) bool {
 		}
 	}
 	for _, allowance := range current.Allowances() {
-		_, kept := next.Allowance(allowance.ID)
-		if n := s.book.Holders(allowance.ID); !kept && n > 0 {
+		kept, has := next.Allowance(allowance.ID)
+		switch n := s.book.Holders(allowance.ID); {
+		case n == 0:
+		case !has:
 			o.refuse(CatalogInvalid, "allowance %q is missing, and %d buckets of customers come from it; keep it until they are used up or expired", allowance.Name, n)
+			return false
+		case kept.Unit != allowance.Unit:
+			o.refuse(CatalogInvalid, "allowance %q counts %s instead of %s, of which customers have %d buckets; give it another name", allowance.Name, kept.Unit, allowance.Unit, n)
 			return false
 		}
 	}
 	return true
+}
+
+// keepsAllowance reports whether a version has an allowance as another one has
+// it: of the same name, in the same unit.
+func keepsAllowance(next *rating.Plan, allowance *rating.Allowance) bool {
+	kept, has := next.Allowance(allowance.ID)
+	return has && kept.Unit == allowance.Unit
 }

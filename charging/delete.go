@@ -32,7 +32,7 @@ func (s *State) deleteAccount(c *DeleteAccount, o *Outcome) {
 		return
 	}
 	if p := s.billedBehind(a); p != nil {
-		o.refuse(AccountNotEmpty, "offer %q of account %q is billed at the end of its period; end it first", s.Label(p.Offer), c.Account)
+		o.refuse(AccountNotEmpty, "offer %q of account %q is billed behind, and a fee is to come or unpaid; end it first", s.Label(p.Offer), c.Account)
 		return
 	}
 	s.touchAccount(i)
@@ -58,11 +58,11 @@ func (s *State) worthless(a *account) bool {
 }
 
 // billedBehind is a subscription of the account whose running period is not
-// billed yet, or nil.
+// billed yet, or one that is over is not paid; nil without any.
 func (s *State) billedBehind(a *account) *subscription {
 	for k := a.Subscriptions; k != 0; k = s.subscriptions.At(k).Next {
 		p := s.subscriptions.At(k)
-		if _, offer := s.planOf(a, p.Offer); offer != nil && offer.Recurring != nil && offer.Recurring.Arrears && p.Status == Live {
+		if _, offer := s.planOf(a, p.Offer); offer != nil && offer.Recurring != nil && offer.Recurring.Arrears && (p.Status == Live || p.Owed > 0) {
 			return p
 		}
 	}

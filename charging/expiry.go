@@ -31,7 +31,7 @@ func (s *State) carryOn(i, b slab.Index) {
 		}
 		allowance, known := plan.Allowance(bucket.Allowance)
 		amount := bucket.Remaining - bucket.Reserved
-		if known && !allowance.ToCycleEnd && terms.Rolled < allowance.RollOver.Cycles && amount > 0 {
+		if known && !allowance.ToCycleEnd && terms.Rolled < allowance.RollOver.Cycles && amount > 0 && bucket.Denomination == a.unitOf(allowance.Unit) {
 			s.carry(i, b, min(amount, allowance.RollOver.Most), p, allowance, bucket.Until)
 		}
 		return
@@ -76,7 +76,7 @@ func (s *State) forfeit(a *account, i slab.Index, cause usage.Cause) {
 	}
 	if b.Reserved > 0 || s.moved(a, i) {
 		if b.Until == 0 || b.Until > s.now {
-			b.Until = max(s.now, 1)
+			s.book.End(&a.Account, i, max(s.now, 1))
 		}
 		a.lingers = true
 		return

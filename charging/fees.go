@@ -69,11 +69,12 @@ func firstPeriod(plan *rating.Plan, offer *rating.Offer, a *account, p *subscrip
 
 // nextPeriod moves a subscription to its next period.
 func nextPeriod(plan *rating.Plan, offer *rating.Offer, p *subscription) {
-	if p.Periods == 1<<16-1 { // 179 years of days
+	every := offer.Recurring.Every
+	if uint32(max(every.Days, every.Months))*(uint32(p.Periods)+1) > 1<<16-1 { // 179 years of days
 		p.Anchor, p.Periods = p.Until, 0
 	}
 	p.From, p.Periods, p.Paid = p.Until, p.Periods+1, 0
-	p.Until = plan.After(p.Anchor, times(offer.Recurring.Every, p.Periods))
+	p.Until = plan.After(p.Anchor, times(every, p.Periods))
 }
 
 // lengths are the length of the period that runs, and that of a full one.

@@ -151,8 +151,8 @@ func (s *State) keepsPromised(current, next *rating.Plan, o *Outcome) bool {
 		n := s.catalogs.holders[holding{catalog, offers[k].ID}]
 		for _, a := range offers[k].Allowances {
 			allowance := current.AllowanceAt(a)
-			if _, kept := next.Allowance(allowance.ID); !kept && n > 0 {
-				o.refuse(CatalogInvalid, "allowance %q is missing, and offer %q may grant it until then to %d accounts that have it; keep it", allowance.Name, offers[k].Name, n)
+			if n > 0 && !keepsAllowance(next, allowance) {
+				o.refuse(CatalogInvalid, "allowance %q is missing or in another unit, and offer %q may grant it until then to %d accounts that have it; keep it", allowance.Name, offers[k].Name, n)
 				return false
 			}
 		}
@@ -169,8 +169,7 @@ func (s *State) scheduledHas(plan *rating.Plan, offer *rating.Offer, o *Outcome)
 	}
 	_, kept := next.plan.Offer(offer.ID)
 	for _, a := range offer.Allowances {
-		_, has := next.plan.Allowance(plan.AllowanceAt(a).ID)
-		kept = kept && has
+		kept = kept && keepsAllowance(next.plan, plan.AllowanceAt(a))
 	}
 	if !kept {
 		o.refuse(OfferUnknown, "offer %q, or an allowance of it, is not in the version of catalogue %q that takes effect at %s", offer.Name, plan.Name(), next.At)

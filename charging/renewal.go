@@ -2,6 +2,7 @@ package charging
 
 import (
 	"fmt"
+	"slices"
 
 	"gyro/charging/usage"
 	"gyro/internal/ident"
@@ -93,8 +94,8 @@ func (s *State) follow(i, k slab.Index, at instant.Instant) {
 	s.turned(a, &p, usage.TimePassed, nil, "ended")
 	s.endOffer(i, p.Subscriber, p.Offer)
 	plan, offer := s.planOf(a, p.Then)
-	if p.Then == 0 || offer == nil {
-		return
+	if p.Then == 0 || offer == nil || slices.Contains(s.held(a, p.Subscriber), p.Then) {
+		return // nothing follows, or what was to follow was subscribed to before
 	}
 	s.begin(i, beginning{plan: plan, offer: offer, subscriber: p.Subscriber, code: p.ThenCode, at: at, cause: usage.TimePassed, patient: true})
 }
@@ -125,12 +126,14 @@ func (s *State) tryAgain(i, k slab.Index, plan *rating.Plan, offer *rating.Offer
 		return
 	}
 	p.Tries++
-	p.Retry = p.Retry.Add(offer.Recurring.Retry)
-	if p.Tries >= offer.Recurring.Retries {
-		p.Retry = 0
-		if p.Lapses <= s.now {
-			s.lapse(i, k, offer)
-		}
+	policy := offer.Recurring
+	if policy != nil && p.Tries < policy.Retries {
+		p.Retry = p.Retry.Add(policy.Retry)
+		return
+	}
+	p.Retry = 0 // the last attempt, or the catalogue no longer has a fee to try for
+	if p.Lapses <= s.now {
+		s.lapse(i, k, offer)
 	}
 }
 

@@ -80,8 +80,15 @@ func (s *State) changeable(i slab.Index, c *PutAccount, plan *rating.Plan, offer
 func (s *State) parting(a *account, plan *rating.Plan, offers []ident.Name, o *Outcome) bool {
 	now, _ := s.catalogs.current(a.Catalog)
 	for k := a.Subscriptions; k != 0; k = s.subscriptions.At(k).Next {
-		if p := s.subscriptions.At(k); p.Subscriber != 0 && plan != now {
+		p := s.subscriptions.At(k)
+		switch {
+		case plan == now:
+		case p.Subscriber != 0:
 			o.refuse(Invalid, "subscribers of account %q have offers of catalogue %q of their own; end those before it changes to another", a.id(), now.Name())
+			return false
+		case p.Then != 0 && slices.Contains(offers, p.Offer):
+			o.refuse(Invalid, "offer %q of account %q is to be followed by %q of catalogue %q; let it end, or change it now, before the account changes to another",
+				s.Label(p.Offer), a.id(), s.Label(p.Then), now.Name())
 			return false
 		}
 	}

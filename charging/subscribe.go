@@ -6,7 +6,6 @@ import (
 	"gyro/charging/usage"
 	"gyro/internal/ident"
 	"gyro/internal/instant"
-	"gyro/internal/money"
 	"gyro/internal/slab"
 	"gyro/rating"
 )
@@ -82,7 +81,6 @@ func (s *State) subscribe(c *Subscribe, o *Outcome) {
 		if !s.acceptable(a, &b, set, o) {
 			return
 		}
-		a.Catalog = ident.NameOf(plan.Name())
 		if c.AtCycleEnd {
 			s.planNext(a, s.subscriptionOf(a, number, old), offer.ID, b.code)
 			return
@@ -96,15 +94,16 @@ func (s *State) subscribe(c *Subscribe, o *Outcome) {
 func (s *State) changeNow(i slab.Index, b *beginning, old ident.Name, o *Outcome) {
 	a := s.accounts.At(i)
 	probe := s.draft(a, b)
-	back := money.Amount(0)
-	if old != 0 {
-		back = s.unused(a, s.subscriptionOf(a, b.subscriber, old))
+	left := max(s.spendable(a), 0)
+	if k := s.subscriptionOf(a, b.subscriber, old); old != 0 && k != 0 {
+		over, running := s.behind(a, s.subscriptions.At(k))
+		left = max(left+s.unused(a, k)-over-running, 0)
 	}
-	if due, fits := probe.OneTime.Add(probe.Owed); !fits || due > max(s.spendable(a), 0)+back {
-		o.refuse(InsufficientBalance, "offer %q costs %s %s now, and only %s of account %q are free", b.offer.Name, due, a.Currency,
-			max(s.spendable(a), 0)+back, a.id())
+	if due, fits := probe.OneTime.Add(probe.Owed); !fits || due > left {
+		o.refuse(InsufficientBalance, "offer %q costs %s %s now, and only %s of account %q are free", b.offer.Name, due, a.Currency, left, a.id())
 		return
 	}
+	a.Catalog = ident.NameOf(b.plan.Name())
 	if old != 0 {
 		s.stop(i, b.subscriber, old, b.key)
 	}
@@ -202,17 +201,15 @@ func (s *State) unbound(k slab.Index, waive bool, o *Outcome) bool {
 // acceptable refuses an offer that does not go with the account or with what
 // it has.
 func (s *State) acceptable(a *account, b *beginning, set []ident.Name, o *Outcome) bool {
-	own := 0
-	for k := a.Subscriptions; k != 0; k = s.subscriptions.At(k).Next {
-		if p := s.subscriptions.At(k); p.Subscriber == b.subscriber && b.subscriber != 0 {
-			own++
-		}
+	most := MaxOffers // of the account, or beside them of a subscriber
+	if b.subscriber != 0 {
+		most += len(a.offers())
 	}
 	switch {
 	case slices.Contains(set, b.offer.ID):
 		o.refuse(Invalid, "account %q has offer %q already", a.id(), b.offer.Name)
 		return false
-	case b.subscriber == 0 && len(a.offers()) == MaxOffers || own == MaxOffers:
+	case len(set) >= most:
 		o.refuse(Invalid, "there are %d offers already, the most there can be", MaxOffers)
 		return false
 	}

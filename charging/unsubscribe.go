@@ -102,19 +102,26 @@ func (s *State) stop(i slab.Index, number uint32, id ident.Name, key []byte) {
 // stayed unpaid, and that of the period that ends early, in proportion where it
 // is prorated and whole where not.
 func (s *State) billUsed(a *account, p *subscription, key []byte) {
+	over, running := s.behind(a, p)
+	s.bill(a, p, over, usage.Requested, key)
+	s.bill(a, p, running, usage.Requested, key)
+}
+
+// behind is what a subscription that is billed behind and ends now is to be
+// billed: for a period that is over and was not paid, and for the one that runs.
+func (s *State) behind(a *account, p *subscription) (over, running money.Amount) {
 	plan, offer := s.planOf(a, p.Offer)
 	if offer == nil || offer.Recurring == nil || !offer.Recurring.Arrears {
-		return
+		return 0, 0
 	}
-	s.bill(a, p, p.Owed, usage.Requested, key) // a period that is over and was not paid
 	if p.Status != Live || p.Until == 0 {
-		return
+		return p.Owed, 0
 	}
 	part, whole := lengths(plan, offer, a, p)
 	if offer.Recurring.Prorated {
 		part = s.now.Sub(p.From)
 	}
-	s.bill(a, p, recurringFee(offer, p, part, whole), usage.Requested, key)
+	return p.Owed, recurringFee(offer, p, part, whole)
 }
 
 // forfeitOf takes away what a subscription granted.

@@ -88,6 +88,9 @@ func (s *State) verifyBalances(b *Books) {
 		}
 		owed[a.Denomination()] = owed[a.Denomination()].Add(-int64(a.Excess))
 		loans[a.Denomination()] = loans[a.Denomination()].Add(-int64(s.inPurse(a).Loan))
+		if !s.book.InOrder(&a.Account) {
+			b.problem("account %s: the buckets are not in the order of use", a.id())
+		}
 		for k := a.Buckets; k != 0; k = s.book.Buckets.At(k).Next {
 			bucket := s.book.Buckets.At(k)
 			held[bucket.Denomination] = held[bucket.Denomination].Add(bucket.Remaining)

@@ -303,8 +303,13 @@ func (s *State) redeemable(a *account, p *voucherPart, position int, o *Outcome)
 		o.refuse(VoucherUnsuitable, "the voucher gives allowance %q of catalogue %q, which account %q does not have", t.Allowance, t.Catalog, a.id())
 	default:
 		if t.Allowance != "" {
-			if _, ok := s.voucherAllowance(t); !ok {
+			allowance, ok := s.voucherAllowance(t)
+			if !ok {
 				o.refuse(VoucherUnsuitable, "catalogue %q no longer has allowance %q, which the voucher gives", t.Catalog, t.Allowance)
+				return false
+			}
+			if next := s.catalogs.waiting(t.Catalog); next != nil && !keepsAllowance(next.plan, allowance) {
+				o.refuse(VoucherUnsuitable, "allowance %q, which the voucher gives, is not in the version of catalogue %q that takes effect at %s", t.Allowance, t.Catalog, next.At)
 				return false
 			}
 		}
