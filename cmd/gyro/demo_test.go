@@ -45,7 +45,7 @@ func TestDemo(t *testing.T) {
 	for _, key := range []string{
 		"ccr_total", "answers_2001", "answers_by_result", "latency_us", "retransmissions", "duplicates_answered",
 		"double_debits", "usage", "sessions_opened", "sessions_open", "reserved_after_drain", "reservations_open",
-		"books_difference", "problems", "revenue", "answer_mismatches", "timeouts", "elapsed_seconds", "customers", "asked_of_gateways",
+		"books_difference", "problems", "revenue", "answer_mismatches", "timeouts", "elapsed_seconds", "customers", "asked_of_gateways", "gateways",
 	} {
 		if _, ok := keys[key]; !ok {
 			t.Errorf("the summary has no %s", key)
@@ -67,6 +67,9 @@ func TestDemo(t *testing.T) {
 	}
 	if asked.Reauthorise == 0 || asked.ReauthoriseAnswered != asked.Reauthorise || asked.Abort == 0 || asked.AbortAnswered != asked.Abort {
 		t.Errorf("asked of gateways: %s", asked)
+	}
+	if g := &s.Gateways; g.Led == 0 || g.WentOn == 0 || g.AccessChanges == 0 || g.Roaming == 0 {
+		t.Errorf("gateways: %s", g)
 	}
 	for _, service := range []string{"internet", "video", "voice", "sms", "data-5gb", "family", "unlimited", "iot-device", "business"} {
 		if revenueOf(t, s.Revenue, service) <= 0 {

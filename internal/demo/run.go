@@ -11,6 +11,7 @@ import (
 
 	"gyro/charging"
 	"gyro/charging/engine"
+	"gyro/network/element"
 )
 
 // Engine is the charging engine that the demo runs on.
@@ -80,7 +81,20 @@ type Summary struct {
 	Revenue            []Revenue         `json:"revenue"`
 	Customers          Customers         `json:"customers"`
 	Asked              Asked             `json:"asked_of_gateways"`
+	Gateways           Gateways          `json:"gateways"`
 	ElapsedSeconds     float64           `json:"elapsed_seconds"`
+}
+
+// Gateways is what gateways did of themselves, as they tell.
+type Gateways struct {
+	Led           uint64 `json:"led_to_portal"` // subscribers without credit
+	WentOn        uint64 `json:"went_on"`       // of those: with new credit, upon a RAR
+	AccessChanges uint64 `json:"access_changes"`
+	Roaming       uint64 `json:"roaming_sessions"`
+}
+
+func gatewaysOf(r *element.Report) Gateways {
+	return Gateways{r.Led, r.WentOn, r.AccessChanges, r.Roaming}
 }
 
 // LatencyUS is as the elements measured it, in microseconds.
@@ -213,7 +227,7 @@ func (o *Options) summarise(elements []*networkElement, after uint64, began *cha
 		DoubleDebits:       comparison.DoubleDebits, Usage: comparison,
 		SessionsOpened: f.stats.Sessions - began.Sessions, SessionsOpen: books.OpenSessions,
 		ReservedAfterDrain: books.Reserved, ReservationsOpen: books.OpenReservations, BooksDifference: books.Difference,
-		Problems: append([]string{}, books.Problems...), Revenue: f.revenue(), Customers: customers, Asked: o.Asked(),
+		Problems: append([]string{}, books.Problems...), Revenue: f.revenue(), Customers: customers, Asked: o.Asked(), Gateways: gatewaysOf(&network),
 	}, nil
 }
 
@@ -235,7 +249,7 @@ func (s *Summary) print(out io.Writer) {
 	_, _ = fmt.Fprintf(out, "answers (command): %s\nrefusals (rating group): %s\n", byCode(s.AnswersByResult), byCode(s.RefusalsByCause))
 	_, _ = fmt.Fprintf(out, "retransmissions %d, of which %d were answered from memory; answers that differed %d\n",
 		s.Retransmissions, s.DuplicatesAnswered, s.AnswerMismatches)
-	_, _ = fmt.Fprintf(out, "asked of gateways: %s\ncustomers: %s\n", &s.Asked, &s.Customers)
+	_, _ = fmt.Fprintf(out, "asked of gateways: %s\ncustomers: %s\ngateways: %s\n", &s.Asked, &s.Customers, &s.Gateways)
 	for _, line := range bars(s.Revenue) {
 		_, _ = fmt.Fprintln(out, "  "+line)
 	}

@@ -53,6 +53,12 @@ func (c *Customers) String() string {
 }
 
 // String is the line for people.
+func (g *Gateways) String() string {
+	return fmt.Sprintf("%d led to the portal, %d of them went on after a RAR, %d changes of radio access, %d roaming sessions",
+		g.Led, g.WentOn, g.AccessChanges, g.Roaming)
+}
+
+// String is the line for people.
 func (a *Asked) String() string {
 	return fmt.Sprintf("RAR %d (%d answered), ASR %d (%d answered)", a.Reauthorise, a.ReauthoriseAnswered, a.Abort, a.AbortAnswered)
 }
@@ -154,6 +160,8 @@ func (f *figures) block(perSecond uint64, latency *element.Histogram) string {
 	fmt.Fprintf(&b, "  refusals (rating group)  %s\n", byCode(n.RefusalsByCause))
 	fmt.Fprintf(&b, "  asked of gateways        %s\n", &f.asked)
 	fmt.Fprintf(&b, "  customers                %s\n", &f.customers)
+	gateways := gatewaysOf(n)
+	fmt.Fprintf(&b, "  gateways                 %s\n", &gateways)
 	b.WriteString("  elements                ")
 	for _, e := range f.elements {
 		r := e.latest()

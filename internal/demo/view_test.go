@@ -24,6 +24,7 @@ func shown(t *testing.T, second int, latency element.Histogram) *figures {
 	e.report = element.Report{
 		At: time.Unix(int64(second), 0), Connected: true, Latency: latency, CCRTotal: latency.Count(), Answers2001: latency.Count(),
 		AnswersByResult: map[uint32]uint64{2001: latency.Count()}, RefusalsByCause: map[uint32]uint64{4012: 3},
+		Led: 7, WentOn: 6, AccessChanges: 8, Roaming: 9,
 	}
 	denomination := balance.Denomination(eur)
 	sum := func(v int64) balance.Sum { return balance.Sum{}.Add(v) }
@@ -82,6 +83,7 @@ func TestBlock(t *testing.T) {
 		"latency, last 10 s       p50 0.4 ms   p99 0.4 ms   max 0.4 ms\n",
 		"asked of gateways        RAR 5 (3 answered), ASR 1 (0 answered)\n",
 		"customers                4 top-ups, 2 vouchers, 1 add-ons, 0 suspended, 0 resumed, 0 refused; 9 renewals, 0 notices\n",
+		"gateways                 7 led to the portal, 6 of them went on after a RAR, 8 changes of radio access, 9 roaming sessions\n",
 		"answers (command)        2001 success 1\n", "refusals (rating group)  4012 credit limit reached 3\n",
 		"    internet                10.00 EUR  " + strings.Repeat("#", 40) + "\n", "    voice                    2.50 EUR  " + strings.Repeat("#", 10) + "\n",
 	} {

@@ -332,6 +332,9 @@ func (e *Element) open(now time.Time) *session {
 	s.sub = e.o.subscriber(s.rng.Uint64N(uint64(e.o.Subscribers)))
 	s.dialect = e.o.dialect(s.rng)
 	s.dialect.begin(s, &e.o, now)
+	if s.facts.serving != "" && s.facts.serving != homeNetwork {
+		e.report.Roaming++
+	}
 	e.sessions[s.id] = s
 	return s
 }

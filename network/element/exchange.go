@@ -48,6 +48,9 @@ func (e *Element) begin(s *session, now time.Time) {
 		if u.consumed || req.kind == eventRequest {
 			e.report.Used.add(u.service.unit, u.units)
 		}
+		if u.reason == reasonRatingCondition {
+			e.report.AccessChanges++
+		}
 	}
 	s.pending = x
 	s.number++
@@ -256,6 +259,7 @@ func (e *Element) finish(x *exchange, a *answer, now time.Time) {
 	opened := s.state == sessionNew
 	granted := s.handle(x.request, a, now, e.o.Patience, func(cause uint32) { e.report.RefusalsByCause[cause]++ })
 	e.report.Granted.merge(granted)
+	e.countPortal(x, granted, now)
 	if opened && s.state == sessionClosed && a != nil && !a.success() {
 		e.report.SessionsRefused++
 	}
@@ -266,5 +270,17 @@ func (e *Element) finish(x *exchange, a *answer, now time.Time) {
 	e.deadlines.set(s)
 	if !s.waiting(now) {
 		e.makeReady(s)
+	}
+}
+
+// countPortal counts whom an answer leads to a portal, and who comes back from one with credit.
+func (e *Element) countPortal(x *exchange, granted Units, now time.Time) {
+	if x.request.regain && granted != (Units{}) {
+		e.report.WentOn++
+	}
+	for i := range x.request.usages {
+		if v := x.request.usages[i].service; v.alive() && now.Before(v.waits) {
+			e.report.Led++
+		}
 	}
 }

@@ -98,6 +98,11 @@ func (v *service) wait(now time.Time, patience time.Duration) {
 	}
 }
 
+// led reports whether the subscriber waits at a portal.
+func (s *session) led(now time.Time) bool {
+	return slices.ContainsFunc(s.services, func(v *service) bool { return v.alive() && now.Before(v.waits) })
+}
+
 // waiting reports whether the session has nothing to say before a service's patience ends or the server asks.
 func (s *session) waiting(now time.Time) bool {
 	if s.reauth || s.state != sessionOpen || s.mustTerminate() {

@@ -69,7 +69,7 @@ func TestMobility(t *testing.T) {
 			opts := server.options(PGW)
 			opts.Style, opts.For, opts.Access, opts.AccessPermille = FullPGW, 5*time.Second, []int{6, 10, 3}, 300
 			opts.RoamingPermille, opts.Visited = 300, []string{"20801", "310260"}
-			_, lines, err := run(t.Context(), t, opts)
+			report, lines, err := run(t.Context(), t, opts)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -81,6 +81,9 @@ func TestMobility(t *testing.T) {
 			abroad := where["20801"] + where["310260"]
 			if len(where) != 3 || where[homeNetwork] < abroad || abroad < len(networks)/5 {
 				t.Errorf("sessions by network: %v", where)
+			}
+			if report.Roaming != uint64(abroad) || report.AccessChanges != uint64(reported) {
+				t.Errorf("the element counts %d roaming sessions, %d reports; want %d, %d", report.Roaming, report.AccessChanges, abroad, reported)
 			}
 			if len(accesses) != 3 || (reported > 100) != watches || !watches && reported > 0 {
 				t.Errorf("requests by access %v, %d of them because of a change", accesses, reported)
@@ -131,10 +134,10 @@ func TestPatience(t *testing.T) {
 			t.Fatal(err)
 		}
 		server.checkUsage(lines)
-		if wentOn < time.Second || wentOn > 1500*time.Millisecond || report.ReauthRequests != 1 {
+		if wentOn < time.Second || wentOn > 1500*time.Millisecond || report.ReauthRequests != 1 || report.WentOn != 1 {
 			t.Errorf("after the RAR it went on after %s", wentOn)
 		}
-		if back < 50 || report.SessionsHanging != 0 || report.ElapsedMS > 32_000 {
+		if back < 50 || report.Led < uint64(back)+1 || report.SessionsHanging != 0 || report.ElapsedMS > 32_000 {
 			t.Errorf("%d came back, %d hang after %d ms", back, report.SessionsHanging, report.ElapsedMS)
 		}
 	})

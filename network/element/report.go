@@ -66,6 +66,10 @@ type Report struct {
 	WatchdogsSent    uint64            `json:"watchdogs_sent"`    // DWRs sent on an idle connection
 	ReauthRequests   uint64            `json:"reauth_requests"`   // RARs received
 	AbortRequests    uint64            `json:"abort_requests"`    // ASRs received
+	AccessChanges    uint64            `json:"access_changes"`    // reports of a changed radio access (Reporting-Reason 6)
+	Roaming          uint64            `json:"roaming"`           // sessions begun in a visited network
+	Led              uint64            `json:"led"`               // times that a subscriber was led to a portal to wait for credit
+	WentOn           uint64            `json:"went_on"`           // of those: credit was granted upon an RAR
 	SessionsOpen     uint64            `json:"sessions_open"`     // begun and not yet closed, events included
 	SessionsClosed   uint64            `json:"sessions_closed"`   // ended for any reason, events included
 	SessionsRefused  uint64            `json:"sessions_refused"`  // of those: the CCR-I or CCR-E was refused at command level
@@ -146,6 +150,10 @@ func (r *Report) counterPairs(o *Report) []counterPair {
 		{&r.WatchdogsSent, o.WatchdogsSent},
 		{&r.ReauthRequests, o.ReauthRequests},
 		{&r.AbortRequests, o.AbortRequests},
+		{&r.AccessChanges, o.AccessChanges},
+		{&r.Roaming, o.Roaming},
+		{&r.Led, o.Led},
+		{&r.WentOn, o.WentOn},
 		{&r.SessionsOpen, o.SessionsOpen},
 		{&r.SessionsClosed, o.SessionsClosed},
 		{&r.SessionsRefused, o.SessionsRefused},

@@ -122,6 +122,7 @@ type dialect interface {
 type request struct {
 	kind   requestType
 	usages []usage
+	regain bool // it asks for credit upon an RAR, for a subscriber who waits at a portal
 }
 
 // interrupted reports whether the session ends before it used what it wants.
@@ -158,7 +159,8 @@ func (s *session) plan(now time.Time, o *Options) request {
 	case s.mustTerminate():
 		return request{kind: terminationRequest, usages: s.planTermination(now)}
 	default:
-		return request{kind: updateRequest, usages: s.planUpdate(now, o)}
+		regain := s.reauth && s.led(now)
+		return request{kind: updateRequest, usages: s.planUpdate(now, o), regain: regain}
 	}
 }
 
