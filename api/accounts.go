@@ -61,6 +61,7 @@ type accountView struct {
 	Available   string    `json:"available"`
 	Excess      string    `json:"excess"`
 	LowBalance  string    `json:"low_balance,omitempty"`
+	CycleDay    uint8     `json:"cycle_day,omitempty"` // where it is not the first
 	Loan        *loanView `json:"loan,omitempty"`
 	// RedeemLocked is until when no voucher can be redeemed, after wrong codes.
 	RedeemLocked string           `json:"redeem_locked_until,omitempty"`
@@ -146,6 +147,9 @@ func (c *accountCopy) view() *accountView {
 		Catalog: v.Catalog, Offers: append([]string{}, v.Offers...), Buckets: []bucketView{},
 		OpenSessions: append([]string{}, v.OpenSessions...), Records: v.Records, LastRecord: v.LastRecord,
 		Subscribers: c.subscriberViews(), Subscriptions: c.subscriptionViews(), Counters: c.counterViews(0),
+	}
+	if v.CycleDay > 1 {
+		view.CycleDay = v.CycleDay
 	}
 	if v.LowBalance != 0 {
 		view.LowBalance = decimal(v.LowBalance, v.Currency)

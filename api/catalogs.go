@@ -31,9 +31,17 @@ type catalogView struct {
 	Services    int    `json:"services"`
 	Offers      int    `json:"offers"`
 	Allowances  int    `json:"allowances"`
-	// Changes are what the version makes different from the one before it; only
+	// Next is the version that takes effect later, if one waits.
+	Next *nextView `json:"next,omitempty"`
+	// Changes are what the version makes different from the one in force; only
 	// the answer to a publication has them.
 	Changes []rating.Change `json:"changes,omitempty"`
+}
+
+// nextView is a version of a catalogue that is not in force yet.
+type nextView struct {
+	Version     uint32 `json:"version"`
+	TakesEffect string `json:"takes_effect"`
 }
 
 func catalogOf(p *charging.Publication) catalogView {
@@ -56,12 +64,22 @@ func (s *Server) catalogs(r *request) error {
 		return err
 	}
 	var current []*charging.Publication
-	s.o.Engine.View(func(state *charging.State) { current = state.Currents() })
+	next := map[string]*nextView{}
+	s.o.Engine.View(func(state *charging.State) {
+		current = state.Currents()
+		for _, p := range current {
+			if version, at, waits := state.Waiting(p.Name); waits {
+				next[p.Name] = &nextView{version, moment(at)}
+			}
+		}
+	})
 	view := struct {
 		Catalogs []catalogView `json:"catalogs"`
 	}{[]catalogView{}}
 	for _, p := range current {
-		view.Catalogs = append(view.Catalogs, catalogOf(p))
+		shown := catalogOf(p)
+		shown.Next = next[p.Name]
+		view.Catalogs = append(view.Catalogs, shown)
 	}
 	return r.answer(fasthttp.StatusOK, view)
 }
@@ -146,6 +164,7 @@ func (s *Server) publish(r *request) error {
 	}
 	command.At, command.Reauthorise = terms.at, terms.reauthorise
 	before := s.newest(name)
+	inForce, published := s.publication(name, 0)
 	reply, err := s.carryOut(r, charging.KindPublish, command)
 	if err != nil {
 		return err
@@ -160,8 +179,8 @@ func (s *Server) publish(r *request) error {
 		return r.answer(fasthttp.StatusOK, catalogOf(p))
 	}
 	view := catalogOf(p)
-	if earlier, ok := s.publication(name, p.Version-1); ok && p.Version > 1 {
-		view.Changes = rating.Diff(earlier.Plan(), p.Plan())
+	if published { // a version that waited, and never will be in force, is nothing to compare with
+		view.Changes = rating.Diff(inForce.Plan(), p.Plan())
 	}
 	return r.answer(fasthttp.StatusCreated, view)
 }

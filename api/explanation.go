@@ -23,6 +23,7 @@ type explanationView struct {
 	Offers   []triedView   `json:"offers"`
 	Rules    []triedView   `json:"rules"`
 	Decided  *decisionView `json:"decided,omitempty"` // nothing where no tariff applied
+	Price    string        `json:"price,omitempty"`   // in the words of the tariff
 	Units    *unitsView    `json:"units,omitempty"`
 	Tiers    []tierView    `json:"tiers"`
 	Setup    string        `json:"setup"`
@@ -149,6 +150,7 @@ func explanationOf(record *usage.Record, e *charging.Explanation) explanationVie
 	if e.Trace != nil {
 		v.Services, v.Offers, v.Rules = triedViews(e.Trace.Services), triedViews(e.Trace.Offers), triedViews(e.Trace.Rules)
 		v.Decided = &decisionView{e.Catalog, e.Version, e.Service, e.Offer, e.Rule, e.Zone, e.Agrees}
+		v.Price = e.Price
 		v.Units = &unitsView{
 			Unit: e.Unit.String(), Used: stretchView(e.Used), Billed: stretchView(e.Billed), Rated: stretchView(e.Rated),
 			Allowances: e.Allowances, Counter: e.Counter,

@@ -226,11 +226,18 @@ type redemptionView struct {
 	Account  string `json:"account"`
 	Currency string `json:"currency"`
 	Balance  string `json:"balance"` // of the account's own money, afterwards
+	// Batch is the voucher's; what follows is what it was worth.
+	Batch       string `json:"batch,omitempty"`
+	Amount      string `json:"amount,omitempty"`
+	Catalog     string `json:"catalog,omitempty"`
+	Allowance   string `json:"allowance,omitempty"`
+	ExtendsDays uint16 `json:"extends_days,omitempty"`
 }
 
 // redeem uses a voucher up. The code is hashed here and goes no further.
 func (s *Server) redeem(r *request) error {
 	var body redemptionBody
+	var hash []byte
 	return s.change(r, &change{charging.KindRedeem, &body, func(account, key string) (any, error) {
 		code, err := voucher.Normalise(body.Code)
 		if err != nil {
@@ -245,13 +252,22 @@ func (s *Server) redeem(r *request) error {
 			return nil, err
 		}
 		defer s.hashing.give()
-		c := &charging.Redeem{Account: account, Hash: voucher.Hash(code, salt), Key: key}
+		hash = voucher.Hash(code, salt)
+		c := &charging.Redeem{Account: account, Hash: hash, Key: key}
 		c.Digest = digestOf(*c)
 		return c, nil
 	}, func(account string, reply *engine.Reply) any {
-		return redemptionView{
+		view := redemptionView{
 			Record: reply.Record, Kind: usage.TopUp.String(), Account: account,
 			Currency: money.Currency(reply.Currency).String(), Balance: balanceOf(reply),
 		}
+		s.o.Engine.View(func(state *charging.State) { // a batch and its terms never change and stay for ever
+			batch, _, _, _ := state.Voucher(hash)
+			if b, ok := state.VoucherBatch(batch); ok {
+				t := termsOf(&b.Terms)
+				view.Batch, view.Amount, view.Catalog, view.Allowance, view.ExtendsDays = batch, t.Amount, t.Catalog, t.Allowance, t.ExtendsDays
+			}
+		})
+		return view
 	}})
 }

@@ -30,6 +30,7 @@ type Explanation struct {
 	Zone    string
 	Unit    rating.Unit
 	Terms   rating.Terms // of the price; without tiers where none applied
+	Price   string       // the price in the words of the tariff, "" where none applied
 
 	Used       Stretch // as reported, in the segment
 	Billed     Stretch // rounded up to the increments
@@ -37,7 +38,12 @@ type Explanation struct {
 	Allowances uint64  // the part of Billed that allowances paid for
 	Counter    string  // that positions Rated, "" where the session does
 	Tiers      []TierShare
-	Setup      money.Amount
+	// Shares say in words what Rated costs where the price's model has no cost
+	// of its own for each unit: packages, volume tiers, stairsteps. AtBegin and
+	// AtEnd are what all units up to the ends of Rated cost.
+	Shares         []string
+	AtBegin, AtEnd money.Amount
+	Setup          money.Amount
 	// Carried is the part of the charge that is for units of the next record,
 	// less what an earlier one has for units of this.
 	Carried money.Amount
@@ -168,7 +174,7 @@ func (e *Explanation) price(record *usage.Record, why *usage.Why, plan *rating.P
 		return
 	}
 	price := plan.Price(record.Rate)
-	e.Terms = price.Terms()
+	e.Terms, e.Price = price.Terms(), plan.PriceWords(record.Rate)
 	e.Billed = Stretch{why.BilledBefore, why.BilledBefore}
 	if billed, ok := price.Billable(e.Used.To); ok {
 		e.Billed.To = billed
@@ -182,6 +188,7 @@ func (e *Explanation) price(record *usage.Record, why *usage.Why, plan *rating.P
 		c, _ := price.Cost(rated)
 		return c
 	}
+	e.Shares, e.AtBegin, e.AtEnd = plan.WholeShares(record.Rate, e.Rated.From, e.Rated.To), cost(e.Rated.From), cost(e.Rated.To)
 	for _, tier := range e.Terms.Tiers {
 		from, to := max(tier.From, e.Rated.From), min(tier.To, e.Rated.To)
 		if from < to {
@@ -238,7 +245,7 @@ func (e *Explanation) facts(record *usage.Record, why *usage.Why) {
 	add("role of node", fmt.Sprint(why.Role))
 	add("serving network", why.Serving.String())
 	if why.RAT != 0 {
-		e.Request = append(e.Request, Fact{"RAT type", fmt.Sprint(why.RAT - 1)})
+		e.Request = append(e.Request, Fact{"RAT type", rating.RATName(why.RAT)})
 	}
 	add("QoS class", fmt.Sprint(why.QCI))
 }

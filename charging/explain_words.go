@@ -58,8 +58,12 @@ func (e *Explanation) priceLines() (lines []string) {
 		return lines
 	}
 	t := &e.Terms
-	say("used %s after %s; in increments of %s, then %s, that is %s billed after %s",
-		q(e.Used.Units()), q(e.Used.From), q(t.First), q(t.Next), q(e.Billed.Units()), q(e.Billed.From))
+	say("price: %s", e.Price)
+	if e.Billed == e.Used {
+		say("used %s after %s", q(e.Used.Units()), q(e.Used.From))
+	} else {
+		say("used %s after %s; in whole increments that is %s billed after %s", q(e.Used.Units()), q(e.Used.From), q(e.Billed.Units()), q(e.Billed.From))
+	}
 	if e.Allowances > 0 {
 		say("allowances pay for %s of it", q(e.Allowances))
 	}
@@ -70,13 +74,23 @@ func (e *Explanation) priceLines() (lines []string) {
 	if e.Rated.Units() > 0 {
 		say("money pays for %s, at positions %s to %s %s", q(e.Rated.Units()), q(e.Rated.From), q(e.Rated.To), by)
 	}
+	for _, share := range e.Shares {
+		say("tier: %s", share)
+	}
+	if len(e.Shares) > 0 {
+		say("costs %s at the end, less %s at the beginning", e.AtEnd, e.AtBegin)
+		return append(lines, e.chargeLines()...)
+	}
 	for _, share := range e.Tiers {
 		say("tier from %s%s: %s at %s per %s cost %s", q(share.From), upTo(share.To, q), q(share.Units), share.Amount, q(t.Per), share.Cost)
 	}
-	if t.Block > 1 {
-		say("each started block of %s behind the first %s costs it whole", q(t.Block), q(t.Free))
-	}
-	if len(e.Tiers) > 0 {
+	return append(lines, e.chargeLines()...)
+}
+
+// chargeLines say what becomes of the cost of the units.
+func (e *Explanation) chargeLines() (lines []string) {
+	say := func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) }
+	if t := &e.Terms; len(e.Tiers) > 0 {
 		say("each position is rounded once, %s%s%s", t.Rounding, bound(", at least ", t.Minimum), bound(", at most ", t.Cap))
 	}
 	if e.Setup != 0 {

@@ -21,6 +21,7 @@ type AccountView struct {
 	Currency    money.Currency
 	CreditLimit money.Amount
 	LowBalance  money.Amount // the money below which it is warned; zero is never
+	CycleDay    uint8        // of the month, 1 to 28, on which the billing cycle begins
 	Excess      money.Amount // owed for usage beyond grants
 	Loan        money.Amount // owed for a loan, its fee included
 	Remaining   money.Amount // money over all buckets

@@ -165,11 +165,16 @@ const secondsPerDay = 86400
 
 // each reads the elements of an optional list.
 func (c *compiler) each(m *mapping, key string, limit int, read func(field)) {
+	c.eachOrOne(m, key, limit, false, read)
+}
+
+// eachOrOne is each; where single is set, a value without brackets is a list of one.
+func (c *compiler) eachOrOne(m *mapping, key string, limit int, single bool, read func(field)) {
 	f, ok := m.optional(key)
 	if !ok {
 		return
 	}
-	for _, element := range c.list(f, limit, false) {
+	for _, element := range c.list(f, limit, single) {
 		if c.full() {
 			return
 		}

@@ -35,7 +35,7 @@ func (c *compiler) offer(f field) {
 	before := len(c.errors)
 	c.offerFees(&m, &offer)
 	feesKnown := len(c.errors) == before
-	c.each(&m, "allowances", MaxOfferAllowances, func(f field) {
+	c.eachOrOne(&m, "allowances", MaxOfferAllowances, true, func(f field) {
 		k, ok := c.granted(f)
 		if !ok {
 			c.offers.doubt(name)

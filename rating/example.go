@@ -122,7 +122,7 @@ func (p *Plan) writeBilled(b *strings.Builder, part *billed) {
 	line := func(label, format string, args ...any) {
 		fmt.Fprintf(b, "  %-10s %s\n", label, fmt.Sprintf(format, args...))
 	}
-	fmt.Fprintf(b, "used %s at the price of %s: %s\n", formatQuantity(part.used, unit), p.describeRule(part.match.Rule), p.priceWords(part.match.Rate))
+	fmt.Fprintf(b, "used %s at the price of %s: %s\n", formatQuantity(part.used, unit), p.describeRule(part.match.Rule), p.PriceWords(part.match.Rate))
 	line("billed", "%s of %s used so far", formatQuantity(part.after.billed-part.before.billed, unit), formatQuantity(part.after.used, unit))
 	for _, d := range part.drawn {
 		if a := &p.allowances[d.allowance]; a.Unit != Money {

@@ -173,7 +173,7 @@ func (p *Plan) ruleWords(k uint32) string {
 	if rule.Treatment != Charged {
 		return p.conditionWords(k) + ": " + rule.Treatment.String()
 	}
-	return p.conditionWords(k) + ": " + p.priceWords(rule.Rate)
+	return p.conditionWords(k) + ": " + p.PriceWords(rule.Rate)
 }
 
 // conditionWords describes what a rule asks for.

@@ -47,8 +47,8 @@ var ratNames = [...]string{
 // maxRAT is the largest 3GPP-RAT-Type that fits Request.RAT, which adds one.
 const maxRAT = 254
 
-// ratName returns the word for Request.RAT, "" for unknown.
-func ratName(rat uint8) string {
+// RATName returns the word of a catalogue for Request.RAT, "" for unknown.
+func RATName(rat uint8) string {
 	switch {
 	case rat == 0:
 		return ""

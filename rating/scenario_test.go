@@ -186,7 +186,7 @@ func (s *scenario) show() string {
 		}
 	}
 	for k := range p.prices[1:] {
-		fmt.Fprintf(&b, "price %d: %s\n", k+1, p.priceWords(uint32(k+1)))
+		fmt.Fprintf(&b, "price %d: %s\n", k+1, p.PriceWords(uint32(k+1)))
 	}
 	return b.String()
 }

@@ -15,8 +15,8 @@ type sheet struct {
 	tiers []tier // one for models without tiers
 }
 
-// priceWords describes the price with an index.
-func (p *Plan) priceWords(rate uint32) string {
+// PriceWords describes the price with an index (Match.Rate) as the tariff has it.
+func (p *Plan) PriceWords(rate uint32) string {
 	price, sheet := &p.prices[rate], &p.sheets[rate]
 	var lines []string
 	for k, t := range sheet.tiers {
@@ -110,6 +110,17 @@ func (s *sheet) shares(p *Plan, price *Price, from, to uint64) (shares []string)
 		}
 	}
 	return shares
+}
+
+// WholeShares says in words what the rated units behind from, up to to, cost
+// by a price whose model has no cost of its own for each unit; nothing for
+// other models.
+func (p *Plan) WholeShares(rate uint32, from, to uint64) []string {
+	price, sheet := &p.prices[rate], &p.sheets[rate]
+	if sheet.model == perUnit || sheet.model == graduated {
+		return nil
+	}
+	return sheet.shares(p, price, from, to)
 }
 
 // tierOf is the line in which a unit lies.

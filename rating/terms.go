@@ -10,16 +10,12 @@ import (
 // Terms are what a price says, for people to read. To compute with them is the
 // business of Price.
 type Terms struct {
-	// First and Next are the increments: the first units billed, then each more.
-	First, Next uint64
-	// Per is how many units an amount of a tier is for. With Block above 1, every
-	// started block of so many units behind Free costs it whole.
-	Per, Block, Free uint64
-	Setup            money.Amount // once per session
-	Minimum          money.Amount // of what is rated at all
-	Cap              money.Amount // the most; 0 is no cap
-	Rounding         money.Rounding
-	Tiers            []Tier // at least one
+	Per      uint64       // how many units an amount of a tier is for
+	Setup    money.Amount // once per session
+	Minimum  money.Amount // of what is rated at all
+	Cap      money.Amount // the most; 0 is no cap
+	Rounding money.Rounding
+	Tiers    []Tier // at least one
 }
 
 // Tier is a range of rated units, From exclusive, To inclusive, at one amount.
@@ -31,8 +27,7 @@ type Tier struct {
 // Terms returns what the price says.
 func (p *Price) Terms() Terms {
 	t := Terms{
-		First: p.first, Next: p.next, Per: p.per, Block: p.block, Free: p.free,
-		Setup: p.setup, Minimum: p.minimum, Rounding: p.rounding,
+		Per: p.per, Setup: p.setup, Minimum: p.minimum, Rounding: p.rounding,
 	}
 	if p.capped {
 		t.Cap = p.limit

@@ -25,7 +25,7 @@ func (p *Plan) traceConditions(t *Tried, c *conditions, s *situation) {
 		t.add("apn", orList(p.apns[c.apns.from:c.apns.to]), string(r.APN), p.hasAPN(c.apns, r.APN))
 	}
 	if c.rats != noSet {
-		t.add("rat", p.octetsOf(c.rats, ratName), ratName(r.RAT), p.contains(c.rats, uint32(r.RAT)))
+		t.add("rat", p.octetsOf(c.rats, RATName), RATName(r.RAT), p.contains(c.rats, uint32(r.RAT)))
 	}
 	if c.qcis != noSet {
 		t.add("qci", p.octetsOf(c.qcis, numberOf), numberOf(r.QCI), p.contains(c.qcis, uint32(r.QCI)))

@@ -53,10 +53,10 @@ type Detail struct {
 func (p *Problem) Error() string {
 	var b strings.Builder
 	b.WriteString(p.Message)
-	if len(p.Details) < 2 {
-		return b.String()
-	}
 	for _, d := range p.Details {
+		if strings.Contains(p.Message, d.Reason) {
+			continue // the message says it already
+		}
 		b.WriteString("\n  ")
 		if d.Line > 0 {
 			fmt.Fprintf(&b, "line %d: ", d.Line)

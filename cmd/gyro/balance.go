@@ -21,20 +21,43 @@ func newTopUpCommand(r *remote) *cobra.Command {
 	var m movement
 	var reason string
 	var extends uint16
+	var b bonus
 	cmd := &cobra.Command{
 		Use: "top-up ACCOUNT AMOUNT CURRENCY", Short: "Add money that was paid", Args: cobra.ExactArgs(3),
-		Example: "  gyro balance top-up 1001 10.00 EUR --reason payment",
+		Example: "  gyro balance top-up 1001 10.00 EUR --reason payment\n" +
+			"  gyro balance top-up 1001 20.00 EUR --bonus 2.00 --bonus-promotion summer --bonus-days 30",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return r.doMovement(cmd, &m, &client.Request{
 				Method: client.Post, Path: accountPath(args[0], "top-ups"),
-				Body: map[string]any{"amount": args[1], "currency": args[2], "reason": reason, "extends_days": extends},
+				Body: b.body(map[string]any{"amount": args[1], "currency": args[2], "reason": reason, "extends_days": extends}),
 			})
 		},
 	}
 	m.flags(cmd)
+	b.flags(cmd)
 	cmd.Flags().StringVar(&reason, "reason", "payment", "`code` of where the money comes from")
 	cmd.Flags().Uint16Var(&extends, "extends-days", 0, "make the account's subscribers valid for this many more `days`")
 	return cmd
+}
+
+// bonus is the flags of what a top-up brings beside what was paid.
+type bonus struct {
+	amount, promotion string
+	days              uint16
+}
+
+func (b *bonus) flags(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&b.amount, "bonus", "", "`amount` that is given beside it, in a bucket of its own")
+	cmd.Flags().StringVar(&b.promotion, "bonus-promotion", "", "`name` of the promotion that gives it")
+	cmd.Flags().Uint16Var(&b.days, "bonus-days", 0, "`days` for which it is valid (0: without end)")
+	cmd.MarkFlagsRequiredTogether("bonus", "bonus-promotion")
+}
+
+func (b *bonus) body(body map[string]any) map[string]any {
+	if b.amount != "" {
+		body["bonus"] = map[string]any{"promotion": b.promotion, "amount": b.amount, "days": b.days}
+	}
+	return body
 }
 
 func newAdjustCommand(r *remote) *cobra.Command {

@@ -37,5 +37,6 @@ func newRootCommand() *cobra.Command {
 			rejectUnknown(cmd)
 		}
 	}
+	explainArguments(root)
 	return root
 }
