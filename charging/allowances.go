@@ -40,7 +40,7 @@ func (s *State) grantAllowance(i slab.Index, plan *rating.Plan, allowance *ratin
 // openGrant opens a bucket of an allowance and books where it comes from.
 func (s *State) openGrant(i slab.Index, allowance *rating.Allowance, amount int64, until instant.Instant, rolled uint8, g grantFor, kind usage.Kind, source balance.LedgerAccount) {
 	a := s.accounts.At(i)
-	d := a.unitOf(allowance.Unit)
+	d := a.denominationOf(allowance.Unit)
 	terms := balance.Terms{Cap: allowance.DailyCap, Rolled: rolled}
 	if allowance.FromFirstUse {
 		terms.Validity = allowance.Validity
@@ -78,7 +78,7 @@ func (s *State) rollOver(i slab.Index, p *subscription, plan *rating.Plan, from 
 		terms := s.book.TermsOf(bucket)
 		allowance, known := plan.Allowance(bucket.Allowance)
 		if known && terms.Subscription == p.Number && bucket.Until == from && terms.Rolled < allowance.RollOver.Cycles &&
-			bucket.Denomination == a.unitOf(allowance.Unit) {
+			bucket.Denomination == a.denominationOf(allowance.Unit) {
 			to := carriage{allowance.ID, bucket.Owner}
 			amount := min(bucket.Remaining-bucket.Reserved, allowance.RollOver.Most-carried[to])
 			if amount > 0 {

@@ -71,7 +71,7 @@ func (s *State) command(n int, command []byte, to Receiver) error {
 		s.activity.Requests[c.Type%RequestTypes]++
 		s.creditControl(c, o)
 		s.chain(o)
-		s.tell(to)
+		s.giveNotices(to)
 		to.CreditControl(n, c, o)
 		return nil
 	}
@@ -79,7 +79,7 @@ func (s *State) command(n int, command []byte, to Receiver) error {
 		return err
 	}
 	s.chain(o)
-	s.tell(to)
+	s.giveNotices(to)
 	to.Command(n, kind, o)
 	return nil
 }

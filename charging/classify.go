@@ -94,9 +94,9 @@ func (x *exchange) pin(group *session.Group) *rating.Price {
 	return f.plan.Price(group.Rate)
 }
 
-// unitOf is the denomination of a unit of catalogues in an account: its currency
-// for money.
-func (a *account) unitOf(u rating.Unit) balance.Denomination {
+// denominationOf is the denomination of a unit of catalogues in an account: its
+// currency for money.
+func (a *account) denominationOf(u rating.Unit) balance.Denomination {
 	if u == rating.Money {
 		return a.Denomination()
 	}

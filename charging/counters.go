@@ -29,9 +29,9 @@ type counter struct {
 	// Price.Cost of Rated, so it does not matter in how many reports, and in how
 	// many sessions at once, they were used.
 	Rated uint64
-	// Told is the highest part of the limit, in percent, for which a notice was
-	// written in this period.
-	Told uint8
+	// Noticed is the highest part of the limit, in percent, for which a notice was
+	// written in this period; 0 is none.
+	Noticed uint8
 }
 
 // counterAt returns an owner's counter, or zero when nothing was counted.
@@ -227,10 +227,10 @@ func (x *exchange) periodEnd(spec *rating.Counter) (until instant.Instant) {
 // to in this period and that none was written for.
 func (x *exchange) crossed(group *session.Group, spec *rating.Counter, c *counter) {
 	for _, percent := range spec.Notify {
-		if spec.Limit == 0 || percent <= c.Told || !reaches(c.Used, spec.Limit, percent) {
+		if spec.Limit == 0 || percent <= c.Noticed || !reaches(c.Used, spec.Limit, percent) {
 			continue
 		}
-		c.Told = percent
+		c.Noticed = percent
 		x.noticeOf(group, spec, c, spec.Limit, fmt.Appendf(x.scratch.why[:0], "counter-%s-%d%%", spec.Name, percent))
 	}
 }

@@ -31,7 +31,7 @@ func (s *State) carryOn(i, b slab.Index) {
 		}
 		allowance, known := plan.Allowance(bucket.Allowance)
 		amount := bucket.Remaining - bucket.Reserved
-		if known && !allowance.ToCycleEnd && terms.Rolled < allowance.RollOver.Cycles && amount > 0 && bucket.Denomination == a.unitOf(allowance.Unit) {
+		if known && !allowance.ToCycleEnd && terms.Rolled < allowance.RollOver.Cycles && amount > 0 && bucket.Denomination == a.denominationOf(allowance.Unit) {
 			s.carry(i, b, min(amount, allowance.RollOver.Most), p, allowance, bucket.Until)
 		}
 		return

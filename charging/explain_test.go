@@ -82,8 +82,5 @@ func (s *script) counters() string {
 		}
 		b.WriteString("\n")
 	}
-	if b.Len() == 0 {
-		return "none\n"
-	}
-	return b.String()
+	return orNone(&b)
 }

@@ -44,36 +44,40 @@ type limit struct {
 	Counter ident.Name
 	Next    slab.Index
 	Most    uint64
-	// Told is the highest part of the limit, in percent, for which a notice was
+	// Noticed is the highest part of the limit, in percent, for which a notice was
 	// written in the period that ends at Until.
-	Told  uint8
-	Until instant.Instant
+	Noticed uint8
+	Until   instant.Instant
 }
 
 // limitSteps are the parts of a member's limit that notices are written for.
 var limitSteps = [...]uint8{50, 80, 100}
 
 func (s *State) setLimits(c *SetLimits, o *Outcome) {
-	s.once(KindSetLimits, keyed{account: c.Account, key: c.Key, digest: c.Digest}, o, func(i slab.Index) {
-		who := s.subscriberNamed(i, &c.Subscriber, o)
-		if who == 0 || !s.checkLimits(i, c, o) {
-			return
+	s.once(KindSetLimits, keyed{account: c.Account, key: c.Key, digest: c.Digest}, o, func(i slab.Index) { s.replaceLimits(i, c, o) })
+}
+
+// replaceLimits makes the limits of a subscriber those of the command. One that
+// stays as it is keeps what was noticed of it.
+func (s *State) replaceLimits(i slab.Index, c *SetLimits, o *Outcome) {
+	who := s.subscriberNamed(i, &c.Subscriber, o)
+	if who == 0 || !s.checkLimits(i, c, o) {
+		return
+	}
+	sub := s.subscribers.At(who)
+	before := s.limitsOf(sub)
+	s.forgetLimits(sub)
+	link := &sub.Limits
+	for _, wanted := range c.Limits {
+		k, l := s.limits.New()
+		*l = limit{Counter: ident.NameOf(wanted.Counter), Most: wanted.Most}
+		if n := slices.IndexFunc(before, func(old limit) bool { return old.Counter == l.Counter && old.Most == l.Most }); n >= 0 {
+			l.Noticed, l.Until = before[n].Noticed, before[n].Until
 		}
-		sub := s.subscribers.At(who)
-		before := s.limitsOf(sub)
-		s.forgetLimits(sub)
-		link := &sub.Limits
-		for _, wanted := range c.Limits {
-			k, l := s.limits.New()
-			*l = limit{Counter: ident.NameOf(wanted.Counter), Most: wanted.Most}
-			if n := slices.IndexFunc(before, func(old limit) bool { return old.Counter == l.Counter && old.Most == l.Most }); n >= 0 {
-				l.Told, l.Until = before[n].Told, before[n].Until
-			}
-			*link = k
-			link = &l.Next
-		}
-		s.replenished(i)
-	})
+		*link = k
+		link = &l.Next
+	}
+	s.replenished(i)
 }
 
 // checkLimits refuses limits on what is not counted for each subscriber.
@@ -216,11 +220,11 @@ func (x *exchange) limitCrossed(group *session.Group, spec *rating.Counter, c *c
 			continue
 		}
 		if l.Until != c.Until {
-			l.Until, l.Told = c.Until, 0
+			l.Until, l.Noticed = c.Until, 0
 		}
 		for _, percent := range limitSteps {
-			if percent > l.Told && reaches(c.Used, l.Most, percent) {
-				l.Told = percent
+			if percent > l.Noticed && reaches(c.Used, l.Most, percent) {
+				l.Noticed = percent
 				x.noticeOf(group, spec, c, l.Most, fmt.Appendf(x.scratch.why[:0], "limit-%s-%d%%", spec.Name, percent))
 			}
 		}
@@ -235,7 +239,7 @@ func (x *exchange) noticeOf(group *session.Group, spec *rating.Counter, c *count
 		Kind: usage.Notice, Cause: usage.Crossed, Opened: x.now, Closed: x.now,
 		SessionID: octets.Get(x.session.ID), SubSession: x.session.Sub, Subscriber: octets.Get(x.session.Identity),
 		Reason: reason, Used: c.Used, Billed: most, Plan: group.Plan,
-		Unit: x.account.unitOf(spec.Unit), Currency: x.account.Currency,
+		Unit: x.account.denominationOf(spec.Unit), Currency: x.account.Currency,
 	}
 	x.emit(x.account, record)
 }

@@ -61,8 +61,8 @@ func (s *State) replanned(i slab.Index) {
 	}
 }
 
-// tell gives the notices of a command to the receiver.
-func (s *State) tell(to Receiver) {
+// giveNotices gives the notices of a command to the receiver.
+func (s *State) giveNotices(to Receiver) {
 	n := &s.scratch.notices
 	for done := 0; done < len(n.replenished); { // what is recovered replenishes as well
 		i := n.replenished[done]

@@ -23,7 +23,7 @@ func (s *State) appendCounters(dst []byte, a *account) []byte {
 func (s *State) appendChain(dst []byte, owner uint64, first slab.Index) []byte {
 	for i := first; i != 0; i = s.counts.At(i).Next {
 		c := s.counts.At(i)
-		dst = append(dst, 1, c.Told)
+		dst = append(dst, 1, c.Noticed)
 		for _, v := range [...]uint64{owner, uint64(c.ID), uint64(c.Until), c.Used, c.Rated} {
 			dst = binary.AppendUvarint(dst, v)
 		}
@@ -37,7 +37,7 @@ func (l *loader) readCounters(in *reader, a *account) {
 	owner, who := uint64(0), slab.Index(0)
 	for in.Octet() == 1 && !in.Failed() {
 		i, c := l.counts.New()
-		c.Told = in.Octet()
+		c.Noticed = in.Octet()
 		of := in.Uvarint()
 		c.ID, c.Until, c.Used, c.Rated = ident.Name(in.Uvarint()), instant.Instant(in.Uvarint()), in.Uvarint(), in.Uvarint()
 		for ; owner < of; owner++ {
@@ -68,7 +68,7 @@ func (s *State) appendLimits(dst []byte, a *account) []byte {
 	for who := a.Subscribers; who != 0; who = s.subscribers.At(who).Next {
 		n++
 		for _, l := range s.limitsOf(s.subscribers.At(who)) {
-			dst = append(dst, 1, l.Told)
+			dst = append(dst, 1, l.Noticed)
 			for _, v := range [...]uint64{n, uint64(l.Counter), l.Most, uint64(l.Until)} {
 				dst = binary.AppendUvarint(dst, v)
 			}
@@ -81,12 +81,12 @@ func (s *State) appendLimits(dst []byte, a *account) []byte {
 func (l *loader) readLimits(in *reader, a *account) {
 	who, at, last := a.Subscribers, uint64(1), slab.Index(0)
 	for in.Octet() == 1 && !in.Failed() {
-		told, n := in.Octet(), in.Uvarint()
+		noticed, n := in.Octet(), in.Uvarint()
 		for ; at < n && who != 0; at++ {
 			who, last = l.subscribers.At(who).Next, 0
 		}
 		i, next := l.limits.New()
-		*next = limit{Told: told, Counter: ident.Name(in.Uvarint()), Most: in.Uvarint(), Until: instant.Instant(in.Uvarint())}
+		*next = limit{Noticed: noticed, Counter: ident.Name(in.Uvarint()), Most: in.Uvarint(), Until: instant.Instant(in.Uvarint())}
 		switch {
 		case who == 0:
 			return

@@ -104,10 +104,7 @@ func (s *script) batches() string {
 		}
 		b.WriteString("\n")
 	}
-	if b.Len() == 0 {
-		return "none\n"
-	}
-	return b.String()
+	return orNone(&b)
 }
 
 func (s *script) redeem() string {
@@ -250,8 +247,5 @@ func (s *script) limits() string {
 		}
 		b.WriteString("\n")
 	}
-	if b.Len() == 0 {
-		return "none\n"
-	}
-	return b.String()
+	return orNone(&b)
 }

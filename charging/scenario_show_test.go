@@ -211,10 +211,7 @@ func (s *script) sessions() string {
 			b.WriteString("\n")
 		}
 	}
-	if b.Len() == 0 {
-		return "none\n"
-	}
-	return b.String()
+	return orNone(&b)
 }
 
 func subSession(sub uint64) string {
@@ -231,10 +228,7 @@ func (s *script) showRecords() string {
 		s.describeRecord(&b, r)
 		s.seen = r.Sequence
 	})
-	if b.Len() == 0 {
-		return "none\n"
-	}
-	return b.String()
+	return orNone(&b)
 }
 
 func (s *script) describeRecord(b *strings.Builder, r *usage.Record) {
@@ -284,4 +278,12 @@ func (s *script) ledgerName(a balance.LedgerAccount) string {
 		return a.Class.String()
 	}
 	return a.Class.String() + ":" + name
+}
+
+// orNone is what a command shows that lists things.
+func orNone(b *strings.Builder) string {
+	if b.Len() == 0 {
+		return "none\n"
+	}
+	return b.String()
 }

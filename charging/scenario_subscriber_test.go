@@ -109,10 +109,7 @@ func (s *script) lives() string {
 		}
 		b.WriteString("\n")
 	}
-	if b.Len() == 0 {
-		return "none\n"
-	}
-	return b.String()
+	return orNone(&b)
 }
 
 func (s *script) subscriptions() string {

@@ -28,38 +28,42 @@ type SetSubscriber struct {
 }
 
 func (s *State) setSubscriber(c *SetSubscriber, o *Outcome) {
-	s.once(KindSetSubscriber, keyed{account: c.Account, key: c.Key, digest: c.Digest}, o, func(i slab.Index) {
-		who := s.subscriberNamed(i, &c.Subscriber, o)
-		if who == 0 {
+	s.once(KindSetSubscriber, keyed{account: c.Account, key: c.Key, digest: c.Digest}, o, func(i slab.Index) { s.changeSubscriber(i, c, o) })
+}
+
+// changeSubscriber binds a subscriber to a device and moves it to a state, or
+// does neither.
+func (s *State) changeSubscriber(i slab.Index, c *SetSubscriber, o *Outcome) {
+	who := s.subscriberNamed(i, &c.Subscriber, o)
+	if who == 0 {
+		return
+	}
+	sub := s.subscribers.At(who)
+	device := sub.Equipment
+	if c.Equipment != nil {
+		var ok bool
+		if device, ok = equipmentOf(*c.Equipment); !ok {
+			o.refuse(InvalidValue, "equipment %q is no IMEI: 14 to 16 digits are needed, or nothing for any device", *c.Equipment)
 			return
 		}
-		sub := s.subscribers.At(who)
-		device := sub.Equipment
-		if c.Equipment != nil {
-			var ok bool
-			if device, ok = equipmentOf(*c.Equipment); !ok {
-				o.refuse(InvalidValue, "equipment %q is no IMEI: 14 to 16 digits are needed, or nothing for any device", *c.Equipment)
-				return
-			}
-		}
-		if !s.allowed(sub, c, o) {
-			return
-		}
-		sub.Equipment = device
-		if c.State == 0 {
-			return
-		}
-		if c.State != sub.State {
-			s.become(who, c.State, usage.Requested, []byte(c.Key), []byte(c.Reason))
-		}
-		sub.Then, sub.Held = c.Then, c.State >= SuspendedOneWay && c.State <= Grace
-		if c.Until != 0 {
-			sub.Until = c.Until
-		}
-		if c.State == Active || c.State == SuspendedOneWay {
-			s.replenished(i)
-		}
-	})
+	}
+	if !s.allowed(sub, c, o) {
+		return
+	}
+	sub.Equipment = device
+	if c.State == 0 {
+		return
+	}
+	if c.State != sub.State {
+		s.become(who, c.State, usage.Requested, []byte(c.Key), []byte(c.Reason))
+	}
+	sub.Then, sub.Held = c.Then, c.State >= SuspendedOneWay && c.State <= Grace
+	if c.Until != 0 {
+		sub.Until = c.Until
+	}
+	if c.State == Active || c.State == SuspendedOneWay {
+		s.replenished(i)
+	}
 }
 
 // allowed refuses a move that life does not know.

@@ -56,37 +56,40 @@ type beginning struct {
 }
 
 func (s *State) subscribe(c *Subscribe, o *Outcome) {
-	s.once(KindSubscribe, keyed{account: c.Account, key: c.Key, digest: c.Digest}, o, func(i slab.Index) {
-		a := s.accounts.At(i)
-		number, ok := s.numberOf(i, c.Subscriber, o)
-		if !ok {
+	s.once(KindSubscribe, keyed{account: c.Account, key: c.Key, digest: c.Digest}, o, func(i slab.Index) { s.takeOffer(i, c, o) })
+}
+
+// takeOffer gives an offer now, or plans it for the end of another's period.
+func (s *State) takeOffer(i slab.Index, c *Subscribe, o *Outcome) {
+	a := s.accounts.At(i)
+	number, ok := s.numberOf(i, c.Subscriber, o)
+	if !ok {
+		return
+	}
+	plan, offer := s.offered(a, c.Offer, o)
+	if offer == nil {
+		return
+	}
+	b := beginning{plan: plan, offer: offer, subscriber: number, at: s.now, cause: usage.Requested, key: []byte(c.Key)}
+	if b.code, ok = codeOf(offer, c.Code, s.now, o); !ok {
+		return
+	}
+	old := ident.NameOf(c.Replaces)
+	set := s.held(a, number)
+	if c.Replaces != "" {
+		if !s.replaceable(a, number, old, c, o) || !leaves(plan, old, without(set, old), offer.ID, o) {
 			return
 		}
-		plan, offer := s.offered(a, c.Offer, o)
-		if offer == nil {
-			return
-		}
-		b := beginning{plan: plan, offer: offer, subscriber: number, at: s.now, cause: usage.Requested, key: []byte(c.Key)}
-		if b.code, ok = codeOf(offer, c.Code, s.now, o); !ok {
-			return
-		}
-		old := ident.NameOf(c.Replaces)
-		set := s.held(a, number)
-		if c.Replaces != "" {
-			if !s.replaceable(a, number, old, c, o) || !leaves(plan, old, without(set, old), offer.ID, o) {
-				return
-			}
-			set = without(set, old)
-		}
-		if !s.acceptable(a, &b, set, o) {
-			return
-		}
-		if c.AtCycleEnd {
-			s.planNext(a, s.subscriptionOf(a, number, old), offer.ID, b.code)
-			return
-		}
-		s.changeNow(i, &b, old, o)
-	})
+		set = without(set, old)
+	}
+	if !s.acceptable(a, &b, set, o) {
+		return
+	}
+	if c.AtCycleEnd {
+		s.planNext(a, s.subscriptionOf(a, number, old), offer.ID, b.code)
+		return
+	}
+	s.changeNow(i, &b, old, o)
 }
 
 // changeNow begins a subscription, in the place of another if there is one, or

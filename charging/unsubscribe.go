@@ -10,40 +10,43 @@ import (
 )
 
 func (s *State) unsubscribe(c *Unsubscribe, o *Outcome) {
-	s.once(KindUnsubscribe, keyed{account: c.Account, key: c.Key, digest: c.Digest}, o, func(i slab.Index) {
-		a := s.accounts.At(i)
-		number, ok := s.numberOf(i, c.Subscriber, o)
-		if !ok {
+	s.once(KindUnsubscribe, keyed{account: c.Account, key: c.Key, digest: c.Digest}, o, func(i slab.Index) { s.leaveOffer(i, c, o) })
+}
+
+// leaveOffer ends an offer now, or lets its period end first.
+func (s *State) leaveOffer(i slab.Index, c *Unsubscribe, o *Outcome) {
+	a := s.accounts.At(i)
+	number, ok := s.numberOf(i, c.Subscriber, o)
+	if !ok {
+		return
+	}
+	id := ident.NameOf(c.Offer)
+	plan, _ := s.planOf(a, id)
+	k := s.subscriptionOf(a, number, id)
+	if plan == nil || number != 0 && k == 0 || !slices.Contains(s.held(a, number), id) {
+		o.refuse(OfferUnknown, "account %q does not have offer %q", c.Account, c.Offer)
+		return
+	}
+	if !s.everyoneLeaves(a, number, id, o) {
+		return
+	}
+	if c.AtCycleEnd {
+		if k == 0 || s.subscriptions.At(k).Until == 0 {
+			o.refuse(Invalid, "offer %q has no period that ends; end it now", c.Offer)
 			return
 		}
-		id := ident.NameOf(c.Offer)
-		plan, _ := s.planOf(a, id)
-		k := s.subscriptionOf(a, number, id)
-		if plan == nil || number != 0 && k == 0 || !slices.Contains(s.held(a, number), id) {
-			o.refuse(OfferUnknown, "account %q does not have offer %q", c.Account, c.Offer)
+		p := s.subscriptions.At(k)
+		if p.Committed > p.Until && !s.unbound(k, c.Waive, o) {
 			return
 		}
-		if !s.everyoneLeaves(a, number, id, o) {
-			return
-		}
-		if c.AtCycleEnd {
-			if k == 0 || s.subscriptions.At(k).Until == 0 {
-				o.refuse(Invalid, "offer %q has no period that ends; end it now", c.Offer)
-				return
-			}
-			p := s.subscriptions.At(k)
-			if p.Committed > p.Until && !s.unbound(k, c.Waive, o) {
-				return
-			}
-			s.planNext(a, k, 0, 0)
-			p.Ends = true
-			return
-		}
-		if !s.unbound(k, c.Waive, o) {
-			return
-		}
-		s.stop(i, number, id, []byte(c.Key))
-	})
+		s.planNext(a, k, 0, 0)
+		p.Ends = true
+		return
+	}
+	if !s.unbound(k, c.Waive, o) {
+		return
+	}
+	s.stop(i, number, id, []byte(c.Key))
 }
 
 // everyoneLeaves refuses to end an offer that another of the account, or one of

@@ -47,7 +47,7 @@ func (s *State) counterViews(views []CounterView, a *account, plan *rating.Plan,
 		spec := plan.CounterAt(k)
 		views = append(views, CounterView{
 			Name: spec.Name, Subscriber: n, Used: c.Used, Rated: c.Rated, Limit: spec.Limit,
-			Unit: a.unitOf(spec.Unit), Until: c.Until,
+			Unit: a.denominationOf(spec.Unit), Until: c.Until,
 		})
 	}
 	return views
@@ -78,7 +78,7 @@ func (s *State) Limits(account string) (views []LimitView) {
 				continue
 			}
 			spec := plan.CounterAt(k)
-			view := LimitView{Subscriber: n, Counter: spec.Name, Unit: a.unitOf(spec.Unit), Most: l.Most}
+			view := LimitView{Subscriber: n, Counter: spec.Name, Unit: a.denominationOf(spec.Unit), Most: l.Most}
 			if view.Used, _ = s.counted(sub.Counters, l.Counter); view.Used > 0 {
 				view.Until = s.counts.At(s.counterAt(sub.Counters, l.Counter)).Until
 			}

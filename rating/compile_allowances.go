@@ -58,7 +58,7 @@ func (c *compiler) allowance(f field) (uint32, bool) {
 	}
 	a.services = c.newSet(len(c.plan.services))
 	if f, ok := c.required(&m, "services", "services: [internet]"); ok && counted {
-		c.paidServices(f, &a)
+		c.servicesIn(f, a.Unit, "allowance", "an allowance", a.services)
 	}
 	c.places(&m, &a.zones, &a.visited)
 	if f, ok := m.optional("calendars"); ok {
@@ -152,19 +152,5 @@ func (c *compiler) rollOver(f field, a *Allowance) {
 		c.fail(f, "an allowance that is valid from its first use has no next cycle", "write validity: cycle, or leave roll_over out")
 	case !a.ToCycleEnd && a.Validity == 0:
 		c.fail(f, "the allowance has no end, so nothing is ever left over", "write validity: cycle, or leave roll_over out")
-	}
-}
-
-// paidServices reads what an allowance pays for; it must be counted alike.
-func (c *compiler) paidServices(f field, a *Allowance) {
-	found, _ := c.references(f, &c.services, "service", MaxServices)
-	for _, k := range found {
-		service := &c.plan.services[k]
-		if a.Unit != Money && service.Unit != a.Unit {
-			c.fail(f, fmt.Sprintf("service %s is counted in %s, the allowance in %s", service.Name, service.Unit, a.Unit),
-				"make an allowance of its own for it, or one of money")
-			return
-		}
-		c.include(a.services, k)
 	}
 }

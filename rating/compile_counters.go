@@ -1,7 +1,5 @@
 package rating
 
-import "fmt"
-
 var counterKeys = []string{"name", "unit", "services", "zones", "visited", "of", "period", "limit", "notify"}
 
 // counter reads one element of counters.
@@ -22,7 +20,7 @@ func (c *compiler) counter(f field) {
 	}
 	counted := len(c.errors) == before // otherwise nothing can be said of quantities
 	if f, ok := c.required(&m, "services", "services: [internet]"); ok && counted {
-		c.countedServices(f, &k)
+		c.servicesIn(f, k.Unit, "counter", "a counter", k.services)
 	}
 	c.places(&m, &k.zones, &k.visited)
 	if f, ok := m.optional("of"); ok {
@@ -43,20 +41,6 @@ func (c *compiler) counter(f field) {
 	}
 	c.plan.counters = append(c.plan.counters, k)
 	c.define("counter", name, &m)
-}
-
-// countedServices reads what a counter counts; it must be counted alike.
-func (c *compiler) countedServices(f field, k *Counter) {
-	found, _ := c.references(f, &c.services, "service", MaxServices)
-	for _, n := range found {
-		service := &c.plan.services[n]
-		if k.Unit != Money && service.Unit != k.Unit {
-			c.fail(f, fmt.Sprintf("service %s is counted in %s, the counter in %s", service.Name, service.Unit, k.Unit),
-				"make a counter of its own for it, or one of money")
-			return
-		}
-		c.include(k.services, n)
-	}
 }
 
 // notices reads the percentages of the limit at which the customer is told.

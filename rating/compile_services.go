@@ -208,3 +208,18 @@ func (b *recognitionBuilder) place(into *index, key uint64, context uint32, acce
 	x.candidates = append(x.candidates, noService)
 	into.put(key, uint32(from))
 }
+
+// servicesIn reads the services that an allowance pays for or a counter counts:
+// all are counted in its unit, or it is of money. What and another name it.
+func (c *compiler) servicesIn(f field, unit Unit, what, another string, set uint32) {
+	found, _ := c.references(f, &c.services, "service", MaxServices)
+	for _, k := range found {
+		service := &c.plan.services[k]
+		if unit != Money && service.Unit != unit {
+			c.fail(f, fmt.Sprintf("service %s is counted in %s, the %s in %s", service.Name, service.Unit, what, unit),
+				"make "+another+" of its own for it, or one of money")
+			return
+		}
+		c.include(set, k)
+	}
+}
