@@ -46,9 +46,9 @@ type MoneySettings struct {
 	CreditWarnings [WarningSteps]uint8 `json:"credit_warnings_percent"`
 }
 
-// DefaultMoneySettings let people mistype a code a few times, give no loans,
+// defaultMoneySettings let people mistype a code a few times, give no loans,
 // and warn where a credit limit ends.
-func DefaultMoneySettings() MoneySettings {
+func defaultMoneySettings() MoneySettings {
 	return MoneySettings{
 		GuessLimit: 5, GuessWindow: instant.Hour, GuessLock: instant.Day,
 		LoanTerm: 30 * instant.Day, CreditWarnings: [WarningSteps]uint8{80, 100},

@@ -37,7 +37,7 @@ func DefaultSettings() Settings {
 		SessionRetention: 5 * instant.Minute,
 		EventRetention:   instant.Hour,
 		CommandRetention: instant.Day,
-		Money:            DefaultMoneySettings(),
+		Money:            defaultMoneySettings(),
 	}
 }
 

@@ -242,12 +242,8 @@ func (s *State) eachGroup(fn func(*session.Session, *session.Group)) {
 // Publication shows a version of a catalogue; version 0 is the current one.
 func (s *State) Publication(name string, version uint32) (*Publication, bool) {
 	if version == 0 {
-		for _, number := range s.catalogs.currents {
-			if p := s.catalogs.publications[number-1]; p.Name == name {
-				return p, true
-			}
-		}
-		return nil, false
+		p := s.catalogs.currentNamed(name)
+		return p, p != nil
 	}
 	for _, p := range slices.Backward(s.catalogs.publications) {
 		if p.Name == name && p.Version == version {

@@ -106,9 +106,6 @@ func TestOptionsAreValidated(t *testing.T) {
 	if err := p.Validate(); !errors.Is(err, ErrNoIdentityResult) {
 		t.Errorf("result 2001 without an identity: %v", err)
 	}
-	if _, err := ProfileNamed("unknown"); err == nil {
-		t.Error("an unknown profile was found")
-	}
 }
 
 // TestProxyInfoOutlivesItsMessage sends more Proxy-Info than a chunk holds while all requests are in flight.

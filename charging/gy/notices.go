@@ -120,8 +120,8 @@ func (n *Notices) nudge() {
 	}
 }
 
-// Serve sends notices of the Gateway that has the queue until stop is closed. Sessions that a gateway does not know any more are passed to lost, which may
-// wait.
+// Serve sends notices of the Gateway that has the queue until stop is closed. Sessions that a gateway does not know any
+// more are passed to lost, which may wait.
 func (n *Notices) Serve(stop <-chan struct{}, lost func(charging.LostSession)) {
 	var telling sync.WaitGroup
 	telling.Go(func() { n.tell(stop, lost) })

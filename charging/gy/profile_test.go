@@ -1,6 +1,7 @@
 package gy
 
 import (
+	"fmt"
 	"os"
 	"slices"
 	"strings"
@@ -57,4 +58,16 @@ func TestDerive(t *testing.T) {
 	if names := BuiltIn(); !slices.ContainsFunc(names, func(p Profile) bool { return p == Lenient() }) || names[0] != Lenient() {
 		t.Error("the default is not the first profile")
 	}
+}
+
+// ProfileNamed returns the built-in profile of that name.
+func ProfileNamed(name string) (Profile, error) {
+	var names []string
+	for _, p := range BuiltIn() {
+		if p.Name == name {
+			return p, nil
+		}
+		names = append(names, p.Name)
+	}
+	return Profile{}, fmt.Errorf("unknown Gy profile %q: the built-in ones are %s", name, strings.Join(names, ", "))
 }

@@ -1,11 +1,6 @@
 package gy
 
-import (
-	"fmt"
-	"strings"
-
-	"gyro/charging/diameter"
-)
+import "gyro/charging/diameter"
 
 // Lenient returns the profile for gateways as they are, and the default. It tolerates whatever leaves the meaning of
 // a request intact.
@@ -77,15 +72,3 @@ func StarOS() Profile {
 
 // BuiltIn returns the built-in profiles, the default first.
 func BuiltIn() []Profile { return []Profile{Lenient(), Strict(), Open5GS(), Kamailio(), StarOS()} }
-
-// ProfileNamed returns the built-in profile of that name.
-func ProfileNamed(name string) (Profile, error) {
-	var names []string
-	for _, p := range BuiltIn() {
-		if p.Name == name {
-			return p, nil
-		}
-		names = append(names, p.Name)
-	}
-	return Profile{}, fmt.Errorf("unknown Gy profile %q: the built-in ones are %s", name, strings.Join(names, ", "))
-}
