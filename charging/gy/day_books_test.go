@@ -9,6 +9,7 @@ import (
 	"gyro/charging"
 	"gyro/charging/diameter"
 	"gyro/charging/usage"
+	"gyro/internal/instant"
 )
 
 // dayPrices are the prices of the catalogue's rules in millionths a unit: each divides without rest, so that what is
@@ -50,11 +51,11 @@ func ruleAt(group uint32, wall time.Time) string {
 // dayBooks is the bookkeeping of somebody who listens to the gateways: what they say that was used, each request once,
 // at the price of the wall clock when its quota was granted. It knows nothing of how the core keeps its accounts.
 type dayBooks struct {
-	w         *day
-	sessions  map[string]map[uint32]*bookGroup // by Session-Id and rating group
-	events    map[string]*bookEvent
-	credits   map[string]int64 // by account, in millionths: all that was paid in and out by hand
-	uncertain int
+	w        *day
+	sessions map[string]map[uint32]*bookGroup // by Session-Id and rating group
+	events   map[string]*bookEvent
+	credits  map[string]int64 // by account, in millionths: all that was paid in and out by hand
+	left     map[string]int64 // by account, octets that go on into the next cycle
 }
 
 type bookGroup struct {
@@ -75,7 +76,7 @@ type bookEvent struct {
 }
 
 func newDayBooks(w *day) *dayBooks {
-	return &dayBooks{w: w, sessions: map[string]map[uint32]*bookGroup{}, events: map[string]*bookEvent{}, credits: map[string]int64{}}
+	return &dayBooks{w: w, sessions: map[string]map[uint32]*bookGroup{}, events: map[string]*bookEvent{}, credits: map[string]int64{}, left: map[string]int64{}}
 }
 
 // answered takes note of a request and the answer that the server gave to it.
@@ -162,6 +163,7 @@ func (k *dayBooks) part(g *bookGroup, r *dayRequest, p *dayPart, grant *dayGrant
 		}
 		g.price(now)
 		g.out = grant.grants
+		k.ends(r, p.key(), grant)
 		if grant.change != 0 {
 			g.change = ruleAt(p.key(), k.w.wall(grant.change))
 		}
@@ -170,6 +172,38 @@ func (k *dayBooks) part(g *bookGroup, r *dayRequest, p *dayPart, grant *dayGrant
 	default:
 		g.out = false
 	}
+}
+
+// ends makes sure that a quota does not outlive its price unless the gateway is told when that changes: it could not tell
+// what it used before from what it used after.
+func (k *dayBooks) ends(r *dayRequest, key uint32, grant *dayGrant) {
+	now := k.w.clock.now
+	if !grant.grants {
+		return
+	}
+	known := now
+	if grant.change != 0 {
+		known = grant.change
+		if k.switches(key, now) != grant.change || !k.w.profiles[r.g.host].TariffChange {
+			k.w.t.Fatalf("%v: %s group %d is told of a tariff change at %v", k.w.wall(now), r.id, key, k.w.wall(grant.change))
+		}
+	}
+	ends := now.Add(instant.Span(grant.validity) * instant.Second)
+	if at := k.switches(key, known); grant.validity == 0 || ends >= at.Add(instant.Second) {
+		k.w.t.Fatalf("%v: %s group %d has quota for %d seconds, its price changes at %v", k.w.wall(now), r.id, key, grant.validity, k.w.wall(at))
+	}
+}
+
+// switches is when another rule applies, or a long time ahead.
+func (k *dayBooks) switches(key uint32, from instant.Instant) instant.Instant {
+	at := from
+	for rule := ruleAt(key, k.w.wall(from)); at < from.Add(2*instant.Hour); {
+		at = (at/60_000 + 1) * 60_000
+		if ruleAt(key, k.w.wall(at)) != rule {
+			break
+		}
+	}
+	return at
 }
 
 // price begins another price, unless it is the same.

@@ -74,6 +74,45 @@ func (k *dayBooks) fee(r *usage.Record, renewed map[string]bool) {
 	renewed[period] = true
 }
 
+// midnight is when the billing cycle ends: what is then left of an allowance that nobody has reserved goes on into the next.
+func (k *dayBooks) midnight() {
+	const most = 3_000_000
+	for _, id := range k.w.accounts {
+		v, _ := k.w.shard.state.Account(id)
+		for _, b := range v.Buckets {
+			if b.Allowance == "bundle-data" {
+				k.left[id] += b.Remaining - b.Reserved
+			}
+		}
+		k.left[id] = min(k.left[id], most)
+	}
+}
+
+// rolledOver holds what went on into the next cycle against that; it does so only where the cycle was paid at its beginning.
+func (k *dayBooks) rolledOver() {
+	w := k.w
+	rolled, paid := map[string]int64{}, map[string]bool{}
+	w.shard.records(func(r *usage.Record) {
+		wall, id := w.wall(r.Closed), string(r.Account)
+		switch r.Kind {
+		case usage.RollOver:
+			rolled[id] += r.Postings[0].Amount
+		case usage.Fee:
+			paid[id] = paid[id] || wall.Day() == int(w.d.cycle) && wall.Hour() == 0 && wall.Minute() == 0 && wall.Second() < 2
+		default:
+		}
+	})
+	for _, id := range w.accounts {
+		want := k.left[id]
+		if !paid[id] {
+			want = 0
+		}
+		if rolled[id] != want {
+			w.t.Fatalf("account %s: %d octets went on into the next cycle instead of %d", id, rolled[id], want)
+		}
+	}
+}
+
 // buckets holds what is left of each account's allowances and money against all postings to and from them.
 func (k *dayBooks) buckets() {
 	w := k.w

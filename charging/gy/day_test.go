@@ -196,6 +196,8 @@ func (w *day) wall(at instant.Instant) time.Time { return at.Time().In(w.d.from.
 
 // live lets the day pass, and has the books closed at every hour.
 func (w *day) live() {
+	next := w.wall(w.clock.now).AddDate(0, 0, 1)
+	w.clock.in(instant.Of(time.Date(next.Year(), next.Month(), next.Day(), 0, 0, 0, 0, next.Location())).Sub(w.clock.now), w.books.midnight)
 	w.found()
 	w.beat()
 	for _, who := range w.people {
@@ -227,6 +229,7 @@ func (w *day) conclude() {
 	w.shard.flush()
 	w.books.nothingReserved()
 	w.books.buckets()
+	w.books.rolledOver()
 	w.books.answeredAll()
 	w.shard.closed(w.shard.state)
 	w.books.close()
