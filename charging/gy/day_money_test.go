@@ -24,8 +24,8 @@ func (k *dayBooks) money(spent map[string]int64) {
 		if !ok {
 			w.t.Fatalf("no account %s", id)
 		}
-		if has, want := int64(v.Remaining-v.Excess), k.credits[id]-spent[id]; has != want {
-			w.t.Fatalf("%v: account %s has %d and owes %d, %d were paid in and %d spent", w.clock.now, id, v.Remaining, v.Excess, k.credits[id], spent[id])
+		if has, want := int64(v.Remaining-v.Excess-v.Loan), k.credits[id]-spent[id]; has != want {
+			w.t.Fatalf("%v: account %s has %v and owes %v and %v, %d were paid in and %d spent", w.clock.now, id, v.Remaining, v.Excess, v.Loan, k.credits[id], spent[id])
 		}
 	}
 }

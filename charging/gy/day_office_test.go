@@ -14,7 +14,11 @@ func (w *day) office() {
 			return
 		}
 		id := w.accounts[w.dice.IntN(len(w.accounts))]
-		switch w.dice.IntN(10) {
+		switch w.dice.IntN(13) {
+		case 10:
+			w.adjust(id)
+		case 11, 12:
+			w.loan(id)
 		case 0, 1, 2, 3, 4:
 			w.topUp(id, w.dice.between(2, 12)*1_000_000)
 		case 5:
@@ -73,6 +77,32 @@ func (w *day) transfer(from, to string) {
 		w.books.credits[from] -= amount // the fee is revenue, as what is used is
 		w.books.credits[to] += amount
 		w.count("transfers")
+	})
+}
+
+// adjust gives or takes what a person says, but not what is reserved.
+func (w *day) adjust(id string) {
+	amount := w.dice.between(-100, 100) * 10_000
+	c := charging.MoveMoney{Account: id, Amount: money.Amount(amount), Currency: money.EUR, Reason: "goodwill", Key: w.key()}
+	w.shard.do(charging.KindAdjust, c, func(o *charging.Outcome) {
+		if o.Result != charging.Success {
+			w.count("adjustments refused")
+			return
+		}
+		w.books.credits[id] += amount
+		w.count("adjustments")
+	})
+}
+
+// loan lends money, which is owed with a fee: the account has no more than before.
+func (w *day) loan(id string) {
+	c := charging.Loan{Account: id, Amount: money.Amount(w.dice.between(1, 5) * 1_000_000), Currency: money.EUR, Reason: "loan", Key: w.key()}
+	w.shard.do(charging.KindLoan, c, func(o *charging.Outcome) {
+		if o.Result != charging.Success {
+			w.count("loans refused")
+			return
+		}
+		w.count("loans")
 	})
 }
 

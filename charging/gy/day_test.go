@@ -1,7 +1,6 @@
 package gy
 
 import (
-	"crypto/sha256"
 	"flag"
 	"fmt"
 	"maps"
@@ -12,14 +11,10 @@ import (
 	"time"
 	_ "time/tzdata" // the wall clock of the books
 
-	"gyro/balance"
 	"gyro/charging"
 	"gyro/charging/diameter"
 	"gyro/charging/usage"
-	"gyro/internal/ident"
 	"gyro/internal/instant"
-	"gyro/internal/money"
-	"gyro/rating"
 )
 
 var (
@@ -27,50 +22,6 @@ var (
 	dayFor         = flag.Duration("sim.for", 0, "how long to go on with further seeds")
 	daySubscribers = flag.Int("sim.subscribers", 60, "accounts in a simulated day; every fifth has three subscribers")
 )
-
-// dayCatalog has one of each: prices by peak, night and day, allowances that renew and roll over, every final unit.
-const dayCatalog = `
-catalog: operator
-currency: EUR
-time_zone: Europe/Berlin
-services:
-  - {name: internet, context: 32251, rating_groups: [101], default: true, unit: octets, quota: {grant: 1MB, validity: 30m, holding: 5m, threshold: 20%}}
-  - name: video
-    context: 32251
-    rating_groups: [102]
-    unit: octets
-    quota: {grant: 2MB, floor: 100KB, ceiling: 8MB, target: 10m, validity: 40m, final_unit: {redirect: {url: "https://shop.example"}}}
-  - {name: music, context: 32251, rating_groups: [103], unit: octets, quota: {grant: 500KB, validity: 1h, final_unit: {restrict: {filter_ids: [portal]}}}}
-  - {name: voice, context: 32260, unit: seconds, quota: {grant: 2m, validity: 30m, threshold: 10%}}
-  - {name: sms, context: 32274, unit: events}
-calendars:
-  - {name: peak, periods: [{from: "08:00", to: "20:00"}]}
-  - {name: night, periods: [{from: "02:15", to: "06:00"}]}
-offers:
-  - name: payg
-    rates:
-      - service: internet
-        rules:
-          - {name: internet-peak, calendar: peak, price: {amount: 0.03, per: 10KB}}
-          - {name: internet-night, calendar: night, price: {amount: 0.01, per: 10KB}}
-          - {name: internet-day, price: {amount: 0.02, per: 10KB}}
-      - service: video
-        rules:
-          - {name: video-peak, calendar: peak, price: {amount: 0.04, per: 10KB}}
-          - {name: video-day, price: {amount: 0.07, per: 10KB}}
-      - {service: music, rules: [{name: music, price: {amount: 0.05, per: 10KB}}]}
-      - service: voice
-        rules:
-          - {name: voice-peak, calendar: peak, price: {amount: 0.12, per: 1m, increment: 60/1}}
-          - {name: voice-day, price: {amount: 0.09, per: 1m, increment: 60/1}}
-      - {service: sms, rules: [{name: sms, price: {amount: 0.09}}]}
-  - name: bundle
-    recurring: {amount: 2.00, every: 1 month, prorated: true}
-    allowances:
-      - {name: bundle-data, unit: octets, amount: 8MB, services: [internet, video], priority: 10, validity: cycle, roll_over: {most: 3MB, cycles: 1}}
-      - {name: bundle-talk, unit: seconds, amount: 30m, services: [voice], priority: 10, validity: cycle}
-      - {name: bundle-sms, unit: events, amount: 20, services: [sms], priority: 10, validity: cycle}
-`
 
 // aDay is when a simulated day begins, on the wall, and how long it is.
 type aDay struct {
@@ -113,23 +64,24 @@ func TestDays(t *testing.T) {
 
 // day is a world of gateways, subscribers and an office for a day.
 type day struct {
-	t        *testing.T
-	d        aDay
-	dice     dice
-	clock    *clockwork
-	shard    *dayShard
-	server   *Gateway
-	notices  *Notices
-	profiles map[string]*Profile
-	gateways []*dayGateway
-	books    *dayBooks
-	accounts []string
-	people   []*daySubscriber
-	rules    map[uint32]string // by the number of their price
-	counts   map[string]int
-	keys     int
-	ends     instant.Instant
-	codes    []string
+	t         *testing.T
+	d         aDay
+	dice      dice
+	clock     *clockwork
+	shard     *dayShard
+	server    *Gateway
+	notices   *Notices
+	profiles  map[string]*Profile
+	gateways  []*dayGateway
+	books     *dayBooks
+	accounts  []string
+	people    []*daySubscriber
+	rules     map[priceOf]string
+	counts    map[string]int
+	keys      int
+	published uint32
+	ends      instant.Instant
+	codes     []string
 }
 
 type daySubscriber struct {
@@ -140,7 +92,7 @@ type daySubscriber struct {
 func newDay(t *testing.T, d aDay, seed uint64) *day {
 	w := &day{
 		t: t, d: d, dice: dice{rand.New(rand.NewPCG(seed, uint64(d.hours)))}, clock: &clockwork{now: instant.Of(d.from)},
-		profiles: map[string]*Profile{}, rules: map[uint32]string{}, counts: map[string]int{},
+		profiles: map[string]*Profile{}, rules: map[priceOf]string{}, counts: map[string]int{},
 	}
 	t.Logf("seed %d: go test ./charging/gy -run 'TestDays/seed_%d/' -sim.seed=%d -sim.subscribers=%d", seed, seed, seed, *daySubscribers)
 	w.ends = w.clock.now.Add(instant.Span(d.hours) * instant.Hour)
@@ -207,15 +159,16 @@ func (w *day) live() {
 		w.trouble(g)
 	}
 	w.office()
+	w.clock.in(w.dice.span(instant.Hour, 20*instant.Hour), w.republish)
 	for hour := 1; hour <= w.d.hours; hour++ {
 		w.clock.run(w.clock.now.Add(instant.Hour))
 		w.shard.flush()
 		w.shard.closed(w.shard.state)
 		w.books.close()
-		switch hour {
-		case w.d.hours/2 - 1:
+		switch hour % 6 {
+		case 2:
 			w.shard.checkpoint()
-		case w.d.hours / 2:
+		case 3:
 			w.shard.crash()
 			w.shard.closed(w.shard.state)
 			w.books.close()
@@ -297,83 +250,13 @@ func (w *day) trouble(g *dayGateway) {
 	})
 }
 
-// found is how the operator begins: a catalogue, accounts, vouchers.
-func (w *day) found() {
-	zone := instant.Tabulate(w.d.from.Location())
-	plan, err := rating.Compile([]byte(dayCatalog), func(string) (instant.Zone, bool) { return zone, true })
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	for k := range plan.Rules() {
-		if rule := plan.RuleAt(uint32(k)); rule.Treatment == rating.Charged {
-			w.rules[rule.Rate] = rule.Name
-		}
-	}
-	settings := charging.DefaultSettings()
-	settings.Money.TransferFee = 50_000
-	w.must(charging.KindConfigure, settings)
-	w.must(charging.KindPublish, charging.Publish{Name: "operator", Source: []byte(dayCatalog), Zones: zone.Append(nil)})
-	for n := range *daySubscribers {
-		w.account(n)
-	}
-	batch := charging.Vouchers{Batch: "autumn", Salt: make([]byte, charging.VoucherSaltSize)}
-	for n := range 200 {
-		w.codes = append(w.codes, fmt.Sprintf("code-%d", n))
-		batch.Hashes = append(batch.Hashes, hashOf(w.codes[n])...)
-	}
-	batch.Terms = charging.VoucherTerms{Count: uint32(len(w.codes)), Amount: 3_000_000, Currency: money.EUR}
-	w.must(charging.KindVouchers, batch)
-	w.shard.flush()
-}
-
-func hashOf(code string) []byte {
-	sum := sha256.Sum256([]byte(code))
-	return sum[:charging.VoucherHashSize]
-}
-
-func (w *day) account(n int) {
-	id := fmt.Sprintf("account-%03d", n)
-	put := charging.PutAccount{Account: id, Currency: money.EUR, Kind: uint8(balance.Prepaid), Offers: []string{"payg"}, CycleDay: w.d.cycle}
-	if n%7 == 3 {
-		put.Kind, put.CreditLimit = uint8(balance.Postpaid), 15_000_000
-	}
-	members := 1
-	if n%5 == 0 {
-		members = 3
-	}
-	for m := range members {
-		who := &daySubscriber{account: id, imsi: fmt.Sprintf("26201%05d%05d", n, m), msisdn: fmt.Sprintf("4917%04d%04d", n, m)}
-		put.Subscribers = append(put.Subscribers, charging.SubscriberSpec{Identities: []charging.IdentitySpec{
-			{Kind: ident.IMSI, Value: who.imsi}, {Kind: ident.E164, Value: who.msisdn},
-		}})
-		w.people = append(w.people, who)
-	}
-	w.accounts = append(w.accounts, id)
-	w.must(charging.KindPutAccount, put)
-	w.topUp(id, w.dice.between(3, 40)*1_000_000)
-	if n%3 != 0 {
-		w.must(charging.KindSubscribe, charging.Subscribe{Account: id, Offer: "bundle", Key: w.key()})
-	}
-}
-
-func (w *day) key() string { w.keys++; return fmt.Sprintf("key-%d", w.keys) }
-
-// must submits a command that has to succeed.
-func (w *day) must(kind charging.Kind, v any) {
-	w.shard.do(kind, v, func(o *charging.Outcome) {
-		if o.Result != charging.Success {
-			w.t.Fatalf("command %d: result %d: %s", kind, o.Result, o.Detail)
-		}
-	})
-}
-
 // happened makes sure that the day was not a quiet one: what is to be proved has to occur.
 func (w *day) happened() {
 	for _, what := range []string{
 		"sessions strict", "sessions lenient", "sessions open5gs", "sessions kamailio", "sessions staros", "messages",
 		"tariff changes announced staros", "tariff changes reported in two", "RAR strict", "RAR staros", "retransmissions", "retransmissions with T",
 		"duplicates", "lost requests", "lost answers", "reconnects", "holding times", "redirected or restricted", "lost sessions",
-		"top-ups", "vouchers", "transfers", "records: roll-over, time-passed", "records: session, supervision",
+		"top-ups", "vouchers", "transfers", "loans", "adjustments", "records: roll-over, time-passed", "records: session, supervision",
 		"records: fee, time-passed", "records: session, partial", "records: session, peer-restart", "records: session, ended", "no quota 4012", "barred",
 	} {
 		if w.counts[what] == 0 {
