@@ -88,7 +88,6 @@ type dayShard struct {
 	journal [][]byte
 	batch   []byte
 	waiting []waiting
-	answers []func() // to be called when the batch is applied
 	notify  func(*charging.Notice)
 	applied func() // after each batch
 	refuses bool   // the pipeline is full
@@ -199,9 +198,15 @@ func (s *dayShard) checkpoint() {
 	s.clock.in(1, step)
 }
 
-// crash throws the state away: the last checkpoint and the journal behind it have to give it back.
-func (s *dayShard) crash() {
-	s.flush()
+// crash throws the state away, and what was not journalled yet: the last checkpoint and the journal behind it have to give
+// it back. It returns how many requests were lost.
+func (s *dayShard) crash() (lost uint64) {
+	for n := range s.waiting {
+		if s.waiting[n].ticket.To != nil {
+			lost++
+		}
+	}
+	s.batch, s.waiting = nil, nil
 	again, err := charging.Load(s.shelf)
 	if err != nil {
 		s.t.Fatalf("loading the checkpoint: %v", err)
@@ -217,6 +222,7 @@ func (s *dayShard) crash() {
 	}
 	s.same(again, "restarted from a checkpoint")
 	s.state = again
+	return lost
 }
 
 // replay applies the whole journal to an empty shard.

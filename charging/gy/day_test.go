@@ -98,8 +98,7 @@ func newDay(t *testing.T, d aDay, seed uint64) *day {
 	w.ends = w.clock.now.Add(instant.Span(d.hours) * instant.Hour)
 	w.books = newDayBooks(w)
 	w.shard = newDayShard(t, w.clock)
-	w.notices = NewNotices()
-	w.shard.notify = w.notices.Notify
+	w.shard.notify = func(n *charging.Notice) { w.notices.Notify(n) }
 	w.shard.applied = func() {
 		w.notices.step(w.clock.now.Time())
 		for _, g := range w.gateways {
@@ -108,12 +107,18 @@ func newDay(t *testing.T, d aDay, seed uint64) *day {
 			}
 		}
 	}
-	w.serve()
+	w.start()
+	for _, m := range makers {
+		g := &dayGateway{maker: m, w: w, sent: map[uint32]*dayRequest{}, stateID: 1, endToEnd: w.dice.Uint32()}
+		w.gateways = append(w.gateways, g)
+		g.connect()
+	}
 	return w
 }
 
-// serve makes the gateway of the server, with a profile for each of the makers.
-func (w *day) serve() {
+// start starts the server's process, with a profile for each of the makers.
+func (w *day) start() {
+	w.notices = NewNotices()
 	profiles := map[string]Profile{}
 	for _, m := range makers {
 		p, err := ProfileNamed(m.profile)
@@ -135,11 +140,26 @@ func (w *day) serve() {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	for _, m := range makers {
-		g := &dayGateway{maker: m, w: w, sent: map[uint32]*dayRequest{}, stateID: 1, endToEnd: w.dice.Uint32()}
-		w.gateways = append(w.gateways, g)
-		g.connect()
+}
+
+// crash ends the server's process while requests wait, and starts it again: they are lost, and so are the notices.
+func (w *day) crash() {
+	if len(w.shard.waiting) == 0 {
+		w.clock.in(1, w.crash)
+		return
 	}
+	for _, g := range w.gateways {
+		if g.conn != nil {
+			g.disconnect()
+			w.clock.in(w.dice.span(instant.Second, 30*instant.Second), g.connect)
+		}
+	}
+	lost := w.shard.crash()
+	w.counts["requests lost in crashes"] += int(lost)
+	w.books.answeredAll(lost)
+	w.start()
+	w.shard.closed(w.shard.state)
+	w.books.close()
 }
 
 func (w *day) count(what string) { w.counts[what]++ }
@@ -165,13 +185,9 @@ func (w *day) live() {
 		w.shard.flush()
 		w.shard.closed(w.shard.state)
 		w.books.close()
-		switch hour % 6 {
-		case 2:
+		if hour%6 == 2 {
 			w.shard.checkpoint()
-		case 3:
-			w.shard.crash()
-			w.shard.closed(w.shard.state)
-			w.books.close()
+			w.clock.in(w.dice.span(instant.Minute, 50*instant.Minute), w.crash)
 		}
 	}
 }
@@ -183,7 +199,7 @@ func (w *day) conclude() {
 	w.books.nothingReserved()
 	w.books.buckets()
 	w.books.rolledOver()
-	w.books.answeredAll()
+	w.books.answeredAll(0)
 	w.shard.closed(w.shard.state)
 	w.books.close()
 	w.shard.closed(w.shard.replay())
@@ -255,7 +271,7 @@ func (w *day) happened() {
 	for _, what := range []string{
 		"sessions strict", "sessions lenient", "sessions open5gs", "sessions kamailio", "sessions staros", "messages",
 		"tariff changes announced staros", "tariff changes reported in two", "RAR strict", "RAR staros", "retransmissions", "retransmissions with T",
-		"duplicates", "lost requests", "lost answers", "reconnects", "holding times", "redirected or restricted", "lost sessions",
+		"duplicates", "lost requests", "lost answers", "requests lost in crashes", "reconnects", "holding times", "redirected or restricted", "lost sessions",
 		"top-ups", "vouchers", "transfers", "loans", "adjustments", "records: roll-over, time-passed", "records: session, supervision",
 		"records: fee, time-passed", "records: session, partial", "records: session, peer-restart", "records: session, ended", "no quota 4012", "barred",
 	} {
