@@ -225,6 +225,7 @@ func (k *dayBooks) close() {
 			rules[string(r.SessionID)] = k.priced(r, messages[string(r.SessionID)])
 		case usage.Fee:
 			k.fee(r, renewed)
+		default: // credits, which the office counts
 		}
 		for n := range r.Postings {
 			spent[string(r.Account)] += moneyOut(&r.Postings[n])
