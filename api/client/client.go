@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // Client sends requests to one server.
@@ -117,7 +118,7 @@ func (c *Client) Do(ctx context.Context, r *Request) (json.RawMessage, error) {
 	}
 	using := c.HTTP
 	if using == nil {
-		using = &http.Client{Timeout: Timeout}
+		using = &http.Client{Timeout: Timeout, CheckRedirect: stay}
 	}
 	response, err := using.Do(request)
 	if err != nil {
@@ -137,10 +138,20 @@ func (c *Client) Do(ctx context.Context, r *Request) (json.RawMessage, error) {
 	return body, nil
 }
 
+// stay does not follow redirections: the API has none, a change that is repeated as a GET looks done when it is not, and
+// keys belong to the server that the user named.
+func stay(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+
 func (c *Client) build(ctx context.Context, r *Request) (*http.Request, error) {
 	base, err := url.Parse(c.Server)
 	if err != nil || base.Host == "" || (base.Scheme != "http" && base.Scheme != "https") {
 		return nil, fmt.Errorf("server %q is no URL; write it as http://127.0.0.1:8080", c.Server)
+	}
+	if base.User != nil || base.RawQuery != "" || base.Fragment != "" {
+		return nil, fmt.Errorf("server %q has more than an address and a path; write it as http://127.0.0.1:8080", base.Redacted())
+	}
+	if strings.ContainsFunc(c.Key+r.ApproverKey, unicode.IsControl) {
+		return nil, errors.New("the API key has characters that no key has; give it on one line, as gyro config api-key printed it")
 	}
 	target := strings.TrimSuffix(c.Server, "/") + r.Path
 	if len(r.Query) > 0 {
@@ -184,7 +195,10 @@ func encode(body any) (contentType string, data []byte, err error) {
 func problemOf(response *http.Response, body []byte) error {
 	p := &Problem{}
 	if err := json.Unmarshal(body, p); err != nil || p.Message == "" {
-		p = &Problem{Message: fmt.Sprintf("%s answered %s", response.Request.URL.Host, response.Status)}
+		p = &Problem{Message: fmt.Sprintf("%s answered %s, and not in the words of gyro; is it a proxy?", response.Request.URL.Host, response.Status)}
+		if to := response.Header.Get("Location"); to != "" {
+			p.Message = fmt.Sprintf("%s sends its clients on to %q; if that is the server, name it", response.Request.URL.Host, to)
+		}
 	}
 	p.Status = response.StatusCode
 	return p

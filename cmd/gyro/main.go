@@ -11,7 +11,7 @@ import (
 
 func main() {
 	if err := newRootCommand().ExecuteContext(context.Background()); err != nil {
-		fmt.Fprintln(os.Stderr, "gyro:", err)
+		fmt.Fprintln(os.Stderr, "gyro:", printable(err.Error(), "\n\t"))
 		os.Exit(1)
 	}
 }

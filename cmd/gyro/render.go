@@ -9,8 +9,10 @@ import (
 	"io"
 	"net"
 	"slices"
+	"strconv"
 	"strings"
 	"text/tabwriter"
+	"unicode"
 
 	"gyro/api/client"
 )
@@ -90,7 +92,7 @@ func cell(value json.RawMessage) string {
 	case value[0] == '"':
 		var text string
 		_ = json.Unmarshal(value, &text)
-		return strings.ReplaceAll(text, "\n", " ")
+		return printable(text, "")
 	case value[0] == '[':
 		var list []json.RawMessage
 		_ = json.Unmarshal(value, &list)
@@ -108,6 +110,27 @@ func cell(value json.RawMessage) string {
 		return strings.Join(parts, " ")
 	}
 	return string(value)
+}
+
+// printable shows what would move the cursor, colour the terminal or turn the direction of a line as an escape, but for
+// the characters to keep: names and Session-Ids are as gateways and programs sent them.
+func printable(text, keep string) string {
+	hidden := func(c rune) bool {
+		return unicode.In(c, unicode.C, unicode.Zl, unicode.Zp) && !strings.ContainsRune(keep, c)
+	}
+	if !strings.ContainsFunc(text, hidden) {
+		return text
+	}
+	var b strings.Builder
+	for _, c := range text {
+		if hidden(c) {
+			quoted := strconv.QuoteRuneToASCII(c)
+			b.WriteString(quoted[1 : len(quoted)-1])
+			continue
+		}
+		b.WriteRune(c)
+	}
+	return b.String()
 }
 
 func isObject(value json.RawMessage) bool {
@@ -136,7 +159,7 @@ func membersOf(object json.RawMessage) (members []member, err error) {
 		if err := d.Decode(&value); err != nil {
 			return nil, err
 		}
-		members = append(members, member{fmt.Sprint(name), value})
+		members = append(members, member{printable(fmt.Sprint(name), ""), value})
 	}
 	return members, nil
 }
@@ -144,12 +167,13 @@ func membersOf(object json.RawMessage) (members []member, err error) {
 var errNoObject = errors.New("it does not begin with {")
 
 // answered reports whether an error is the server's answer, so that the
-// outcome is known: nothing happened. A time-out on its side is none.
+// outcome is known: nothing happened. A time-out on its side is none, nor is
+// what a proxy in between says when it has lost the server.
 func answered(err error) bool {
-	const gatewayTimeout, busy = 504, 503
+	const fault = 500
 	p, found := errors.AsType[*client.Problem](err)
 	if found {
-		return p.Status != gatewayTimeout && (p.Status != busy || p.Code != "stopped")
+		return p.Status < fault || p.Code == "busy" || p.Code == "not_ready"
 	}
 	refused, found := errors.AsType[*net.OpError](err)
 	return found && refused.Op == "dial"

@@ -69,7 +69,7 @@ func newExplainCommand() *cobra.Command {
 				return err
 			}
 			for _, line := range view.Words {
-				fmt.Fprintln(cmd.OutOrStdout(), line)
+				fmt.Fprintln(cmd.OutOrStdout(), printable(line, ""))
 			}
 			return nil
 		},

@@ -9,7 +9,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"runtime"
+	"strings"
 	"sync"
 	"time"
 
@@ -84,7 +86,13 @@ nobody can try all codes against a copy of the hashes: count on some 170 codes a
 // into a body.
 const partSize = 2048
 
+// maxBatch is the most vouchers that the server takes in one batch; more are not even made.
+const maxBatch = 10_000_000
+
 func (b *voucherBatch) make(cmd *cobra.Command, r *remote) error {
+	if b.terms.Count == 0 || b.terms.Count > maxBatch {
+		return fmt.Errorf("a batch has 1 to %d vouchers, not %d; say how many with --count", maxBatch, b.terms.Count)
+	}
 	codes, err := b.codes()
 	if err != nil {
 		return err
@@ -118,31 +126,42 @@ func (b *voucherBatch) make(cmd *cobra.Command, r *remote) error {
 }
 
 // codes makes the batch's codes and writes them to the file before anything
-// else is done with them, or reads those that an earlier run wrote.
-func (b *voucherBatch) codes() (codes []string, err error) {
-	file, err := os.OpenFile(b.file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if errors.Is(err, os.ErrExist) {
+// else is done with them, or reads those that an earlier run wrote. The file
+// gets its name when it is whole, so that an interruption leaves none that
+// nothing can go on with.
+func (b *voucherBatch) codes() ([]string, error) {
+	if _, err := os.Stat(b.file); !errors.Is(err, os.ErrNotExist) {
 		return b.readCodes()
 	}
+	codes, err := newCodes(int(b.terms.Count), b.digits)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, file.Close()) }()
+	file, err := os.CreateTemp(filepath.Dir(b.file), filepath.Base(b.file)+".part-*") // only its owner can read it
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = os.Remove(file.Name()) }() // the codes have another name by then, or are not needed
+	_, err = file.WriteString(strings.Join(codes, "\n") + "\n")
+	if err := errors.Join(err, file.Sync(), file.Close()); err != nil {
+		return nil, err
+	}
+	return codes, os.Link(file.Name(), b.file) // not Rename, which would take the place of another's codes
+}
+
+func newCodes(count, digits int) (codes []string, err error) {
 	known := map[string]bool{}
-	out := bufio.NewWriter(file)
-	for len(codes) < int(b.terms.Count) {
-		code, err := voucher.New(rand.Reader, b.digits)
+	for len(codes) < count {
+		code, err := voucher.New(rand.Reader, digits)
 		if err != nil {
 			return nil, err
 		}
-		if known[code] {
-			continue
+		if !known[code] {
+			known[code] = true
+			codes = append(codes, code)
 		}
-		known[code] = true
-		codes = append(codes, code)
-		_, _ = out.WriteString(code + "\n") // Flush tells
 	}
-	return codes, errors.Join(out.Flush(), file.Sync())
+	return codes, nil
 }
 
 func (b *voucherBatch) readCodes() (codes []string, err error) {
@@ -160,7 +179,7 @@ func (b *voucherBatch) readCodes() (codes []string, err error) {
 		codes = append(codes, code)
 	}
 	if err := lines.Err(); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%s, line %d: %w", b.file, len(codes)+1, err)
 	}
 	if len(codes) != int(b.terms.Count) {
 		return nil, fmt.Errorf("%s is there and has %d codes, not %d; name a new file for a new batch, or go on with the same count", b.file, len(codes), b.terms.Count)
