@@ -10,10 +10,10 @@ import (
 // CounterView is a counter of an account or of one of its subscribers.
 type CounterView struct {
 	Name       string
-	Subscriber int // the account's n-th, from 1; 0 is the account itself
-	Used       uint64
+	Subscriber int    // the account's n-th, from 1; 0 is the account itself
+	Used       uint64 // in Unit: octets, seconds, events, or millionths of the currency
 	Rated      uint64 // the part of Used that money paid for, in units
-	Limit      uint64
+	Limit      uint64 // in Unit; 0 is none
 	Unit       balance.Denomination
 	Until      instant.Instant // the end of its period; 0 never
 }
@@ -58,7 +58,7 @@ type LimitView struct {
 	Subscriber int // the account's n-th, from 1
 	Counter    string
 	Unit       balance.Denomination
-	Used, Most uint64
+	Used, Most uint64          // in Unit: octets, seconds, events, or millionths of the currency
 	Until      instant.Instant // the end of the counter's period; 0 never, or nothing was used in it yet
 }
 
