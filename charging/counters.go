@@ -160,7 +160,7 @@ func (x *exchange) position(group *session.Group, price *rating.Price) (rated ui
 		return group.Rated, group.Charged
 	}
 	c := x.scratch.filter.plan.CounterAt(k)
-	_, rated = x.counted(*x.countersOf(x.owner, x.session.Subscriber, c.Of), c.ID)
+	_, rated = x.countedAt(*x.countersOf(x.owner, x.session.Subscriber, c.Of), c.ID, x.usedAt())
 	for _, p := range x.scratch.pending { // of a trial
 		if p.counter == k {
 			rated += p.units
@@ -202,10 +202,19 @@ func (x *exchange) counter(spec *rating.Counter) *counter {
 		*first = i
 	}
 	c := x.counts.At(i)
-	if c.Until != 0 && c.Until <= x.now {
+	if c.Until != 0 && c.Until <= x.usedAt() {
 		*c = counter{ID: c.ID, Next: c.Next, Until: x.periodEnd(spec)}
 	}
 	return c
+}
+
+// usedAt is when what is charged was used, as far as the gateway tells: it counts
+// into the period of then, unless that of now has begun already by other usage.
+func (x *exchange) usedAt() instant.Instant {
+	if x.before != 0 {
+		return x.before
+	}
+	return x.now
 }
 
 // cycleDay is the day of the month on which the account's billing cycle begins.
@@ -215,9 +224,9 @@ func (a *account) cycleDay() uint8 { return max(a.CycleDay, 1) }
 func (x *exchange) periodEnd(spec *rating.Counter) (until instant.Instant) {
 	switch spec.Period {
 	case rating.PerDay:
-		_, until = x.scratch.filter.plan.Day(x.now)
+		_, until = x.scratch.filter.plan.Day(x.usedAt())
 	case rating.PerCycle:
-		_, until = x.scratch.filter.plan.Cycle(x.now, x.account.cycleDay())
+		_, until = x.scratch.filter.plan.Cycle(x.usedAt(), x.account.cycleDay())
 	case rating.Ever:
 	}
 	return until

@@ -21,6 +21,9 @@ type exchange struct {
 	// carried what it took in records that were closed because they were full.
 	taken, carried money.Amount
 	bound          headroom // what the subscriber's own limits leave for the group at hand
+	// before is the last moment before a tariff switch while what was used until
+	// then is charged; zero is now.
+	before instant.Instant
 }
 
 // service answers one Multiple-Services-Credit-Control.

@@ -4,6 +4,7 @@ import (
 	"gyro/balance"
 	"gyro/charging/session"
 	"gyro/charging/usage"
+	"gyro/internal/instant"
 	"gyro/rating"
 )
 
@@ -42,7 +43,21 @@ func (x *exchange) announceChange(group *session.Group, quota *rating.Quota, gra
 	i, change := x.sessions.Changes.New()
 	*change = session.Change{Reserved: half.Reserved, At: m.Until, InForce: after.match.InForce, Rate: half.Rate, Rule: after.match.Rule}
 	group.Change, o.TariffChange = i, m.Until
+	x.restate(group)
 	return true
+}
+
+// restate begins another record where the gateway says now what it did not when
+// the open one was classified: that makes no difference to its price, but what
+// comes after the switch was classified with it, and is explained from the
+// record that it continues.
+func (x *exchange) restate(group *session.Group) {
+	f, r := &group.Facts, x.session
+	if !begun(group) || f.Said == 0 && f.Serving == r.Serving && f.RAT == r.RAT && f.QCI == r.QCI && f.OnNet == x.onNet(x.calledOf(r, group)) {
+		return
+	}
+	x.closeRecord(r, group, usage.Partial)
+	x.classified(group, x.scratch.filter.plan, &x.scratch.filter.match, x.now)
 }
 
 // reserveHalf sets aside what all of a grant takes at the price after a switch.
@@ -67,7 +82,9 @@ func (x *exchange) reserveHalf(half *session.Group, granted uint64) bool {
 func (x *exchange) chargeAcross(group *session.Group, sv *Service) Result {
 	before, after := sv.usedAround(group.Unit)
 	if before > 0 {
-		if result := x.charge(group, x.pin(group), before); result != Success {
+		x.before = min(x.sessions.Changes.At(group.Change).At.Add(-instant.Millisecond), x.now)
+		result := x.charge(group, x.pin(group), before)
+		if x.before = 0; result != Success {
 			return result
 		}
 	}
