@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"maps"
 	"slices"
+	"strings"
 
 	"gyro/charging"
 	"gyro/charging/diameter"
@@ -166,7 +167,7 @@ func (g *bookGroup) use(units uint64) {
 
 // billed is what the units since the price began come to: calls cost their first minute whole.
 func (g *bookGroup) billed() uint64 {
-	if dayPrices[g.rule] >= 1000 && g.inCall > 0 {
+	if strings.HasPrefix(g.rule, "voice") && g.inCall > 0 {
 		return max(g.inCall, 60)
 	}
 	return g.inCall

@@ -299,5 +299,29 @@ func (g *dayGateway) message(who *daySubscriber) {
 	for range g.w.dice.between(1, 5) {
 		r.recipients = append(r.recipients, fmt.Sprintf("4917%08d", g.w.dice.IntN(1e8)))
 	}
+	if g.w.dice.chance(300) {
+		g.reserve(r)
+		return
+	}
+	g.send(r)
+}
+
+// reserve sends the message as a session: reserved before it is delivered, debited for those who got it.
+func (g *dayGateway) reserve(r *dayRequest) {
+	q := &dayQuota{group: messageGroup}
+	r.kind = charging.Initial
+	r.parts = []dayPart{{quota: q, asks: true, wants: uint64(len(r.recipients))}}
+	r.then = func(a *dayAnswer) {
+		if a.result != diameter.ResultSuccess {
+			return
+		}
+		g.w.count("messages reserved")
+		last := &dayRequest{who: r.who, kind: charging.Termination, id: r.id, number: 1, recipients: r.recipients}
+		if grant, _ := a.of(messageGroup); grant.grants {
+			delivered := uint64(g.w.dice.between(0, int64(len(r.recipients))))
+			last.parts = []dayPart{{quota: q, before: delivered, reports: true, reason: reasonFinal}}
+		}
+		g.w.clock.in(g.w.dice.span(instant.Second, 20*instant.Second), func() { g.send(last) })
+	}
 	g.send(r)
 }

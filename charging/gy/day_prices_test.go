@@ -18,6 +18,9 @@ var dayPrices = map[string]int64{
 	"voice-peak 2": 2000, "voice-day 2": 2500, "sms 2": 80_000,
 }
 
+// messageGroup is the rating group of messages that are reserved; calls have another, data those of the catalogue.
+const messageGroup = 274
+
 // ruleAt is the rule that applies, by the clock on the wall.
 func ruleAt(group uint32, wall time.Time) string {
 	minute := wall.Hour()*60 + wall.Minute()
@@ -39,6 +42,8 @@ func ruleAt(group uint32, wall time.Time) string {
 		return "video-day"
 	case 103:
 		return "music"
+	case messageGroup:
+		return "sms"
 	}
 	if peak {
 		return "voice-peak"

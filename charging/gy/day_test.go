@@ -269,7 +269,7 @@ func (w *day) trouble(g *dayGateway) {
 // happened makes sure that the day was not a quiet one: what is to be proved has to occur.
 func (w *day) happened() {
 	for _, what := range []string{
-		"sessions strict", "sessions lenient", "sessions open5gs", "sessions kamailio", "sessions staros", "messages",
+		"sessions strict", "sessions lenient", "sessions open5gs", "sessions kamailio", "sessions staros", "messages", "messages reserved",
 		"tariff changes announced staros", "tariff changes reported in two", "RAR strict", "RAR staros", "retransmissions", "retransmissions with T",
 		"duplicates", "lost requests", "lost answers", "requests lost in crashes", "reconnects", "holding times", "redirected or restricted", "lost sessions",
 		"top-ups", "vouchers", "transfers", "loans", "adjustments", "records: roll-over, time-passed", "records: session, supervision",

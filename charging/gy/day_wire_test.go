@@ -28,7 +28,7 @@ var makers = []*maker{
 	{profile: "open5gs", host: "smf.localdomain", realm: "localdomain", context: "32251@3gpp.org", head: plainHead, tail: open5gsTail, service: open5gsService},
 	{profile: "kamailio", host: "scscf.ims.example", realm: "ims.example", context: "ext.01.001.8.32260@3gpp.org", head: kamailioHead, tail: kamailioTail, service: kamailioService},
 	{profile: "staros", host: "0006-diamproxy.pgw01", realm: "epc.mnc001.mcc001.3gppnetwork.org", context: "6.32251@3gpp.org", relayed: true, parallel: true, head: plainHead, service: starosService},
-	{profile: "lenient", host: "smsc.example", realm: "example", context: "32274@3gpp.org", head: plainHead, tail: smscTail},
+	{profile: "lenient", host: "smsc.example", realm: "example", context: "32274@3gpp.org", head: plainHead, tail: smscTail, service: smscService},
 }
 
 // dayPart is one Multiple-Services-Credit-Control of a request, as its gateway means it.
@@ -38,6 +38,7 @@ type dayPart struct {
 	reports       bool
 	split         bool // at a tariff change
 	asks          bool
+	wants         uint64 // how many units, 0 for what the server gives
 	reason        uint32 // of the report
 }
 
@@ -235,9 +236,22 @@ func kamailioTail(_ *dayGateway, r *dayRequest, b []byte) []byte {
 	})
 }
 
+// smscService reserves a message to each recipient, and reports those that were delivered.
+func smscService(p *dayPart, b []byte) []byte {
+	if p.asks {
+		b = group(b, diameter.AVPRequestedServiceUnit, func(b []byte) []byte {
+			return octets64(b, diameter.AVPCCServiceSpecificUnits, p.wants)
+		})
+	}
+	b = used(p, b, func(b []byte, units uint64) []byte { return octets64(b, diameter.AVPCCServiceSpecificUnits, units) })
+	return named(p, b)
+}
+
 // smscTail is a message to several recipients.
 func smscTail(_ *dayGateway, r *dayRequest, b []byte) []byte {
-	b = diameter.AppendUint32(b, diameter.AVPRequestedAction, uint32(charging.DirectDebiting))
+	if r.kind == charging.Event {
+		b = diameter.AppendUint32(b, diameter.AVPRequestedAction, uint32(charging.DirectDebiting))
+	}
 	return group(b, diameter.AVPServiceInformation, func(b []byte) []byte {
 		return group(b, diameter.AVPSMSInformation, func(b []byte) []byte {
 			for _, number := range r.recipients {
