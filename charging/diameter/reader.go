@@ -32,7 +32,11 @@ type peerState struct {
 // the batch; it is the only goroutine that calls the handler for this connection.
 func (c *Conn) readLoop() {
 	defer c.server.group.Done()
-	c.close(c.read())
+	reason := c.read()
+	if errors.Is(reason, errTLS) && !errors.Is(reason, io.EOF) { // who only looks whether the port is open is no gateway
+		c.server.options.Logger.Warn("diameter peer refused", "address", c.nc.RemoteAddr(), "error", reason)
+	}
+	c.close(reason)
 	c.server.forget(c)
 	if c.peer.open.Load() {
 		c.server.peerDown(c)
@@ -79,6 +83,10 @@ func (c *Conn) readError(err error) error {
 	return fmt.Errorf("read: %w", err)
 }
 
+// errTLS is why a peer of a TLS listener never came to its CER. The operator of the gateway sees as little of the reason as
+// a TLS alert tells, so the log has it.
+var errTLS = errors.New("TLS handshake")
+
 // handshakeTLS bounds everything up to the CER and, on a TLS connection, performs the TLS handshake.
 func (c *Conn) handshakeTLS() error {
 	timeout := c.server.options.HandshakeTimeout
@@ -92,7 +100,7 @@ func (c *Conn) handshakeTLS() error {
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
 	if err := t.HandshakeContext(ctx); err != nil {
-		return fmt.Errorf("TLS handshake: %w", err)
+		return fmt.Errorf("%w: %w", errTLS, err)
 	}
 	return nil
 }

@@ -7,8 +7,10 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"log/slog"
 	"math/big"
 	"net"
+	"strings"
 	"testing"
 	"time"
 )
@@ -122,6 +124,51 @@ func TestTLS(t *testing.T) {
 	if n := len(r.log()); n != 1 {
 		t.Errorf("events %q", r.log())
 	}
+}
+
+// TestTLSRefusals: why a gateway cannot connect is in the log, for it is told little more than that it cannot.
+func TestTLSRefusals(t *testing.T) {
+	a := newAuthority(t)
+	inner, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := make(chan string, 16)
+	options := testOptions()
+	options.Logger = slog.New(slog.NewTextHandler(lineWriter(lines), nil))
+	startOn(t, options, newRecorder(), tls.NewListener(inner, &tls.Config{
+		MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{a.issue(testHost)}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: a.pool,
+	}))
+	_ = dial(t, inner.Addr().String()).conn.Close() // says nothing, and nothing is said of it
+	for name, c := range map[string]struct {
+		certificates []tls.Certificate
+		reason       string
+	}{
+		"nobody":   {nil, "client didn't provide a certificate"},
+		"stranger": {[]tls.Certificate{newAuthority(t).issue(gatewayHost)}, "unknown authority"},
+	} {
+		gateway := dial(t, inner.Addr().String())
+		gateway.conn = tls.Client(gateway.conn, &tls.Config{
+			MinVersion: tls.VersionTLS12, RootCAs: a.pool, ServerName: testHost, Certificates: c.certificates,
+		})
+		_, _ = gateway.conn.Write(appendCER(nil, 1)) // TLS 1.3 refuses after the client's handshake
+		select {
+		case line := <-lines:
+			if !strings.Contains(line, c.reason) || !strings.Contains(line, "127.0.0.1") {
+				t.Errorf("%s: %s", name, line)
+			}
+		case <-time.After(10 * time.Second):
+			t.Fatalf("%s: nothing is logged", name)
+		}
+	}
+}
+
+// lineWriter passes on what is written to it.
+type lineWriter chan<- string
+
+func (w lineWriter) Write(line []byte) (int, error) {
+	w <- string(line)
+	return len(line), nil
 }
 
 // onlyDiameter ends at the first octet that no Diameter message begins with, such as a TLS alert.

@@ -300,17 +300,22 @@ func (n *Notices) answered(c *connection, m *diameter.Message) bool {
 }
 
 // lost takes what was sent over a connection that is gone back into the queue, to be sent over another one with the T bit
-// (RFC 6733 section 5.5.4).
+// (RFC 6733 section 5.5.4), once.
 func (n *Notices) lost(c *connection) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	var back []*notice
 	for key, what := range n.awaited {
-		if key.over == c {
-			n.settle(key, what)
-			what.again = true
-			back = append(back, what)
+		if key.over != c {
+			continue
 		}
+		n.settle(key, what)
+		if what.again { // it may be what the gateway breaks down at
+			n.counts.TimedOut[what.Kind]++
+			continue
+		}
+		what.again = true
+		back = append(back, what)
 	}
 	// In the order in which they were sent.
 	slices.SortFunc(back, func(a, b *notice) int { return int(int32(b.endToEnd - a.endToEnd)) })
