@@ -56,7 +56,7 @@ func (s *State) openGrant(i slab.Index, allowance *rating.Allowance, amount int6
 		Kind: kind, Cause: g.cause, Offer: g.offer, SessionID: g.key, Subscriber: s.identityOfNumber(a, g.owner),
 	}, balance.Posting{
 		From:   source,
-		To:     balance.LedgerAccount{Class: balance.CustomerBucket, Name: allowance.ID, Bucket: s.book.Buckets.At(b).ID},
+		To:     bucketSide(s.book.Buckets.At(b)),
 		Amount: amount, Denomination: d,
 	})
 	s.due(i, until)
@@ -107,5 +107,5 @@ func (s *State) carry(i, b slab.Index, amount int64, p *subscription, allowance 
 	}
 	s.openGrant(i, allowance, amount, until, rolled, grantFor{
 		offer: p.Offer, subscription: p.Number, owner: bucket.Owner, from: from, periodEnd: p.Until, cause: usage.TimePassed,
-	}, usage.RollOver, balance.LedgerAccount{Class: balance.CustomerBucket, Name: bucket.Allowance, Bucket: bucket.ID})
+	}, usage.RollOver, bucketSide(bucket))
 }

@@ -68,7 +68,7 @@ func (s *State) forfeit(a *account, i slab.Index, cause usage.Cause) {
 	b := s.book.Buckets.At(i)
 	if lost := b.Remaining - b.Reserved; lost > 0 {
 		s.operation(a, usage.Record{Kind: usage.Expiry, Cause: cause}, balance.Posting{
-			From:   balance.LedgerAccount{Class: balance.CustomerBucket, Name: b.Allowance, Bucket: b.ID},
+			From:   bucketSide(b),
 			To:     balance.LedgerAccount{Class: balance.Expired, Name: b.Allowance},
 			Amount: lost, Denomination: b.Denomination,
 		})

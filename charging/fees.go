@@ -101,7 +101,7 @@ func (s *State) take(a *account, p *subscription, fee money.Amount, cause usage.
 	}
 	main := s.mainOf(a)
 	main.Remaining -= int64(fee)
-	s.fee(a, p, balance.LedgerAccount{Class: balance.CustomerBucket, Bucket: main.ID}, fee, cause, key, reason)
+	s.fee(a, p, bucketSide(main), fee, cause, key, reason)
 }
 
 // bill books a fee of a service that was had: what the account's money does
@@ -139,7 +139,7 @@ func (s *State) returnFee(a *account, p *subscription, fee money.Amount, key []b
 		Reason: []byte("unused part of the recurring fee"), Subscriber: s.identityOfNumber(a, p.Subscriber),
 	}, balance.Posting{
 		From:   balance.LedgerAccount{Class: balance.Revenue, Name: p.Offer},
-		To:     balance.LedgerAccount{Class: balance.CustomerBucket, Bucket: main.ID},
+		To:     bucketSide(main),
 		Amount: int64(fee), Denomination: a.Denomination(),
 	})
 	main.Remaining += int64(fee)

@@ -77,18 +77,15 @@ func (c *catalogs) names() int {
 	return n
 }
 
-func (c *catalogs) currentNamed(name string) *Publication {
-	for _, number := range c.currents {
-		if p := c.publications[number-1]; p.Name == name {
-			return p
-		}
-	}
-	return nil
-}
+// currentNamed is the current version of a catalogue, or nil.
+func (c *catalogs) currentNamed(name string) *Publication { return c.among(c.currents, name) }
 
 // waiting is the version of a catalogue that is to come, or nil.
-func (c *catalogs) waiting(name string) *Publication {
-	for _, number := range c.scheduled {
+func (c *catalogs) waiting(name string) *Publication { return c.among(c.scheduled, name) }
+
+// among finds the publication of a name among those with some numbers.
+func (c *catalogs) among(numbers []uint32, name string) *Publication {
+	for _, number := range numbers {
 		if p := c.publications[number-1]; p.Name == name {
 			return p
 		}

@@ -105,7 +105,7 @@ func (x *exchange) giveBack(group *session.Group, to slab.Index, value int64, un
 	bucket.Remaining += value
 	x.post(usage.Refund, group, units, balance.Posting{
 		From:   destination(group, bucket.Denomination),
-		To:     balance.LedgerAccount{Class: balance.CustomerBucket, Name: bucket.Allowance, Bucket: bucket.ID},
+		To:     bucketSide(bucket),
 		Amount: value, Denomination: bucket.Denomination,
 	})
 	if bucket.Main {

@@ -284,7 +284,7 @@ func (s *State) postingsOf(group *session.Group, currency balance.Denomination) 
 		}
 		b := s.book.Buckets.At(i)
 		postings = append(postings, balance.Posting{
-			From:   balance.LedgerAccount{Class: balance.CustomerBucket, Name: b.Allowance, Bucket: b.ID},
+			From:   bucketSide(b),
 			To:     destination(group, b.Denomination),
 			Amount: group.Moved.Amount[n], Denomination: b.Denomination,
 		})
