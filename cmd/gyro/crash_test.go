@@ -44,6 +44,7 @@ func TestCrash(t *testing.T) {
 	o.open(crashSubscribers)
 	c.traffic = startTraffic(t, c.program.diameter, seed)
 	c.vouchers = startVouchers(t, o)
+	c.counters = startCounters(t, o)
 	for n := range *crashKills {
 		c.mortal(n)
 		c.round(n)
@@ -63,6 +64,7 @@ type crash struct {
 	program  *program
 	traffic  *traffic
 	vouchers *vouchers
+	counters *counters
 
 	underLoad, inCheckpoint, inStart int // kills by moment
 	verifying                        sync.WaitGroup
@@ -182,6 +184,7 @@ func (c *crash) settle(o *office) {
 	c.verifying.Wait()
 	c.traffic.stop()
 	c.vouchers.stop()
+	c.counters.stop()
 	var books bookState
 	defer func() {
 		if c.t.Failed() {
@@ -193,6 +196,7 @@ func (c *crash) settle(o *office) {
 		return books.OpenSessions == 0 && books.OpenReservations == 0
 	})
 	c.vouchers.check(o)
+	c.counters.check()
 	c.program.stop()
 	c.site.verify(c.site.dir)
 }
