@@ -142,7 +142,7 @@ type limitBody struct {
 
 // limitsAnswer answers it with what is in force.
 type limitsAnswer struct {
-	Record     uint64      `json:"record"`
+	Record     uint64      `json:"record,omitempty"` // of the last record that it wrote, if any
 	Account    string      `json:"account"`
 	Subscriber string      `json:"subscriber"`
 	Limits     []limitBody `json:"limits"`

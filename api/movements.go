@@ -46,7 +46,7 @@ type movementView struct {
 	Kind     string `json:"kind"`
 	Account  string `json:"account"`
 	To       string `json:"to,omitempty"` // of a transfer
-	Amount   string `json:"amount"`
+	Amount   string `json:"amount,omitempty"`
 	Currency string `json:"currency"`
 	Reason   string `json:"reason,omitempty"`
 	Balance  string `json:"balance"` // of the account's own money, afterwards

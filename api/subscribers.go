@@ -26,7 +26,7 @@ type stateBody struct {
 
 // stateView answers it.
 type stateView struct {
-	Record     uint64 `json:"record"`
+	Record     uint64 `json:"record,omitempty"` // of the last record that it wrote, if any
 	Account    string `json:"account"`
 	Subscriber string `json:"subscriber"`
 	State      string `json:"state,omitempty"`
@@ -130,7 +130,7 @@ type subscriptionBody struct {
 
 // subscriptionView answers it.
 type subscriptionView struct {
-	Record     uint64 `json:"record"`
+	Record     uint64 `json:"record,omitempty"` // of the last record that it wrote, if any
 	Account    string `json:"account"`
 	Offer      string `json:"offer"`
 	Subscriber string `json:"subscriber,omitempty"`

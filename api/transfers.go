@@ -51,7 +51,7 @@ type writeOffBody struct {
 
 func (s *Server) writeOff(r *request) error {
 	var body writeOffBody
-	return s.move(r, &movement{charging.KindLoan, usage.Repayment, &body, func(account, key string) (any, movementView, error) {
+	return s.move(r, &movement{charging.KindLoan, usage.Adjustment, &body, func(account, key string) (any, movementView, error) {
 		view := movementView{Reason: body.Reason}
 		currency, err := parseCurrency(body.Currency, "use the account's, an ISO 4217 code such as EUR")
 		if err != nil {

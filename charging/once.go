@@ -21,7 +21,8 @@ type keyed struct {
 // with the same digest gets the stored outcome, with another it contradicts. A
 // refusal changes nothing, and its key may be used again; but a wrong guess of
 // a voucher counts, so it is kept like a success, and its copy does not count
-// twice. The outcome's record is the account's last unless carryOut says which.
+// twice. The outcome's record is the last that
+// carryOut wrote unless it says which, and none where it wrote none.
 func (s *State) once(kind Kind, k keyed, o *Outcome, carryOut func(slab.Index)) {
 	if len(k.key) > MaxKey || len(k.account) > MaxAccountID || len(k.reason) > MaxKey {
 		o.refuse(Invalid, "the idempotency key and the reason have at most %d octets, the account's identifier at most %d", MaxKey, MaxAccountID)
@@ -37,6 +38,7 @@ func (s *State) once(kind Kind, k keyed, o *Outcome, carryOut func(slab.Index)) 
 	if i == 0 {
 		return
 	}
+	before := s.accounts.At(i).LastRecord
 	carryOut(i)
 	if o.Result != Success && o.Result != VoucherUnknown {
 		return
@@ -44,7 +46,7 @@ func (s *State) once(kind Kind, k keyed, o *Outcome, carryOut func(slab.Index)) 
 	if o.Result == Success {
 		s.reschedule(i)
 		a := s.accounts.At(i)
-		if o.Record == 0 {
+		if o.Record == 0 && a.LastRecord != before {
 			o.Record = a.LastRecord
 		}
 		s.warn(i)

@@ -221,7 +221,11 @@ func (s *script) moved(o *outcome) string {
 	if o.Result != charging.Success {
 		return refusal(o)
 	}
-	return fmt.Sprintf("ok, main balance %s %s, record %d%s\n", money.Amount(o.Amount), money.Currency(o.Currency), o.Record, replayed(o))
+	record := ""
+	if o.Record != 0 {
+		record = fmt.Sprintf(", record %d", o.Record)
+	}
+	return fmt.Sprintf("ok, main balance %s %s%s%s\n", money.Amount(o.Amount), money.Currency(o.Currency), record, replayed(o))
 }
 
 func replayed(o *outcome) string {

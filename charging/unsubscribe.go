@@ -24,7 +24,7 @@ func (s *State) leaveOffer(i slab.Index, c *Unsubscribe, o *Outcome) {
 	plan, _ := s.planOf(a, id)
 	k := s.subscriptionOf(a, number, id)
 	if plan == nil || number != 0 && k == 0 || !slices.Contains(s.held(a, number), id) {
-		o.refuse(OfferUnknown, "account %q does not have offer %q", c.Account, c.Offer)
+		o.refuse(OfferUnknown, "account %q does not have offer %q%s", c.Account, c.Offer, s.whoseOffer(a, number, id))
 		return
 	}
 	if !s.everyoneLeaves(a, number, id, o) {
@@ -47,6 +47,20 @@ func (s *State) leaveOffer(i slab.Index, c *Unsubscribe, o *Outcome) {
 		return
 	}
 	s.stop(i, number, id, []byte(c.Key))
+}
+
+// whoseOffer says how to name an offer that was looked for with the wrong
+// subscriber, or without one; "" where nobody has it.
+func (s *State) whoseOffer(a *account, number uint32, offer ident.Name) string {
+	if number != 0 && slices.Contains(a.offers(), offer) {
+		return " for one subscriber, but for all; name no subscriber"
+	}
+	for k := a.Subscriptions; k != 0; k = s.subscriptions.At(k).Next {
+		if p := s.subscriptions.At(k); p.Offer == offer && p.Subscriber != 0 && p.Subscriber != number {
+			return ", but a subscriber of it has; name that one"
+		}
+	}
+	return ""
 }
 
 // everyoneLeaves refuses to end an offer that another of the account, or one of

@@ -64,7 +64,7 @@ func (s *State) Account(id string) (v AccountView, ok bool) {
 	}
 	a := s.accounts.At(i)
 	v = AccountView{
-		ID: id, Kind: a.Kind, Currency: a.Currency, CreditLimit: a.CreditLimit, Excess: a.Excess,
+		ID: id, Kind: a.Kind, Currency: a.Currency, CreditLimit: a.CreditLimit, CycleDay: a.cycleDay(), Excess: a.Excess,
 		Created: a.Created, Records: a.Records, LastRecord: a.LastRecord,
 	}
 	s.showPurse(a, &v)

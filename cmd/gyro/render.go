@@ -103,6 +103,9 @@ func cell(value json.RawMessage) string {
 		return strings.Join(parts, ", ")
 	case value[0] == '{':
 		members, _ := membersOf(value)
+		if text, ok := phrase(members); ok {
+			return text
+		}
 		parts := make([]string, len(members))
 		for n, m := range members {
 			parts[n] = m.name + "=" + cell(m.value)
