@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"mime"
 	"reflect"
@@ -183,6 +184,12 @@ func (w *walker) problem(err error) error {
 			remedy = `write a string, in quotes; amounts are decimal strings such as "10.00"`
 		case reflect.Struct:
 			remedy = "write an object"
+		case reflect.Bool:
+			remedy = "write true or false, without quotes"
+		case reflect.Int:
+			remedy = "write a whole number, without quotes"
+		case reflect.Uint16, reflect.Uint32:
+			remedy = fmt.Sprintf("write a whole number from 0 to %d, without quotes", uint64(1)<<mismatch.Type.Bits()-1)
 		}
 		return w.at(mismatch.Offset, fieldPath(mismatch.Field), withArticle(mismatch.Value)+" is not expected here", remedy)
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):

@@ -124,6 +124,9 @@ func refusal(reply *engine.Reply) error {
 		return refuse(status, code, "the charging core answered with outcome %d; this is a fault of gyro, report it", reply.Result)
 	case reply.Result == charging.AccountUnknown:
 		return unknownAccount(reply.Detail)
+	case reply.Result == charging.ApprovalNeeded:
+		return refuse(status, code, "%s; send the approver's API key in the header %s or, where there are no keys, asked_by and approved_by",
+			reply.Detail, approverKey)
 	}
 	return refuse(status, code, "%s", reply.Detail)
 }

@@ -31,8 +31,10 @@ type Server struct {
 	// it made a version; changing does it for changes of accounts.
 	publishing turn
 	// hashing is for codes of vouchers, each of which takes 8 MiB and milliseconds.
-	hashing  turn
-	changing [accountTurns]turn
+	hashing turn
+	// redeeming has those that are hashed and those that wait for it.
+	redeeming turn
+	changing  [accountTurns]turn
 }
 
 // accountTurns is over how many turns accounts are spread: two accounts share
@@ -41,6 +43,9 @@ const accountTurns = 64
 
 // codesAtOnce is how many codes of vouchers are hashed at the same time.
 const codesAtOnce = 2
+
+// codesWaiting is how many requests can be at their codes: what is hashed in a tenth of a second or two.
+const codesWaiting = 32
 
 // turn lets one request at a time do something.
 type turn chan struct{}
@@ -64,7 +69,7 @@ func New(o Options) (*Server, error) {
 	}
 	s := &Server{
 		o: o, working: make(chan struct{}, o.MaxRequests),
-		reading: make(turn, 1), publishing: make(turn, 1), hashing: make(turn, codesAtOnce),
+		reading: make(turn, 1), publishing: make(turn, 1), hashing: make(turn, codesAtOnce), redeeming: make(turn, codesWaiting),
 	}
 	for n := range s.changing {
 		s.changing[n] = make(turn, 1)

@@ -88,14 +88,15 @@ func parseState(key, word string) (charging.SubscriberState, error) {
 	return state, nil
 }
 
-// parseMoment reads a moment; an empty text is none.
+// parseMoment reads a moment; an empty text is none, and the zero of instants is not taken for one: it means none.
 func parseMoment(key, text string) (instant.Instant, error) {
 	if text == "" {
 		return 0, nil
 	}
+	const last = 9999 // the last year that RFC 3339 can write
 	at, err := time.Parse(time.RFC3339Nano, text)
-	if err != nil {
-		return 0, invalid(key, quoted(text)+" is not a moment", "write it as 2026-12-24T18:00:00Z")
+	if err != nil || instant.Of(at) <= 0 || at.UTC().Year() > last {
+		return 0, invalid(key, quoted(text)+" is not a moment after the beginning of 1970 and before the year 10000", "write it as 2026-12-24T18:00:00Z")
 	}
 	return instant.Of(at), nil
 }

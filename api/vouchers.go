@@ -138,7 +138,11 @@ func (s *Server) voucherBatch(r *request) error {
 
 // changeBatch carries a change of a batch out and shows the batch.
 func (s *Server) changeBatch(r *request, c *charging.Vouchers) error {
-	if _, err := s.carryOut(r, charging.KindVouchers, c); err != nil {
+	reply, err := s.carryOut(r, charging.KindVouchers, c)
+	switch {
+	case err != nil && reply.Result == charging.Contradiction: // batches have no idempotency keys
+		return refuse(fasthttp.StatusConflict, "voucher_batch_conflict", "%s", reply.Detail)
+	case err != nil:
 		return err
 	}
 	return s.answerBatch(r, c.Batch)
@@ -234,6 +238,21 @@ type redemptionView struct {
 	ExtendsDays uint16 `json:"extends_days,omitempty"`
 }
 
+// hash hashes a code. Those who wait for it are bounded, or tries of codes would take all the room that there is for requests.
+func (s *Server) hash(r *request, code string, salt []byte) ([]byte, error) {
+	select {
+	case s.redeeming <- struct{}{}:
+		defer s.redeeming.give()
+	default:
+		return nil, refuse(fasthttp.StatusServiceUnavailable, "busy", "%d codes of vouchers are being looked at, the most there may be; try again", cap(s.redeeming))
+	}
+	if err := s.hashing.take(r.ctx); err != nil {
+		return nil, err
+	}
+	defer s.hashing.give()
+	return voucher.Hash(code, salt), nil
+}
+
 // redeem uses a voucher up. The code is hashed here and goes no further.
 func (s *Server) redeem(r *request) error {
 	var body redemptionBody
@@ -248,11 +267,9 @@ func (s *Server) redeem(r *request) error {
 		if salt == nil {
 			salt = make([]byte, charging.VoucherSaltSize) // there are no vouchers: whatever the hash, it is a wrong guess
 		}
-		if err := s.hashing.take(r.ctx); err != nil {
+		if hash, err = s.hash(r, code, salt); err != nil {
 			return nil, err
 		}
-		defer s.hashing.give()
-		hash = voucher.Hash(code, salt)
 		c := &charging.Redeem{Account: account, Hash: hash, Key: key}
 		c.Digest = digestOf(*c)
 		return c, nil

@@ -56,6 +56,9 @@ const voucherName = "voucher"
 // places is the room for the positions of a part in a place.
 const places = MaxVouchers
 
+// maxParts is how many parts have places: a number of a place has 32 bits.
+const maxParts = 1<<32/places - 1
+
 // place numbers a voucher over all batches; it is never zero, as no part is.
 func (p *voucherPart) place(position int) slab.Index {
 	return slab.Index(p.number*places + uint32(position))
@@ -133,6 +136,8 @@ func (s *State) checkPart(b *voucherBatch, c *Vouchers, o *Outcome) bool {
 		o.refuse(Invalid, "part %d of batch %q comes before part %d", next, c.Batch, c.Part)
 	case int(c.Part) == next && uint32(count) > c.Terms.Count-min(added, c.Terms.Count):
 		o.refuse(Invalid, "batch %q would have more than its %d vouchers", c.Batch, c.Terms.Count)
+	case int(c.Part) == next && len(s.vouchers.parts) >= maxParts:
+		o.refuse(Overflow, "the shard has %d parts of batches, the most there can be; put more vouchers into each part", maxParts)
 	case b != nil && int(c.Part) == next && b.Blocked != 0:
 		o.refuse(VoucherBlocked, "batch %q is blocked: %s", c.Batch, b.Reason)
 	default:
