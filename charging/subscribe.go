@@ -210,7 +210,11 @@ func (s *State) acceptable(a *account, b *beginning, set []ident.Name, o *Outcom
 	}
 	switch {
 	case slices.Contains(set, b.offer.ID):
-		o.refuse(Invalid, "account %q has offer %q already", a.id(), b.offer.Name)
+		again := ""
+		if b.offer.Recurring == nil {
+			again = "; to buy it once more, end it first: what it granted stays"
+		}
+		o.refuse(Invalid, "account %q has offer %q already%s", a.id(), b.offer.Name, again)
 		return false
 	case len(set) >= most:
 		o.refuse(Invalid, "there are %d offers already, the most there can be", MaxOffers)

@@ -96,7 +96,7 @@ func runDemo(cmd *cobra.Command, cfg *config.Config, d *demoFlags) (err error) {
 	if err := openOperator(ctx, n, operator, clock); err != nil {
 		return errors.Join(err, n.stop())
 	}
-	_, _ = fmt.Fprintf(out, "the demo operator has %d subscribers; try: curl http://%s/charging/v1/accounts/demo-00000\n", operator.Subscribers(), n.http.addr())
+	_, _ = fmt.Fprintf(out, "the demo operator has %d subscribers; try: gyro account show demo-00000 --server http://%s\n", operator.Subscribers(), n.http.addr())
 	terminal := term.IsTerminal(int(os.Stdout.Fd()))
 	err = demo.Run(ctx, demo.Options{
 		Engine: n.core.engine, Operator: operator, Server: n.gateways[0].Addr().String(),

@@ -203,15 +203,17 @@ func (f *figures) revenue() []Revenue {
 	return list
 }
 
-// bars are a line for each service, to be compared at a glance.
+// bars are a line for each service, to be compared at a glance, with the decimal points below each other.
 func bars(list []Revenue) (lines []string) {
-	most := money.Amount(1)
+	most, decimals := money.Amount(1), 0
 	for _, r := range list {
+		_, fraction, _ := strings.Cut(r.Amount, ".")
+		decimals = max(decimals, len(fraction))
 		most = max(most, r.amount)
 	}
 	for _, r := range list {
 		width := int(r.amount * 40 / most)
-		lines = append(lines, fmt.Sprintf("%-16s %12s %s  %s", r.Service, r.Amount, r.Currency, strings.Repeat("#", max(width, 0))))
+		lines = append(lines, fmt.Sprintf("%-16s %12s %s  %s", r.Service, r.amount.Format(decimals), r.Currency, strings.Repeat("#", max(width, 0))))
 	}
 	return lines
 }

@@ -1,6 +1,7 @@
 package demo
 
 import (
+	"slices"
 	"encoding/json"
 	"strings"
 	"testing"
@@ -107,5 +108,18 @@ func TestRevenueJSON(t *testing.T) {
 	}
 	if text, err := json.Marshal((&figures{}).revenue()); err != nil || string(text) != "[]" {
 		t.Errorf("nothing earned: %s, %v", text, err)
+	}
+}
+
+// TestBarsStandBelowEachOther has amounts with and without fractions of a cent.
+func TestBarsStandBelowEachOther(t *testing.T) {
+	t.Parallel()
+	lines := bars([]Revenue{
+		{Service: "family", Currency: "EUR", Amount: "39.99", amount: 39_990_000},
+		{Service: "voice", Currency: "EUR", Amount: "9.9975", amount: 9_997_500},
+	})
+	want := []string{"family                39.9900 EUR  " + strings.Repeat("#", 40), "voice                  9.9975 EUR  " + strings.Repeat("#", 10)}
+	if !slices.Equal(lines, want) {
+		t.Errorf("the bars are\n%s\nwant\n%s", strings.Join(lines, "\n"), strings.Join(want, "\n"))
 	}
 }
