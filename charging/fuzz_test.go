@@ -24,6 +24,64 @@ func prepared(t tester) mapStore {
 	return s.store
 }
 
+// jumbled is a state in which everything is under way at once, and the commands
+// that led to it.
+func jumbled(t tester) (*jumble, [][]byte) {
+	c := newJumble(t, 42)
+	c.begins(t)
+	for range 400 {
+		c.goesOn(t)
+	}
+	if c.running != nil {
+		c.complete()
+	}
+	c.checkpoint()
+	var commands [][]byte
+	seen := map[string]int{}
+	for _, e := range c.history { // some of each kind
+		if name := string(e.command[:1]); seen[name] < 8 && charging.Kind(e.command[0]) != charging.KindPublish {
+			seen[name]++
+			commands = append(commands, e.command)
+		}
+	}
+	return c, commands
+}
+
+// FuzzJumble gives a state in which everything is under way at once any command
+// at any later moment.
+func FuzzJumble(f *testing.F) {
+	c, commands := jumbled(f)
+	for n, command := range commands {
+		f.Add(command, int64(n)*int64(instant.Hour))
+	}
+	f.Add(command(f, charging.KindTick, nil), int64(1)<<62)
+	f.Fuzz(func(t *testing.T, command []byte, later int64) {
+		if len(command) > 0 {
+			apply(t, c.store, batchOf(instant.Instant(uint64(c.now)+uint64(later)), 0, 0, command))
+		}
+	})
+}
+
+// FuzzLoad puts arbitrary octets in the place of one record of a checkpoint: it
+// is refused with an error, or read, and nothing panics. The store has its own
+// checksums; this is for what a faulty version of the program may have written.
+func FuzzLoad(f *testing.F) {
+	c, _ := jumbled(f)
+	keys := c.store.keys([]byte{0}, []byte{255})
+	for n, key := range keys {
+		if n%7 == 0 && len(c.store[key]) < 4096 {
+			f.Add(uint16(n), c.store[key])
+		}
+	}
+	f.Fuzz(func(_ *testing.T, n uint16, value []byte) {
+		store := c.store.clone()
+		store[keys[int(n)%len(keys)]] = value
+		if state, err := charging.Load(store); err == nil {
+			state.Verify()
+		}
+	})
+}
+
 // FuzzApply gives a prepared state arbitrary octets as a batch: it refuses them
 // with an error, or carries them out and the books hold. It never panics, for
 // a batch that did would stop every replay of the journal.

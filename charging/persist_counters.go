@@ -40,7 +40,7 @@ func (l *loader) readCounters(in *reader, a *account) {
 		c.Noticed = in.Octet()
 		of := in.Uvarint()
 		c.ID, c.Until, c.Used, c.Rated = ident.Name(in.Uvarint()), instant.Instant(in.Uvarint()), in.Uvarint(), in.Uvarint()
-		for ; owner < of; owner++ {
+		for ; owner < of && (owner == 0 || who != 0); owner++ { // not beyond the last subscriber
 			if last = 0; owner == 0 {
 				who = a.Subscribers
 			} else if who != 0 {

@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"math"
 
-	"pgregory.net/rapid"
-
 	"gyro/charging"
 	"gyro/internal/ident"
 	"gyro/internal/instant"
@@ -13,7 +11,7 @@ import (
 )
 
 // office lets somebody move money, redeem, limit, or bar.
-func (c *jumble) office(t *rapid.T) {
+func (c *jumble) office(t tester) {
 	name, amount := c.some(), money.Amount(1+c.r.Int64N(800_000))
 	switch c.r.IntN(10) {
 	case 0, 1:
@@ -64,7 +62,7 @@ func (c *jumble) office(t *rapid.T) {
 }
 
 // close pays an account out and deletes it, sessions or not.
-func (c *jumble) close(t *rapid.T, name string) {
+func (c *jumble) close(t tester, name string) {
 	v, _ := c.state.Account(name)
 	for _, b := range v.Buckets {
 		if b.Main && b.Remaining != 0 {
@@ -75,7 +73,7 @@ func (c *jumble) close(t *rapid.T, name string) {
 }
 
 // offers lets somebody subscribe, change plans, or end an offer.
-func (c *jumble) offers(t *rapid.T) {
+func (c *jumble) offers(t tester) {
 	var whose *charging.IdentitySpec
 	if c.one(3) {
 		who := c.who()
@@ -124,7 +122,7 @@ func (c *jumble) put(k int) charging.PutAccount {
 
 // absurd draws a command with values that no edge lets through, as a journal
 // could hold them all the same.
-func (c *jumble) absurd(t *rapid.T) {
+func (c *jumble) absurd(t tester) {
 	amount := pick[money.Amount](c, math.MinInt64, -1, 0, 1, math.MaxInt64)
 	moment := pick[instant.Instant](c, math.MinInt64, -1, 0, 1, 1<<53, math.MaxInt64)
 	small := pick[uint16](c, 0, 1, 255, 65_535)

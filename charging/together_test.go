@@ -24,10 +24,7 @@ import (
 func TestEverythingTogether(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		seed := rapid.Uint64().Draw(t, "seed")
-		c := &jumble{
-			historian: historian{shard: newShard(t), now: 1_800_000_000_000},
-			r:         rand.New(rand.NewPCG(seed, 1)), calls: map[string]*call{},
-		}
+		c := newJumble(t, seed)
 		c.begins(t)
 		for range 40 + c.r.IntN(160) {
 			c.goesOn(t)
@@ -59,6 +56,13 @@ type call struct {
 // jumbleIMSIs are those of subscribers that move between the accounts.
 var jumbleIMSIs = []int{0, 1, 2, 9, 10, 11}
 
+func newJumble(t tester, seed uint64) *jumble {
+	return &jumble{
+		historian: historian{shard: newShard(t), now: 1_800_000_000_000},
+		r:         rand.New(rand.NewPCG(seed, 1)), calls: map[string]*call{},
+	}
+}
+
 func (c *jumble) one(in int) bool { return c.r.IntN(in) == 0 }
 
 func (c *jumble) key() string { c.number++; return fmt.Sprint("jumble-", c.number) }
@@ -71,7 +75,7 @@ func (c *jumble) who() charging.IdentitySpec {
 
 func pick[T any](c *jumble, from ...T) T { return from[c.r.IntN(len(from))] }
 
-func (c *jumble) begins(t *rapid.T) {
+func (c *jumble) begins(t tester) {
 	opening := worldOpening(t)
 	settings := charging.DefaultSettings()
 	settings.Supervision, settings.SessionRetention = 3*instant.Hour, 366*instant.Day
@@ -87,7 +91,7 @@ func (c *jumble) begins(t *rapid.T) {
 	}
 }
 
-func (c *jumble) goesOn(t *rapid.T) {
+func (c *jumble) goesOn(t tester) {
 	switch c.r.IntN(40) {
 	default:
 		c.gateway(t)
@@ -123,7 +127,7 @@ func (c *jumble) goesOn(t *rapid.T) {
 }
 
 // do carries a command out and keeps it, to be sent again.
-func (c *jumble) do(t *rapid.T, kind charging.Kind, v any) {
+func (c *jumble) do(t tester, kind charging.Kind, v any) {
 	encoded := command(t, kind, v)
 	if o := c.apply(c.now, encoded)[0]; o.Result == charging.Success {
 		c.done = append(c.done, answered{encoded, o})
@@ -145,7 +149,7 @@ func (c *jumble) checkpointed() {
 }
 
 // copied sends any command that was carried out again: nothing moves.
-func (c *jumble) copied(t *rapid.T) {
+func (c *jumble) copied(t tester) {
 	if len(c.done) == 0 {
 		return
 	}
@@ -163,7 +167,7 @@ func (c *jumble) copied(t *rapid.T) {
 
 // pause lets time pass: a little, to a moment at which prices, counters or days
 // change, or days.
-func (c *jumble) pause(t *rapid.T) {
+func (c *jumble) pause(t tester) {
 	day := c.now - c.now%instant.Instant(instant.Day)
 	switch c.r.IntN(6) {
 	case 0:
@@ -187,7 +191,7 @@ func (c *jumble) pause(t *rapid.T) {
 	c.ticks(t)
 }
 
-func (c *jumble) ticks(t *rapid.T) {
+func (c *jumble) ticks(t tester) {
 	for n := 0; c.state.NeedsTick(c.now); n++ {
 		if n > 200 {
 			t.Fatal("the state wants ticks without end")
@@ -198,7 +202,7 @@ func (c *jumble) ticks(t *rapid.T) {
 
 // gateway goes on with a session: what was granted is used, more or less, and
 // more is asked for.
-func (c *jumble) gateway(t *rapid.T) {
+func (c *jumble) gateway(t tester) {
 	id := fmt.Sprintf("call-%d", c.r.IntN(6))
 	k := c.calls[id]
 	request := &charging.CreditControl{
