@@ -1,8 +1,8 @@
 package demo
 
 import (
-	"slices"
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 	"time"
