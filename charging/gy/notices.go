@@ -91,9 +91,12 @@ func (n *Notices) Notify(from *charging.Notice) {
 	}
 	host := string(appendLower(nil, from.OriginHost))
 	to := n.lanes[host]
-	if n.waiting == maxNotices || to != nil && len(to.queue) >= maxQueue {
+	urgent := from.Kind == charging.Abort
+	if full := n.waiting == maxNotices || to != nil && len(to.queue) >= maxQueue; full {
 		n.counts.Dropped[DroppedQueue]++
-		return
+		if !urgent || to == nil || !n.makeRoom(to) {
+			return
+		}
 	}
 	if to == nil {
 		to = &lane{host: []byte(host)}
@@ -101,10 +104,37 @@ func (n *Notices) Notify(from *charging.Notice) {
 	}
 	copied := &notice{Notice: *from, key: key, lane: to}
 	copied.SessionID, copied.OriginHost = bytes.Clone(from.SessionID), bytes.Clone(from.OriginHost)
-	to.queue = append(to.queue, copied)
+	at := len(to.queue)
+	if urgent { // who is barred does not go on until all others have been asked about a new price
+		at = to.aborts()
+	}
+	to.queue = slices.Insert(to.queue, at, copied)
 	n.queued[key] = struct{}{}
 	n.waiting++
 	n.nudge()
+}
+
+// aborts is how many sessions are to end before anything else is asked for.
+func (l *lane) aborts() int {
+	for k, waits := range l.queue {
+		if waits.Kind != charging.Abort {
+			return k
+		}
+	}
+	return len(l.queue)
+}
+
+// makeRoom gives up the last of a gateway's notices for one that ends a session, unless it does so as well.
+func (n *Notices) makeRoom(at *lane) bool {
+	last := len(at.queue) - 1
+	if last < 0 || at.queue[last].Kind == charging.Abort {
+		return false
+	}
+	delete(n.queued, at.queue[last].key)
+	at.queue[last] = nil
+	at.queue = at.queue[:last]
+	n.waiting--
+	return true
 }
 
 // keyOf is equal for notices that ask for the same.

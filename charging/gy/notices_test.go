@@ -221,6 +221,13 @@ func TestNoticesArePaced(t *testing.T) {
 			f.notices.Notify(&charging.Notice{Kind: charging.Reauthorise, SessionID: fmt.Append(nil, k), OriginHost: []byte("pgw01.example")})
 		}
 		f.notices.Notify(&charging.Notice{Kind: charging.Reauthorise, SessionID: []byte("9"), OriginHost: []byte("pgw01.example")})
+		for _, session := range []string{"barred;1", "barred;2"} { // there is room for what must end, and it goes first
+			f.notices.Notify(&charging.Notice{Kind: charging.Abort, SessionID: []byte(session), OriginHost: []byte("pgw01.example")})
+		}
+		queue := f.notices.lanes["pgw01.example"].queue
+		if len(queue) != maxQueue || string(queue[0].SessionID) != "barred;1" || string(queue[1].SessionID) != "barred;2" || string(queue[2].SessionID) != "0" {
+			t.Errorf("%d notices wait, %q before the others", len(queue), queue[0].SessionID)
+		}
 		stop := make(chan struct{})
 		ended := make(chan struct{})
 		go func() {
@@ -230,21 +237,21 @@ func TestNoticesArePaced(t *testing.T) {
 		time.Sleep(100 * time.Millisecond)
 		synctest.Wait()
 		counts := f.notices.Counts()
-		if sent := counts.Sent[charging.Reauthorise]; sent < 10 || sent > 11 {
+		if sent := counts.Sent[charging.Reauthorise] + counts.Sent[charging.Abort]; sent < 10 || sent > 11 || counts.Sent[charging.Abort] != 2 {
 			t.Errorf("%d notices in 100 ms, at 100 a second", sent)
 		}
-		if dropped := counts.Dropped[DroppedQueue]; dropped != 7 {
-			t.Errorf("%d notices dropped, 7 were too many and one was a repetition", dropped)
+		if dropped := counts.Dropped[DroppedQueue]; dropped != 7+2 {
+			t.Errorf("%d notices dropped, 7 were too many, 2 gave way and one was a repetition", dropped)
 		}
 		time.Sleep(5 * time.Second)
 		synctest.Wait()
-		if sent := f.notices.Counts().Sent[charging.Reauthorise]; sent != maxAwaited {
+		if sent := f.notices.Counts().Sent[charging.Reauthorise]; sent != maxAwaited-2 {
 			t.Errorf("%d notices without any answer, at most %d", sent, maxAwaited)
 		}
 		time.Sleep(answerTimeout)
 		synctest.Wait()
-		if late := f.notices.Counts().TimedOut[charging.Reauthorise]; late != maxAwaited {
-			t.Errorf("%d notices timed out, all of the first %d should have", late, maxAwaited)
+		if late := f.notices.Counts().TimedOut[charging.Reauthorise]; late != maxAwaited-2 {
+			t.Errorf("%d notices timed out, all of the first %d but those that end sessions should have", late, maxAwaited)
 		}
 		close(stop)
 		<-ended

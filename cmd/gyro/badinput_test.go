@@ -48,6 +48,7 @@ func TestRefusedSettings(t *testing.T) {
 	}{
 		"unknown key":           {config: "http: {lisen: 127.0.0.1:0}", words: []string{"lisen", "gyro config show"}},
 		"unknown key in a list": {config: "diameter: {peers: [{host: a.example, profil: strict}]}", words: []string{"profil", "gyro config show"}},
+		"peer without name":     {config: "diameter: {peers: [{host: \"pgw 1\"}]}", words: []string{"diameter.peers[0].host", "pgw 1", "pgw01.example.org"}},
 		"no YAML":               {config: "http: [", words: []string{"gyro.yaml", "yaml"}},
 		"no duration":           {config: "journal: {checkpoint_interval: soon}", words: []string{"journal.checkpoint_interval", "soon", "30s"}},
 		"too short":             {config: "charging: {supervision: 10ms}", words: []string{"charging.supervision", "10ms", "at least 1s"}},

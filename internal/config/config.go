@@ -257,7 +257,7 @@ func (c *Config) Validate() error {
 		bad("data", "must name a directory")
 	}
 	for key, name := range map[string]string{"origin.host": c.Origin.Host, "origin.realm": c.Origin.Realm} {
-		if name == "" || strings.ContainsAny(name, " \t/@") {
+		if !isIdentity(name) {
 			bad(key, "%q is no DiameterIdentity; use a domain name such as ocs.example.org", name)
 		}
 	}
@@ -308,6 +308,9 @@ func (c *Config) validateDiameter(bad func(string, string, ...any)) {
 }
 
 // hashOfKey is what gyro config api-key prints.
+// isIdentity reports whether a name can be an Origin-Host or -Realm.
+func isIdentity(name string) bool { return name != "" && !strings.ContainsAny(name, " \t/@") }
+
 var hashOfKey = regexp.MustCompile(`^sha256:[0-9a-fA-F]{64}$`)
 
 func (c *Config) validateHTTP(bad func(string, string, ...any)) {

@@ -49,6 +49,8 @@ func (d *Diameter) validatePeers(bad func(string, string, ...any)) {
 		switch {
 		case host == "":
 			bad(key+".host", "must be the gateway's Origin-Host")
+		case !isIdentity(host):
+			bad(key+".host", "%q is no DiameterIdentity; write the gateway's Origin-Host, a domain name such as pgw01.example.org", p.Host)
 		case hosts[host]:
 			bad(key+".host", "%s is there twice", p.Host)
 		}
