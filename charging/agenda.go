@@ -28,6 +28,10 @@ func (a *appointment) before(b *appointment) bool {
 // that a request is about is seen to before the request (State.upToDate).
 const agendaLimit = 2000
 
+// agendaSteps is how much one tick carries out for all of them together: after
+// a long time down each account has many periods to catch up with.
+const agendaSteps = 8000
+
 // stepsLimit is how much is carried out for one account at once: a system that
 // was down for a year catches up with its cycles in several visits.
 const stepsLimit = 64
@@ -119,9 +123,9 @@ func (s *State) Behind(now instant.Instant) bool { return s.agenda.anyDue(now) }
 // keepAppointments sees to the accounts whose moment has come, the earliest
 // first, as many as one tick may.
 func (s *State) keepAppointments() {
-	for n := 0; n < agendaLimit && s.agenda.anyDue(s.now); n++ {
+	for n, steps := 0, 0; n < agendaLimit && steps < agendaSteps && s.agenda.anyDue(s.now); n++ {
 		if i := s.agenda.heap[0].index; !s.finishClosing(i) {
-			s.bringUp(i)
+			steps += s.bringUp(i)
 		}
 	}
 }
@@ -160,12 +164,12 @@ func (s *State) earliest(i slab.Index) (next step) {
 }
 
 // bringUp carries out what is due for an account, in the order of the moments,
-// and appoints the next.
-func (s *State) bringUp(i slab.Index) {
+// and appoints the next. It returns how much that was.
+func (s *State) bringUp(i slab.Index) (steps int) {
 	s.touchAccount(i)
 	s.cancel(i)
 	next := s.earliest(i)
-	for n := 0; next.at != 0 && next.at <= s.now && n < stepsLimit; n++ {
+	for ; next.at != 0 && next.at <= s.now && steps < stepsLimit; steps++ {
 		next.run(s, i, next.what)
 		next = s.earliest(i)
 	}
@@ -176,6 +180,7 @@ func (s *State) bringUp(i slab.Index) {
 		s.due(i, s.now) // a tick removes it: who brings an account up to date goes on to use it
 	}
 	s.warn(i)
+	return steps
 }
 
 // lingering reports whether a bucket whose time has passed is still there.

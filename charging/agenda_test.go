@@ -73,3 +73,42 @@ func TestMidnight(t *testing.T) {
 	s.verify()
 	s.books()
 }
+
+// TestCatchingUp lets accounts that were not seen to for months have many
+// periods to catch up with: a tick does no more of that than it may, however it
+// is spread over accounts, and in the end all of it is done.
+func TestCatchingUp(t *testing.T) {
+	const accounts, days, aTick, aStep = 300, 100, 8000 + 64, 3 // a renewal is a fee, a roll-over and a grant
+	s := newShard(t)
+	s.unsafe = true
+	now := instant.Instant(1_800_000_000_000)
+	s.apply(now, publication(t, "world", worldCatalog+renewingOffers))
+	for k := range accounts {
+		name := fmt.Sprintf("account-%d", k)
+		s.apply(now,
+			command(t, charging.KindPutAccount, charging.PutAccount{
+				Account: name, Currency: money.EUR, Kind: 1, Offers: []string{"daily", "payg"},
+				Subscribers: []charging.SubscriberSpec{{Identities: []charging.IdentitySpec{{Kind: ident.IMSI, Value: fmt.Sprintf("26201%010d", k)}}}},
+			}),
+			command(t, charging.KindTopUp, charging.MoveMoney{Account: name, Amount: 10_000_000, Currency: money.EUR, Reason: "voucher", Key: name}))
+	}
+	later, ticks := now.Add(days*instant.Day), 0
+	for ; s.state.NeedsTick(later); ticks++ {
+		before := s.state.LastRecord()
+		s.apply(later, command(t, charging.KindTick, nil))
+		if n := s.state.LastRecord() - before; n > aTick*aStep {
+			t.Fatalf("one tick wrote %d records", n)
+		}
+	}
+	if ticks < 2 {
+		t.Fatal("one tick did everything")
+	}
+	for k := range accounts {
+		name := fmt.Sprintf("account-%d", k)
+		if v := s.state.Subscriptions(name); len(v) != 1 || v[0].From != later {
+			t.Fatalf("%s has not caught up: %+v", name, v)
+		}
+	}
+	s.verify()
+	s.books()
+}
