@@ -307,10 +307,10 @@ func (c *Config) validateDiameter(bad func(string, string, ...any)) {
 	}
 }
 
-// hashOfKey is what gyro config api-key prints.
 // isIdentity reports whether a name can be an Origin-Host or -Realm.
 func isIdentity(name string) bool { return name != "" && !strings.ContainsAny(name, " \t/@") }
 
+// hashOfKey is what gyro config api-key prints.
 var hashOfKey = regexp.MustCompile(`^sha256:[0-9a-fA-F]{64}$`)
 
 func (c *Config) validateHTTP(bad func(string, string, ...any)) {
