@@ -19,8 +19,14 @@ type approvalBody struct {
 
 // approval says who asks for an adjustment and who approved it. With API keys
 // both are the names of keys, and what the body says of them is refused; on
-// loopback without keys the body is all there is.
+// loopback without keys the body is all there is. A certificate lets in one
+// client, which must not name a second person that nobody has seen.
 func (s *Server) approval(r *request, body *approvalBody) (askedBy, approvedBy string, err error) {
+	named := body.AskedBy != "" || body.ApprovedBy != ""
+	if named && len(s.o.Keys) == 0 && s.o.mutualTLS() {
+		return "", "", invalid("asked_by", "one client's certificate does not speak for two people",
+			"configure API keys for both, and send the approver's in the header "+approverKey)
+	}
 	if len(s.o.Keys) == 0 {
 		for _, name := range [...]struct{ key, value string }{{"asked_by", body.AskedBy}, {"approved_by", body.ApprovedBy}} {
 			if name.value != "" && !isName(name.value, maxReason, "-_.@ ") {
@@ -29,7 +35,7 @@ func (s *Server) approval(r *request, body *approvalBody) (askedBy, approvedBy s
 		}
 		return body.AskedBy, body.ApprovedBy, nil
 	}
-	if body.AskedBy != "" || body.ApprovedBy != "" {
+	if named {
 		return "", "", invalid("asked_by", "who asks and who approves is known by their API keys", "leave asked_by and approved_by out; send the approver's key in the header "+approverKey)
 	}
 	asking, _ := s.o.authenticate(&r.Request.Header)

@@ -211,6 +211,10 @@ func TestMutualTLS(t *testing.T) {
 	if a := connect(mine).send("PUT", "/charging/v1/accounts/1", `{"currency":"EUR","kind":"prepaid"}`); a.status != http.StatusCreated {
 		t.Errorf("%d %s", a.status, a.body)
 	}
+	both := `{"amount":"1.00","currency":"EUR","reason":"a","asked_by":"ann","approved_by":"bob"}`
+	if a := connect(mine).send("POST", "/charging/v1/accounts/1/adjustments", both, idempotencyKey, "1"); a.status != http.StatusUnprocessableEntity || !strings.Contains(a.body, "API keys") {
+		t.Errorf("one client names two people: %d %s", a.status, a.body)
+	}
 	if a, err := connect().try("GET", "/charging/v1/catalogs", ""); err == nil {
 		t.Errorf("without a certificate: %d", a.status)
 	}
