@@ -67,10 +67,13 @@ func firstPeriod(plan *rating.Plan, offer *rating.Offer, a *account, p *subscrip
 	}
 }
 
-// nextPeriod moves a subscription to its next period.
+// nextPeriod moves a subscription to its next period. Where a version of the
+// catalogue has another period or time zone since, it is counted from the end of
+// the one that was paid for.
 func nextPeriod(plan *rating.Plan, offer *rating.Offer, p *subscription) {
 	every := offer.Recurring.Every
-	if uint32(max(every.Days, every.Months))*(uint32(p.Periods)+1) > 1<<16-1 { // 179 years of days
+	if uint32(max(every.Days, every.Months))*(uint32(p.Periods)+1) > 1<<16-1 || // 179 years of days
+		plan.After(p.Anchor, times(every, p.Periods)) != p.Until {
 		p.Anchor, p.Periods = p.Until, 0
 	}
 	p.From, p.Periods, p.Paid = p.Until, p.Periods+1, 0

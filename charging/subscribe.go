@@ -188,7 +188,10 @@ func (s *State) replaceable(a *account, number uint32, old ident.Name, c *Subscr
 		o.refuse(Invalid, "offer %q has no period that ends; replace it now", c.Replaces)
 		return false
 	}
-	return c.AtCycleEnd || s.unbound(k, false, o)
+	if c.AtCycleEnd && s.subscriptions.At(k).Committed <= s.subscriptions.At(k).Until {
+		return true
+	}
+	return s.unbound(k, false, o)
 }
 
 // unbound refuses to end what is committed to.
