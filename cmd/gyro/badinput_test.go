@@ -212,7 +212,7 @@ func TestStopUnderLoad(t *testing.T) {
 	p := s.start()
 	o := newOffice(t, p.http)
 	o.open(crashSubscribers)
-	c := &crash{t: t, site: s, program: p, traffic: startTraffic(t, p.diameter, 1), vouchers: startVouchers(t, o)}
+	c := &crash{t: t, site: s, program: p, traffic: startTraffic(t, p.diameter, 1), vouchers: startVouchers(t, o), counters: startCounters(t, o)}
 	for range 3 {
 		c.flows(300)
 		c.program.stop()
