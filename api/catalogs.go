@@ -147,6 +147,9 @@ func (s *Server) publish(r *request) error {
 	if err != nil {
 		return err
 	}
+	if err := s.checkMoment(terms.at); err != nil {
+		return err
+	}
 	name, err := r.param("name")
 	if err != nil {
 		return err
@@ -183,6 +186,21 @@ func (s *Server) publish(r *request) error {
 		view.Changes = rating.Diff(inForce.Plan(), p.Plan())
 	}
 	return r.answer(fasthttp.StatusCreated, view)
+}
+
+// latePublication is how far back the moment of a publication may lie: one
+// that is sent again may be late, one of last year is a mistyped year, which
+// must not change prices at once.
+const latePublication = instant.Day
+
+// checkMoment refuses a moment that is long past.
+func (s *Server) checkMoment(at instant.Instant) error {
+	var now instant.Instant
+	s.o.Engine.View(func(state *charging.State) { now = state.Now() })
+	if at != 0 && at.Add(latePublication) < now {
+		return badParameter("at=%s lies more than a day in the past; leave it out to publish now", at)
+	}
+	return nil
 }
 
 // newest is the newest version of a catalogue, in force or not; 0 is none.
