@@ -111,7 +111,7 @@ func (s *State) subscriberOf(c *CreditControl, o *Outcome) (slab.Index, *ident.I
 func (s *State) inSession(i slab.Index, r *session.Session, c *CreditControl, o *Outcome) {
 	s.remember(r, c)
 	x := exchange{State: s, request: c, outcome: o, session: r, account: s.accounts.At(r.Account), owner: r.Account}
-	s.scratch.filter.subscriber = s.subscribers.At(r.Subscriber).Number
+	s.scratch.filter.subscriber = r.Member
 	s.leave(r)
 	for n := range c.Services {
 		o.Services = append(o.Services, ServiceOutcome{})
@@ -238,7 +238,9 @@ func (s *State) link(i slab.Index, r *session.Session) {
 	}
 	r.Next, r.Previous, a.Sessions = a.Sessions, 0, i
 	a.OpenSessions++
-	s.subscribers.At(r.Subscriber).OpenSessions++
+	sub := s.subscribers.At(r.Subscriber)
+	sub.OpenSessions++
+	r.Member, r.Life = sub.Number, uint8(sub.State)
 }
 
 func (s *State) unlink(r *session.Session) {

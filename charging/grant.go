@@ -144,7 +144,7 @@ func (s *Service) final() bool {
 func (x *exchange) grant(group *session.Group, sv *Service, o *ServiceOutcome) {
 	previous := group.Granted
 	group.Granted, group.Exhausted = 0, false
-	if x.barred(x.session.Subscriber, askedIn(x.session.Context, x.session.Role)) {
+	if barredIn(x.session) {
 		o.Result = ServiceDenied
 		return
 	}

@@ -134,6 +134,9 @@ type headroom struct {
 func (x *exchange) boundOf(group *session.Group) headroom {
 	b := headroom{money: math.MaxInt64, units: math.MaxUint64}
 	f := &x.scratch.filter
+	if len(f.plan.Counters()) == 0 {
+		return b // and so no limit, which is one on a counter
+	}
 	for i := x.subscribers.At(x.session.Subscriber).Limits; i != 0; i = x.limits.At(i).Next {
 		l := x.limits.At(i)
 		k, known := f.plan.Counter(l.Counter)

@@ -1,6 +1,7 @@
 package charging
 
 import (
+	"gyro/charging/session"
 	"gyro/charging/usage"
 	"gyro/internal/instant"
 	"gyro/internal/slab"
@@ -141,6 +142,9 @@ func (s *State) barred(who slab.Index, what asked) bool {
 	return lives[s.subscribers.At(who).State].may&what == 0
 }
 
+// barredIn is barred for the subscriber of a session and what the session is.
+func barredIn(r *session.Session) bool { return lives[r.Life].may&askedIn(r.Context, r.Role) == 0 }
+
 // admit decides whether a request may begin: the state of the subscriber's
 // life and its device allow it. The first use makes an ordered one active.
 func (s *State) admit(who slab.Index, c *CreditControl) bool {
@@ -176,21 +180,23 @@ func (s *State) become(who slab.Index, state SubscriberState, cause usage.Cause,
 		Kind: usage.LifeCycle, Cause: cause, SessionID: key, Reason: []byte(words),
 		Subscriber: appendIdentity(nil, &s.identities.At(sub.Identities).Identity),
 	})
-	if lives[state].may&originating == 0 {
-		s.abort(who)
-	}
+	s.tellSessions(who, state)
 	if state == Terminated {
 		s.endOwn(who, cause)
 	}
 }
 
-// abort asks the gateways of a subscriber's open sessions to end those that it
-// may no longer have. They end by a termination, or by supervision.
-func (s *State) abort(who slab.Index) {
+// tellSessions notes a subscriber's new state in its open sessions, and asks
+// the gateways of those that it may no longer have to end them: by a
+// termination, or else by supervision.
+func (s *State) tellSessions(who slab.Index, state SubscriberState) {
 	a := s.accounts.At(s.subscribers.At(who).Account)
 	for i := a.Sessions; i != 0; i = s.sessions.Sessions.At(i).Next {
 		r := s.sessions.Sessions.At(i)
-		if r.Subscriber == who && s.barred(who, askedIn(r.Context, r.Role)) {
+		if r.Subscriber != who {
+			continue
+		}
+		if r.Life = uint8(state); barredIn(r) {
 			s.notify(Abort, r, nil)
 		}
 	}

@@ -47,7 +47,7 @@ func (s *State) Verify() *Books {
 	}
 	s.verifyReservations(b)
 	s.verifyBalances(b)
-	s.verifyDeadlines(b)
+	s.verifySessions(b)
 	s.verifyAgenda(b)
 	s.verifySubscriptions(b)
 	s.verifyOpen(b)
@@ -124,10 +124,12 @@ func (s *State) verifyBalances(b *Books) {
 // of expiryLimit sessions a tick.
 const deadlineSlack = 2 * instant.Minute
 
-func (s *State) verifyDeadlines(b *Books) {
+func (s *State) verifySessions(b *Books) {
 	for i := slab.Index(1); i < s.sessions.Sessions.Bound(); i++ {
 		if r := s.sessions.Sessions.At(i); r.Number != 0 && r.Deadline.Add(deadlineSlack) < s.now {
 			b.problem("session %s outlives its supervision, which ended at %s", s.sessions.Octets.Get(r.ID), r.Deadline)
+		} else if sub := s.subscribers.At(r.Subscriber); r.Number != 0 && (r.Life != uint8(sub.State) || r.Member != sub.Number) {
+			b.problem("session %s takes its subscriber for number %d in state %d; it is %d, %s", s.sessions.Octets.Get(r.ID), r.Member, r.Life, sub.Number, sub.State)
 		}
 	}
 }

@@ -42,6 +42,9 @@ type Session struct {
 	Identity   slab.Ref // the identity that named the subscriber, as kind:value
 	Account    slab.Index
 	Subscriber slab.Index
+	// Member is the subscriber's number in its account and Life its state, kept
+	// here too so that a request need not look at the subscriber.
+	Member     uint32
 	Groups     slab.Index // first rating group
 	Next       slab.Index // the account's next open session
 	Previous   slab.Index // and the one before, so that one of thousands is closed at once
@@ -54,6 +57,7 @@ type Session struct {
 	Role       uint8
 	RAT        uint8 // 3GPP-RAT-Type plus one; 0 unknown
 	QCI        uint8 // 0 unknown
+	Life       uint8
 
 	older, younger           slab.Index // in the order in which sessions were opened
 	timerNext, timerPrevious slab.Index
