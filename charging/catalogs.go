@@ -103,7 +103,8 @@ func (p *Publication) compile() error {
 }
 
 // keepsHeld refuses a version without an offer or an allowance that customers
-// have: their next request would find no tariff.
+// have, for their next request would find no tariff, or without a counter that
+// a member's limit is on, for the limit would be none.
 func (s *State) keepsHeld(current, next *rating.Plan, o *Outcome) bool {
 	catalog := ident.NameOf(current.Name())
 	for _, offer := range current.Offers() {
@@ -122,6 +123,20 @@ func (s *State) keepsHeld(current, next *rating.Plan, o *Outcome) bool {
 			return false
 		case kept.Unit != allowance.Unit:
 			o.refuse(CatalogInvalid, "allowance %q counts %s instead of %s, of which customers have %d buckets; give it another name", allowance.Name, kept.Unit, allowance.Unit, n)
+			return false
+		}
+	}
+	return s.keepsLimited(current, next, o)
+}
+
+func (s *State) keepsLimited(current, next *rating.Plan, o *Outcome) bool {
+	for _, counter := range current.Counters() {
+		k, has := next.Counter(counter.ID)
+		if has && next.CounterAt(k).Of == rating.OfSubscriber && next.CounterAt(k).Unit == counter.Unit {
+			continue
+		}
+		if n := s.limitsOn(counter.ID); n > 0 {
+			o.refuse(CatalogInvalid, "counter %q of subscribers is missing, or counts another unit, and %d members of groups have a limit on it; keep it, or end their limits first", counter.Name, n)
 			return false
 		}
 	}

@@ -111,6 +111,17 @@ func (s *State) limitsOf(sub *subscriber) (limits []limit) {
 	return limits
 }
 
+// limitsOn is how many members have a limit on a counter of that name. It looks
+// at all limits: it is asked when a catalogue is published.
+func (s *State) limitsOn(counter ident.Name) (n int) {
+	for k := slab.Index(1); k < s.limits.Bound(); k++ {
+		if s.limits.At(k).Counter == counter {
+			n++
+		}
+	}
+	return n
+}
+
 func (s *State) forgetLimits(sub *subscriber) {
 	for k := sub.Limits; k != 0; {
 		next := s.limits.At(k).Next
