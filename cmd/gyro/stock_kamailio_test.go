@@ -17,9 +17,9 @@ import (
 	"gyro/bench"
 )
 
-// kamailioServer is how the server names itself to Kamailio, which connects to its peers by their names: this one leads to
-// loopback on every machine.
-const kamailioServer = "localhost"
+// kamailioServer is how the server names itself to Kamailio, which connects to its peers by their names: an address, for not
+// every machine knows the name localhost.
+const kamailioServer = "127.0.0.1"
 
 // TestKamailioGateway has Kamailio's S-CSCF control the credit of calls between two telephones of sipp: one that is paid for,
 // with updates under way, and one that is not and is refused.
