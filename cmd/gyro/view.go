@@ -34,19 +34,29 @@ func newSessionCommand() *cobra.Command {
 	return cmd
 }
 
-// newUsageCommand builds "gyro usage": rated usage records, in order.
-func newUsageCommand() *cobra.Command {
+// newFeedCommand builds a command that reads a feed of records from a cursor on.
+func newFeedCommand(use, short, path string) *cobra.Command {
 	r := &remote{}
 	var page pageFlags
 	cmd := &cobra.Command{
-		Use: "usage", Short: "Rated usage records of a running server, in order", Args: cobra.NoArgs,
+		Use: use, Short: short, Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return r.do(cmd, &client.Request{Method: client.Get, Path: usagePath, Query: page.query("after")})
+			return r.do(cmd, &client.Request{Method: client.Get, Path: path, Query: page.query("after")})
 		},
 	}
 	r.flags(cmd)
 	page.flags(cmd, "after", "begin behind this `record`")
 	return cmd
+}
+
+// newUsageCommand builds "gyro usage": rated usage records, in order.
+func newUsageCommand() *cobra.Command {
+	return newFeedCommand("usage", "Rated usage records of a running server, in order", usagePath)
+}
+
+// newNoticesCommand builds "gyro notices": what customers may want to be told.
+func newNoticesCommand() *cobra.Command {
+	return newFeedCommand("notices", "Thresholds that were reached and states that changed on a running server, in order", noticesPath)
 }
 
 // newExplainCommand builds "gyro explain": why a record charged what it did.
@@ -75,21 +85,6 @@ func newExplainCommand() *cobra.Command {
 		},
 	}
 	r.flags(cmd)
-	return cmd
-}
-
-// newNoticesCommand builds "gyro notices": what customers may want to be told.
-func newNoticesCommand() *cobra.Command {
-	r := &remote{}
-	var page pageFlags
-	cmd := &cobra.Command{
-		Use: "notices", Short: "Thresholds that were reached and states that changed on a running server, in order", Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return r.do(cmd, &client.Request{Method: client.Get, Path: noticesPath, Query: page.query("after")})
-		},
-	}
-	r.flags(cmd)
-	page.flags(cmd, "after", "begin behind this `record`")
 	return cmd
 }
 
