@@ -67,6 +67,7 @@ var layers = []layer{
 		folder: "internal/demo", may: join(domain, "charging/engine", "internal/voucher", "network/element"),
 		why: "the demo drives a running engine with simulated elements over the network; commands start the engine",
 	},
+	{folder: "internal/refusal", why: "refusals are words; they know nobody"},
 	{folder: "testdata", why: "files that go into the binary"},
 	{folder: "internal/voucher", why: "makes codes from randomness; the core has their hashes only"},
 	{folder: "internal/zone", may: []string{"internal/instant"}, why: "the time-zone database enters here and nowhere else"},
