@@ -67,6 +67,10 @@ var layers = []layer{
 		folder: "internal/demo", may: join(domain, "charging/engine", "internal/voucher", "network/element"),
 		why: "the demo drives a running engine with simulated elements over the network; commands start the engine",
 	},
+	{
+		folder: "provisioning", may: join(ground, "catalog", "customer", "internal/database", "internal/refusal", "internal/zone"),
+		why: "orders and inventory stand on customers and the catalogue; elements and the charging core reach them as interfaces that they declare",
+	},
 	{folder: "internal/refusal", why: "refusals are words; they know nobody"},
 	{folder: "testdata", why: "files that go into the binary"},
 	{folder: "internal/voucher", why: "makes codes from randomness; the core has their hashes only"},
