@@ -68,6 +68,10 @@ var layers = []layer{
 		why: "the demo drives a running engine with simulated elements over the network; commands start the engine",
 	},
 	{
+		folder: "customer", may: join(ground, "internal/database", "internal/refusal", "internal/zone"),
+		why: "everything else in the office stands on who buys; it knows neither what is sold nor what is billed",
+	},
+	{
 		folder: "provisioning", may: join(ground, "catalog", "customer", "internal/database", "internal/refusal", "internal/zone"),
 		why: "orders and inventory stand on customers and the catalogue; elements and the charging core reach them as interfaces that they declare",
 	},
