@@ -64,7 +64,7 @@ var layers = []layer{
 	{folder: "network", may: ground, why: "the network says what is down and since when; who pays for it is joined elsewhere. The simulated elements are worth most when they share no code with the server"},
 
 	{
-		folder: "api", may: join(domain, "charging/engine", "internal/voucher", "internal/zone"),
+		folder: "api", may: join(domain, "charging/engine", "internal/strictjson", "internal/voucher", "internal/zone"),
 		why: "edges know the domain, never each other; commands go in through the engine",
 	},
 
@@ -82,6 +82,7 @@ var layers = []layer{
 		folder: "provisioning", may: join(ground, "catalog", "customer", "internal/database", "internal/refusal", "internal/zone"),
 		why: "orders and inventory stand on customers and the catalogue; elements and the charging core reach them as interfaces that they declare",
 	},
+	{folder: "internal/strictjson", why: "bodies are read the same way by every API"},
 	{folder: "internal/refusal", why: "refusals are words; they know nobody"},
 	{folder: "testdata", why: "files that go into the binary"},
 	{folder: "internal/voucher", why: "makes codes from randomness; the core has their hashes only"},
