@@ -88,6 +88,12 @@ var layers = []layer{
 	{folder: "internal/voucher", why: "makes codes from randomness; the core has their hashes only"},
 	{folder: "internal/zone", may: []string{"internal/instant"}, why: "the time-zone database enters here and nowhere else"},
 	{folder: "internal/certificate", why: "files of certificates are the same to every listener"},
+	{folder: "internal/database", may: ground, why: "the office's storage knows transactions and jobs, never what an order or an invoice is"},
+	{
+		folder: "internal/database/dbtest", may: join(ground, "internal/database", "internal/database/cluster"),
+		why: "tests of the office run on both databases, and get them here",
+	},
+	{folder: "internal/database/cluster", why: "a PostgreSQL server that is thrown away knows nothing of what is kept in it"},
 	{folder: "internal/config", may: ground, why: "configuration is read before anything exists that it could know"},
 	{folder: "internal/lint", why: "the rules of the house look at the code from outside"},
 	{folder: "bench", may: []string{"charging/diameter"}, why: "the benchmark starts the real program and measures it from outside; only the codec is shared"},
@@ -113,6 +119,15 @@ var libraries = []restricted{
 	{library: "github.com/hashicorp/raft", in: []string{"charging/journal"}, why: "replication is the journal's business alone"},
 	{library: "github.com/spf13/cobra", in: []string{"cmd"}, why: "only commands parse flags"},
 	{library: "github.com/valyala/fasthttp", in: []string{"api"}, why: "HTTP is an edge"},
+	{
+		library: "github.com/uptrace/bun",
+		in:      []string{"internal/database", "customer", "catalog", "provisioning", "billing", "api/tmf", "api/access"},
+		why:     "queries belong to the packages whose tables they are about",
+	},
+	{library: "github.com/jackc/pgx", in: []string{"internal/database"}, why: "which database it is, is decided in one place"},
+	{library: "modernc.org/sqlite", in: []string{"internal/database"}, why: "which database it is, is decided in one place"},
+	{library: "github.com/pressly/goose", in: []string{"internal/database"}, why: "the schema is brought up to date by whoever opens the database"},
+	{library: "github.com/riverqueue/river", in: []string{"internal/database"}, why: "a job is inserted by the transaction it belongs to; which queue does that is decided in one place"},
 	{library: "net/http", in: []string{"api", "bench", "internal/simulator", "network/element", "provisioning/adapter", "billing/payment"}, why: "HTTP is an edge"},
 	{library: "log", in: []string{"charging/journal"}, why: "logs are structured: use log/slog (the journal adapts the logger that raft wants)"},
 }

@@ -1,0 +1,219 @@
+package database
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/rivershared/uniquestates"
+	"github.com/riverqueue/river/rivertype"
+
+	"gyro/internal/instant"
+)
+
+// JobArgs is what a job is about: a struct kept as JSON, with a method Kind() string that names its worker. A kind stays
+// what it is for ever, as rows of it may wait in a database.
+type JobArgs = river.JobArgs
+
+// JobOption says how one job is inserted.
+type JobOption func(*river.InsertOpts)
+
+// DefaultQueue is where jobs go that name no queue.
+const DefaultQueue = river.QueueDefault
+
+// Queue puts the job into a queue that Jobs.Queue declares.
+func Queue(name string) JobOption { return func(o *river.InsertOpts) { o.Queue = name } }
+
+// ScheduledAt lets the job wait until then.
+func ScheduledAt(at instant.Instant) JobOption {
+	return func(o *river.InsertOpts) { o.ScheduledAt = at.Time() }
+}
+
+// MaxAttempts is how often the job is tried before it is given up; without it, 25 times, which take a day.
+func MaxAttempts(n int) JobOption { return func(o *river.InsertOpts) { o.MaxAttempts = n } }
+
+// Priority is from 1, what goes first and the default, to 4.
+func Priority(p int) JobOption { return func(o *river.InsertOpts) { o.Priority = p } }
+
+// UniqueKey leaves the job out while another one of its kind with the same key is unfinished: waiting, running, or to be
+// tried again. A finished one does not count: for what must happen once and never again there is Tx.Once.
+func UniqueKey(key string) JobOption {
+	return func(o *river.InsertOpts) { o.Tags = append(o.Tags, uniqueTag(key)) }
+}
+
+// uniqueTag makes a tag of a key: a tag is the one thing of a job's options that can carry what River has no option for.
+// River's own uniqueness is by arguments alone, and what two jobs have in common need not be all of their arguments.
+func uniqueTag(key string) string {
+	sum := sha256.Sum256([]byte(key))
+	return fmt.Sprintf("%s%x", uniquePrefix, sum[:16])
+}
+
+const uniquePrefix = "unique-"
+
+// uniqueHook turns the tag into River's unique key, just before the job is inserted.
+type uniqueHook struct{ river.HookDefaults }
+
+// unfinished are the states in which a job keeps others with its key out. River moves a job between these without asking
+// whether another one with the key has come, so none of them can be left out.
+var unfinished = uniquestates.UniqueStatesToBitmask([]rivertype.JobState{
+	rivertype.JobStateAvailable, rivertype.JobStatePending, rivertype.JobStateRunning,
+	rivertype.JobStateRetryable, rivertype.JobStateScheduled,
+})
+
+func (*uniqueHook) InsertBegin(_ context.Context, p *rivertype.JobInsertParams) error {
+	for _, tag := range p.Tags {
+		if strings.HasPrefix(tag, uniquePrefix) {
+			sum := sha256.Sum256([]byte(p.Kind + "\x00" + tag))
+			p.UniqueKey, p.UniqueStates = sum[:], unfinished
+		}
+	}
+	return nil
+}
+
+// jobMetadata goes with a job, so that its writes can be traced to the request that caused it.
+type jobMetadata struct {
+	Request string `json:"request,omitempty"`
+}
+
+// Enqueue inserts a job in the transaction: it exists if and only if the transaction commits.
+func (tx *Tx) Enqueue(ctx context.Context, args JobArgs, options ...JobOption) error {
+	metadata, err := json.Marshal(jobMetadata{tx.by.Request})
+	if err != nil {
+		return fmt.Errorf("job %s: %w", args.Kind(), err)
+	}
+	o := river.InsertOpts{ScheduledAt: tx.at.Time(), Metadata: metadata, Queue: DefaultQueue}
+	for _, option := range options {
+		option(&o)
+	}
+	if err := tx.db.queue.insert(ctx, tx, args, &o); err != nil {
+		return fmt.Errorf("job %s: %w", args.Kind(), err)
+	}
+	tx.wake(o.Queue)
+	return nil
+}
+
+// wake lets those who work on a queue look after the commit.
+func (tx *Tx) wake(queue string) {
+	if !slices.Contains(tx.queues, queue) {
+		tx.queues = append(tx.queues, queue)
+	}
+}
+
+// JobInfo is what a worker is told of the job besides its arguments.
+type JobInfo struct {
+	ID          int64
+	Attempt     int // 1 the first time
+	MaxAttempts int // the last one, after which the job is given up
+	ScheduledAt instant.Instant
+	Request     string // of whose transaction inserted it
+}
+
+// Jobs are the kinds of jobs that a process works on. They are put together before DB.StartJobs and not changed after.
+type Jobs struct {
+	workers  *river.Workers
+	queues   map[string]int
+	periodic []periodic
+	db       *DB // from StartJobs on
+	problems []error
+}
+
+// NewJobs returns no jobs at all.
+func NewJobs() *Jobs { return &Jobs{workers: river.NewWorkers(), queues: map[string]int{}} }
+
+// Queue declares a queue of which so many jobs run at once, so that a flood of them does not keep others waiting.
+func (j *Jobs) Queue(name string, workers int) { j.queues[name] = workers }
+
+// WorkerOption says how jobs of a kind are run.
+type WorkerOption func(*workerOptions)
+
+type workerOptions struct {
+	timeout     time.Duration
+	first, most instant.Span
+}
+
+// Timeout is how long one run may take before its context ends; without it, a minute. 0 or less is no bound.
+func Timeout(d time.Duration) WorkerOption {
+	return func(o *workerOptions) {
+		if o.timeout = d; d <= 0 {
+			o.timeout = -1
+		}
+	}
+}
+
+// Backoff is how long a failed job waits before it is tried again: first, then twice as long each time, but not longer than
+// most. Without it, one second and two hours.
+func Backoff(first, most instant.Span) WorkerOption {
+	return func(o *workerOptions) { o.first, o.most = first, most }
+}
+
+// RegisterJob names the worker of a kind. It runs at least once for each job, and again after an error or a crash; it gets
+// a context that ends with its time or the process. Errors that mean something else: SnoozeUntil, Cancel.
+func RegisterJob[T JobArgs](jobs *Jobs, work func(ctx context.Context, args T, info JobInfo) error, options ...WorkerOption) {
+	w := &worker[T]{jobs: jobs, work: work, options: workerOptions{first: instant.Second, most: 2 * instant.Hour}}
+	for _, option := range options {
+		option(&w.options)
+	}
+	if err := river.AddWorkerSafely(jobs.workers, w); err != nil {
+		jobs.problems = append(jobs.problems, err)
+	}
+}
+
+// worker is a worker as River knows it.
+type worker[T JobArgs] struct {
+	river.WorkerDefaults[T]
+	jobs    *Jobs
+	work    func(ctx context.Context, args T, info JobInfo) error
+	options workerOptions
+}
+
+func (w *worker[T]) Timeout(*river.Job[T]) time.Duration { return w.options.timeout }
+
+func (w *worker[T]) NextRetry(job *river.Job[T]) time.Time {
+	wait := w.options.first
+	for range job.Attempt - 1 {
+		if wait *= 2; wait >= w.options.most {
+			wait = w.options.most
+			break
+		}
+	}
+	return w.jobs.db.Now().Add(wait).Time()
+}
+
+func (w *worker[T]) Work(ctx context.Context, job *river.Job[T]) error {
+	var m jobMetadata
+	if err := json.Unmarshal(job.Metadata, &m); err != nil {
+		return fmt.Errorf("metadata of job %d: %w", job.ID, err)
+	}
+	err := w.work(ctx, job.Args, JobInfo{
+		ID: job.ID, Attempt: job.Attempt, MaxAttempts: job.MaxAttempts, ScheduledAt: instant.Of(job.ScheduledAt), Request: m.Request,
+	})
+	if snooze := (*snoozeError)(nil); errors.As(err, &snooze) {
+		return river.JobSnooze(max(snooze.until.Time().Sub(w.jobs.db.Now().Time()), 0))
+	}
+	if cancel := (*cancelError)(nil); errors.As(err, &cancel) {
+		return river.JobCancel(cancel.why)
+	}
+	return err
+}
+
+type snoozeError struct{ until instant.Instant }
+
+func (e *snoozeError) Error() string { return "not before " + e.until.String() }
+
+// SnoozeUntil is returned by a worker that has nothing to do yet: the job runs again then, and this run does not count as
+// an attempt.
+func SnoozeUntil(at instant.Instant) error { return &snoozeError{at} }
+
+type cancelError struct{ why error }
+
+func (e *cancelError) Error() string { return "given up: " + e.why.Error() }
+func (e *cancelError) Unwrap() error { return e.why }
+
+// Cancel is returned by a worker for which trying again is of no use: the job is given up, and why is kept with it.
+func Cancel(why error) error { return &cancelError{why} }

@@ -1,0 +1,190 @@
+package database
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver"
+	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+	"github.com/riverqueue/river/riverdriver/riversqlite"
+	"github.com/riverqueue/river/rivermigrate"
+	"github.com/riverqueue/river/rivertype"
+)
+
+// queue is River on one of the databases: its client has the transaction's type as a parameter.
+type queue interface {
+	migrate(ctx context.Context) error
+	insert(ctx context.Context, tx *Tx, args JobArgs, o *river.InsertOpts) error
+	newClient(c *river.Config) (jobClient, error)
+	// rescue gives jobs that run no more to others; schedule makes available whose time has come. Both within a transaction.
+	rescue(ctx context.Context, tx *Tx, p *riverdriver.JobRescueManyParams) error
+	schedule(ctx context.Context, tx *Tx, p *riverdriver.JobScheduleParams) ([]*riverdriver.JobScheduleResult, error)
+}
+
+// jobClient is a client of River that runs jobs.
+type jobClient interface {
+	Start(ctx context.Context) error
+	Stop(ctx context.Context) error
+	StopAndCancel(ctx context.Context) error
+}
+
+type riverQueue[T any] struct {
+	db       *DB
+	driver   riverdriver.Driver[T]
+	native   func(tx *Tx, fn func(T) error) error
+	inserter *river.Client[T]
+}
+
+func newPostgresQueue(db *DB) (queue, error) {
+	return newQueue(db, riverdriver.Driver[pgx.Tx](riverpgxv5.New(db.pool)), func(tx *Tx, fn func(pgx.Tx) error) error {
+		return tx.onConn(func() error { return fn(tx.postgres) })
+	})
+}
+
+func newSQLiteQueue(db *DB) (queue, error) {
+	return newQueue(db, riverdriver.Driver[*sql.Tx](&poked{Driver: riversqlite.New(db.writer.DB), db: db}), func(tx *Tx, fn func(*sql.Tx) error) error {
+		return fn(tx.sqlite)
+	})
+}
+
+func newQueue[T any](db *DB, driver riverdriver.Driver[T], native func(tx *Tx, fn func(T) error) error) (queue, error) {
+	inserter, err := river.NewClient(driver, db.riverConfig())
+	if err != nil {
+		return nil, fmt.Errorf("jobs: %w", err)
+	}
+	return &riverQueue[T]{db: db, driver: driver, native: native, inserter: inserter}, nil
+}
+
+func (q *riverQueue[T]) migrate(ctx context.Context) error {
+	migrator, err := rivermigrate.New(q.driver, &rivermigrate.Config{Logger: quiet(q.db.options.Logger)})
+	if err != nil {
+		return err
+	}
+	known := migrator.AllVersions()
+	there, err := migrator.ExistingVersions(ctx)
+	if err != nil {
+		return err
+	}
+	if len(there) > len(known) {
+		return fmt.Errorf("%w: its tables of jobs are at %d, this program knows up to %d", ErrNewer, len(there), len(known))
+	}
+	_, err = migrator.Migrate(ctx, rivermigrate.DirectionUp, nil)
+	return err
+}
+
+func (q *riverQueue[T]) insert(ctx context.Context, tx *Tx, args JobArgs, o *river.InsertOpts) error {
+	return q.native(tx, func(t T) error {
+		_, err := q.inserter.InsertTx(ctx, t, args, o)
+		return err
+	})
+}
+
+func (q *riverQueue[T]) newClient(c *river.Config) (jobClient, error) {
+	return river.NewClient(q.driver, c)
+}
+
+func (q *riverQueue[T]) rescue(ctx context.Context, tx *Tx, p *riverdriver.JobRescueManyParams) error {
+	return q.native(tx, func(t T) error {
+		_, err := q.driver.UnwrapExecutor(t).JobRescueMany(ctx, p)
+		return err
+	})
+}
+
+func (q *riverQueue[T]) schedule(ctx context.Context, tx *Tx, p *riverdriver.JobScheduleParams) (due []*riverdriver.JobScheduleResult, err error) {
+	err = q.native(tx, func(t T) error {
+		due, err = q.driver.UnwrapExecutor(t).JobSchedule(ctx, p)
+		return err
+	})
+	return due, err
+}
+
+// riverConfig is what all clients have in common.
+func (db *DB) riverConfig() *river.Config {
+	return &river.Config{
+		Hooks:  []rivertype.Hook{&uniqueHook{}},
+		Logger: quiet(db.options.Logger),
+		// Written for tests, but it is what makes Options.Clock the one clock, for River's queries too.
+		Test: river.TestConfig{Time: riverClock{db.options.Clock}},
+	}
+}
+
+// riverClock is Options.Clock as River asks it.
+type riverClock struct{ clock func() time.Time }
+
+func (c riverClock) Now() time.Time { return c.clock() }
+
+func (c riverClock) NowOrNil() *time.Time {
+	now := c.clock().UTC()
+	return &now
+}
+
+// quiet lets River's warnings and errors through: what it says at info is about itself.
+func quiet(l *slog.Logger) *slog.Logger { return slog.New(warnings{l.Handler()}) }
+
+type warnings struct{ slog.Handler }
+
+func (w warnings) Enabled(ctx context.Context, level slog.Level) bool {
+	return level >= slog.LevelWarn && w.Handler.Enabled(ctx, level)
+}
+
+func (w warnings) WithAttrs(a []slog.Attr) slog.Handler { return warnings{w.Handler.WithAttrs(a)} }
+func (w warnings) WithGroup(name string) slog.Handler   { return warnings{w.Handler.WithGroup(name)} }
+
+// poked is River's driver for SQLite with another way to hear of new jobs. Its own polls a table every 50 ms; all jobs that
+// this process inserts go through Write, which knows their queues. What other processes insert is found by polling.
+type poked struct {
+	*riversqlite.Driver
+	db *DB
+}
+
+// GetListener is asked once by each client.
+func (p *poked) GetListener(params *riverdriver.GetListenenerParams) riverdriver.Listener {
+	return &pokes{schema: params.Schema, heard: p.db.heard}
+}
+
+// topicInsert is what River calls its notifications of new jobs.
+const topicInsert = "river_insert"
+
+type pokes struct {
+	schema string
+	heard  <-chan string // names of queues
+}
+
+func (*pokes) Close(context.Context) error            { return nil }
+func (*pokes) Connect(context.Context) error          { return nil }
+func (*pokes) Listen(context.Context, string) error   { return nil }
+func (*pokes) Unlisten(context.Context, string) error { return nil }
+func (*pokes) Ping(context.Context) error             { return nil }
+func (*pokes) SetAfterConnectExec(string)             {}
+func (p *pokes) Schema() string                       { return p.schema }
+
+func (p *pokes) WaitForNotification(ctx context.Context) (*riverdriver.Notification, error) {
+	select {
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case queue := <-p.heard:
+		return &riverdriver.Notification{Topic: topicInsert, Payload: fmt.Sprintf(`{"queue": %q}`, queue)}, nil
+	}
+}
+
+// poke tells the jobs of this process of new ones. When nobody listens or many are on their way already, it may be lost:
+// polling finds the job.
+func (db *DB) poke(queues []string) {
+	if db.dialect != SQLite {
+		return // the transaction notified whoever listens, by NOTIFY
+	}
+	for _, queue := range queues {
+		select {
+		case db.heard <- queue:
+		default:
+		}
+	}
+}
+
+var errRunning = errors.New("jobs run already: stop them first")
