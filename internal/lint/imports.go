@@ -59,6 +59,18 @@ var layers = []layer{
 	{folder: "network/element/policy", may: []string{"internal/simulator", "network/element/repository"}, why: "a simulated PCRF knows its own protocol and nothing of who speaks to it"},
 	{folder: "network/element/repository", may: []string{"internal/simulator"}, why: "what the simulated HSS and PCRF have in common: documents about subscribers"},
 	{folder: "provisioning/adapter", may: []string{"provisioning"}, why: "adapters speak an element's protocol and know of provisioning what it declares for them"},
+	{
+		folder: "billing/ledger", may: join(ground, "internal/refusal", "internal/database"),
+		why: "the books know entries and open items, not who pays by what means or how a bill is made, so that they can be proved alone",
+	},
+	{
+		folder: "billing/payment", may: join(ground, "billing/ledger", "billing/payment/provider", "internal/refusal", "internal/database"),
+		why: "payments stand on the books and speak to a provider; the charging core and dunning reach them as interfaces that they declare",
+	},
+	{
+		folder: "billing/dunning", may: join(ground, "billing/ledger", "internal/refusal", "internal/database"),
+		why: "dunning decides from open items and its policy; orders, letters and fees reach it as interfaces that it declares",
+	},
 	{folder: "billing/payment/provider", may: ground, why: "the protocol of a payment provider knows amounts and tokens, neither invoices nor accounts"},
 	{folder: "billing/payment/simulator", may: join(ground, "billing/payment/provider", "internal/simulator"), why: "the simulated provider speaks the protocol from the other side; it knows nothing else of the office"},
 	{folder: "network", may: ground, why: "the network says what is down and since when; who pays for it is joined elsewhere. The simulated elements are worth most when they share no code with the server"},
