@@ -36,6 +36,11 @@ func (db *DB) Copy(ctx context.Context, tx *Tx, table string, columns []string, 
 	return n, nil
 }
 
+// Copy is DB.Copy for those who were handed the transaction alone.
+func (tx *Tx) Copy(ctx context.Context, table string, columns []string, rows func() ([]any, bool)) (int64, error) {
+	return tx.db.Copy(ctx, tx, table, columns, rows)
+}
+
 func (tx *Tx) insertMany(ctx context.Context, table string, columns []string, rows func() ([]any, bool)) (n int64, err error) {
 	one := "(" + strings.TrimSuffix(strings.Repeat("?,", len(columns)), ",") + ")"
 	into := fmt.Sprintf("INSERT INTO %s (%s) VALUES ", quoted(table), quoted(columns...))
