@@ -94,7 +94,7 @@ func reservations(list []balance.Total, label labels) []reservedView {
 // ledger knows a reason by its short name alone; others are shown as that.
 func usualReasons() []string {
 	return []string{
-		"bank-transfer", "bonus", "card", "cash", "chargeback", "complaint", "compensation", "correction", "demo", "direct-debit",
+		"bank-transfer", "billed", "bonus", "card", "cash", "chargeback", "complaint", "compensation", "correction", "demo", "direct-debit",
 		"goodwill", "initial", "loan", "migration", "payment", "payout", "promotion", "refund", "repayment", "test", "topup", "top-up",
 		"transfer", "voucher", "write-off",
 	}

@@ -274,7 +274,8 @@ func resultName(r charging.Result) string {
 		charging.AccountBusy, charging.AccountNotEmpty, charging.Overflow, charging.CatalogInvalid,
 		charging.InsufficientBalance, charging.SubscriberBusy, charging.Invalid, charging.VoucherUnknown,
 		charging.VoucherUsed, charging.VoucherExpired, charging.VoucherBlocked, charging.VoucherUnsuitable,
-		charging.GuessesLocked, charging.TransferRefused, charging.LoanRefused, charging.ApprovalNeeded:
+		charging.GuessesLocked, charging.TransferRefused, charging.LoanRefused, charging.ApprovalNeeded,
+		charging.SettlementRefused:
 		_, code, _ := statusOf(r)
 		return code
 	}

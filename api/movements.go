@@ -31,6 +31,9 @@ const maxKey = 128
 // for ever, so it is a code, not a text.
 const maxReason = 64
 
+// settledReason is why a settlement is made that does not say it.
+const settledReason = "billed"
+
 // moneyBody is an amount and why it moves: what every movement takes.
 type moneyBody struct {
 	Amount   string `json:"amount"`
@@ -192,6 +195,22 @@ func (s *Server) adjust(r *request) error {
 	}})
 }
 
+// settle takes what was billed elsewhere off what an account owes.
+func (s *Server) settle(r *request) error {
+	var body moneyBody
+	return s.move(r, &movement{charging.KindSettle, usage.Settlement, &body, func(account, key string) (any, movementView, error) {
+		if body.Reason == "" {
+			body.Reason = settledReason
+		}
+		c, view, err := body.command(account, key, keptDecimals)
+		if err != nil {
+			return nil, view, err
+		}
+		c.Digest = digestOf(*c)
+		return c, view, nil
+	}})
+}
+
 // idempotencyKey reads the header that makes a movement safe to repeat.
 func (r *request) idempotencyKey() (string, error) {
 	all := r.Request.Header.PeekAll(idempotencyKey)
@@ -274,9 +293,9 @@ type precision uint8
 const (
 	// paidDecimals are those of the currency: what people pay and agree on.
 	paidDecimals precision = iota
-	// keptDecimals are the six in which balances are kept. Only an adjustment
-	// has them: prices leave parts of a cent in an account, and nothing else
-	// could book them out.
+	// keptDecimals are the six in which balances are kept. Adjustments and
+	// settlements have them: prices leave parts of a cent in an account, and
+	// nothing else could book them out.
 	keptDecimals
 )
 

@@ -27,7 +27,7 @@ func TestOutcomes(t *testing.T) {
 		charging.SubscriberBusy: 409, charging.Invalid: 422, charging.UserUnknown: 404,
 		charging.VoucherUnknown: 404, charging.VoucherUsed: 409, charging.VoucherExpired: 409, charging.VoucherBlocked: 409,
 		charging.VoucherUnsuitable: 409, charging.GuessesLocked: 429, charging.TransferRefused: 409, charging.LoanRefused: 409,
-		charging.ApprovalNeeded: 403,
+		charging.ApprovalNeeded: 403, charging.SettlementRefused: 409,
 	}
 	ofRequests := []charging.Result{
 		charging.UnknownSession, charging.UserUnknown, charging.NoIdentity, charging.RatingFailed, charging.CreditLimitReached,

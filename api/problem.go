@@ -102,6 +102,8 @@ func statusOf(r charging.Result) (status int, code string, known bool) {
 		return conflict, "transfer_refused", true
 	case charging.LoanRefused:
 		return conflict, "loan_refused", true
+	case charging.SettlementRefused:
+		return conflict, "settlement_refused", true
 	case charging.ApprovalNeeded:
 		return fasthttp.StatusForbidden, "approval_needed", true
 	case charging.UserUnknown:

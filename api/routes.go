@@ -38,6 +38,7 @@ func routes() []route {
 		{method: del, path: accountPath, scope: ScopeWrite, serve: (*Server).deleteAccount},
 		{method: post, path: accountPath + "/top-ups", scope: ScopeWrite, serve: (*Server).topUp},
 		{method: post, path: accountPath + "/adjustments", scope: ScopeWrite, serve: (*Server).adjust},
+		{method: post, path: accountPath + "/settlements", scope: ScopeWrite, serve: (*Server).settle},
 		{method: post, path: accountPath + "/transfers", scope: ScopeWrite, serve: (*Server).transfer},
 		{method: post, path: accountPath + "/loans", scope: ScopeWrite, serve: (*Server).loan},
 		{method: post, path: accountPath + "/loans/write-off", scope: ScopeWrite, serve: (*Server).writeOff},

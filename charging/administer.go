@@ -92,9 +92,7 @@ func (s *State) administer(kind Kind, body []byte, o *Outcome) error {
 		return run(body, o, s.putAccount)
 	case KindDeleteAccount:
 		return run(body, o, s.deleteAccount)
-	case KindTopUp:
-		return run(body, o, func(c *MoveMoney, o *Outcome) { s.moveMoney(kind, c, o) })
-	case KindAdjust:
+	case KindTopUp, KindAdjust, KindSettle:
 		return run(body, o, func(c *MoveMoney, o *Outcome) { s.moveMoney(kind, c, o) })
 	case KindVouchers:
 		return run(body, o, s.addVouchers)

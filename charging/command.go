@@ -29,6 +29,7 @@ const (
 	KindSessionLost   Kind = 16 // a gateway does not know one of its sessions any more
 	KindLoan          Kind = 17
 	KindSetLimits     Kind = 18 // what one subscriber may use of what an account shares
+	KindSettle        Kind = 19 // what an account owes has been billed elsewhere
 )
 
 // Client says what a gateway can do or wants to be told; the edge sets it from
@@ -251,6 +252,7 @@ const (
 	LoanRefused       Result = 46 // the account is not eligible
 	ApprovalNeeded    Result = 47 // an adjustment above the threshold without a second person
 	VoucherUnsuitable Result = 48 // the account cannot use what the voucher gives
+	SettlementRefused Result = 49 // more than is owed, or of an account that owes nothing by its kind
 )
 
 // FinalUnitAction is Final-Unit-Action (RFC 8506 section 8.35) plus one; zero

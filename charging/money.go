@@ -21,11 +21,14 @@ func bucketSide(b *balance.Bucket) balance.LedgerAccount {
 func (s *State) moveMoney(kind Kind, c *MoveMoney, o *Outcome) {
 	k := keyed{account: c.Account, key: c.Key, reason: c.Reason, digest: c.Digest, currency: c.Currency}
 	s.once(kind, k, o, func(i slab.Index) {
-		if kind == KindAdjust {
+		switch kind {
+		case KindAdjust:
 			s.adjust(i, c, o)
-			return
+		case KindSettle:
+			s.settle(i, c, o)
+		default:
+			s.topUp(i, c, o)
 		}
-		s.topUp(i, c, o)
 	})
 }
 

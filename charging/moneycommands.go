@@ -10,10 +10,11 @@ import (
 // key with the same Digest is answered with the stored outcome, with another
 // Digest it is a Contradiction. The edge takes the digest of the values.
 
-// MoveMoney is a top-up or an adjustment of an account's own money.
+// MoveMoney is a top-up, an adjustment or a settlement of an account's own
+// money.
 type MoveMoney struct {
 	Account  string         `json:"account"`
-	Amount   money.Amount   `json:"amount"` // a top-up is positive
+	Amount   money.Amount   `json:"amount"` // a top-up is positive; a settlement goes towards zero
 	Currency money.Currency `json:"currency"`
 	Reason   string         `json:"reason"`
 	Key      string         `json:"key"`

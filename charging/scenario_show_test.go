@@ -24,6 +24,7 @@ var resultNames = map[charging.Result]string{
 	charging.VoucherUnknown: "voucher unknown", charging.VoucherUsed: "voucher used", charging.VoucherExpired: "voucher expired",
 	charging.VoucherBlocked: "voucher blocked", charging.GuessesLocked: "locked", charging.TransferRefused: "transfer refused",
 	charging.LoanRefused: "loan refused", charging.ApprovalNeeded: "approval needed", charging.VoucherUnsuitable: "voucher unsuitable",
+	charging.SettlementRefused: "settlement refused",
 }
 
 func resultName(r charging.Result) string {

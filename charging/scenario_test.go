@@ -56,6 +56,7 @@ var commands = map[string]func(*script) string{
 	"delete-account": (*script).deleteAccount,
 	"top-up":         func(s *script) string { return s.moveMoney(charging.KindTopUp) },
 	"adjust":         func(s *script) string { return s.moveMoney(charging.KindAdjust) },
+	"settle":         func(s *script) string { return s.moveMoney(charging.KindSettle) },
 	"ccr":            (*script).ccr,
 	"event":          (*script).event,
 	"duplicate":      (*script).duplicate,
@@ -256,7 +257,7 @@ func (s *script) duplicate() string {
 		return s.describe(&got)
 	case got.Result != charging.Success:
 		return refusal(&got)
-	case got.kind == charging.KindTopUp || got.kind == charging.KindAdjust || got.kind == charging.KindRedeem ||
+	case got.kind == charging.KindTopUp || got.kind == charging.KindAdjust || got.kind == charging.KindSettle || got.kind == charging.KindRedeem ||
 		got.kind == charging.KindTransfer || got.kind == charging.KindSubscribe || got.kind == charging.KindUnsubscribe || got.kind == charging.KindSetSubscriber || got.kind == charging.KindLoan:
 		return s.moved(&got)
 	}

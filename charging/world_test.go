@@ -259,5 +259,8 @@ func (w *world) money() (charging.Kind, charging.MoveMoney) {
 		return charging.KindAdjust, c
 	}
 	c.Amount = money.Amount(rapid.Int64Range(1, 300_000).Draw(w.t, "amount"))
+	if w.one(4) {
+		return charging.KindSettle, c
+	}
 	return charging.KindTopUp, c
 }

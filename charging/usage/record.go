@@ -29,6 +29,7 @@ const (
 	RollOver   Kind = 12 // an allowance carried into the next cycle
 	LifeCycle  Kind = 13 // a subscriber's state changed
 	Notice     Kind = 14 // a threshold was reached; moves nothing
+	Settlement Kind = 15 // what was owed is billed elsewhere, and owed there from then on
 )
 
 // String is the kind's name in the API.
@@ -62,6 +63,8 @@ func (k Kind) String() string {
 		return "life-cycle"
 	case Notice:
 		return "notice"
+	case Settlement:
+		return "settlement"
 	}
 	return "unknown"
 }
