@@ -10,121 +10,19 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"sync"
 	"testing"
 	"time"
 
-	"gyro/balance/store"
-	"gyro/charging"
 	"gyro/charging/engine"
-	"gyro/internal/ident"
-
-	"github.com/cockroachdb/pebble/v2/vfs"
+	"gyro/internal/coretest"
 )
 
-// memoryJournal makes batches "durable" in memory, in order, and applies them
-// from a goroutine of its own, as a real one does.
-type memoryJournal struct {
-	engine  *engine.Engine
-	store   *store.Store
-	work    chan func()
-	stopped chan struct{}
-	index   uint64
-	close   sync.Once
-}
-
-func newMemoryJournal(e *engine.Engine, s *store.Store) *memoryJournal {
-	j := &memoryJournal{engine: e, store: s, work: make(chan func(), 16), stopped: make(chan struct{})}
-	go func() {
-		defer close(j.stopped)
-		for step := range j.work {
-			step()
-		}
-	}()
-	return j
-}
-
-func (j *memoryJournal) Append(entry []byte) error {
-	logged := bytes.Clone(entry)
-	j.work <- func() {
-		j.index++
-		j.engine.Apply(j.index, logged)
-	}
-	return nil
-}
-
-func (j *memoryJournal) Checkpoint() error {
-	done := make(chan error)
-	j.work <- func() {
-		batch := j.store.NewBatch()
-		checkpoint := j.engine.Capture(batch)
-		checkpoint.Fill()
-		err := j.store.Commit(batch, store.Meta{AppliedIndex: checkpoint.Index()})
-		if err == nil {
-			checkpoint.Stored()
-		}
-		done <- errors.Join(err, batch.Close())
-	}
-	return <-done
-}
-
-func (j *memoryJournal) Stopped() <-chan struct{} { return j.stopped }
-
-func (j *memoryJournal) Close() error {
-	j.close.Do(func() { close(j.work) })
-	<-j.stopped
-	return nil
-}
-
-// hold lets nothing become durable until release is called.
-func (j *memoryJournal) hold() (release func()) {
-	gate := make(chan struct{})
-	j.work <- func() { <-gate }
-	return func() { close(gate) }
-}
-
-// core is a real charging core: engine, state, and store on Pebble in memory.
-type core struct {
-	*engine.Engine
-	journal *memoryJournal
-	mu      sync.Mutex
-	now     time.Time
-}
-
-func (c *core) clock() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-func (c *core) advance(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = c.now.Add(d)
-}
+// core is a real charging core.
+type core struct{ *coretest.Core }
 
 func newCore(t *testing.T, o engine.Options) *core {
 	t.Helper()
-	fatal := func(err error) { t.Errorf("fatal: %v", err) }
-	kept, err := store.Open(store.Options{Dir: "state", FS: vfs.NewMem(), Logger: discard(), Fatal: fatal})
-	if err != nil {
-		t.Fatal(err)
-	}
-	state, err := charging.Load(kept)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := &core{now: time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC)}
-	o.State, o.Store, o.Now, o.Origin, o.Fatal, o.Logger = state, kept, c.clock, 1, fatal, discard()
-	c.Engine = engine.New(o)
-	c.journal = newMemoryJournal(c.Engine, kept)
-	c.Start(c.journal)
-	t.Cleanup(func() {
-		if err := errors.Join(c.Stop(), kept.Close()); err != nil {
-			t.Error(err)
-		}
-	})
-	return c
+	return &core{coretest.New(t, o)}
 }
 
 func discard() *slog.Logger { return slog.New(slog.DiscardHandler) }
@@ -250,56 +148,6 @@ func (c *client) putAccount(account, imsi string) {
 	if a := c.send("PUT", "/charging/v1/accounts/"+account, body); a.status != http.StatusCreated {
 		c.t.Fatalf("%d %s", a.status, a.body)
 	}
-}
-
-// gateway sends credit-control requests into the core.
-type gateway struct{ answers chan charging.Outcome }
-
-// Answer implements charging.Recipient.
-func (g *gateway) Answer(_ *charging.Ticket, _ *charging.CreditControl, o *charging.Outcome) bool {
-	kept := *o
-	kept.Services = append([]charging.ServiceOutcome(nil), o.Services...)
-	g.answers <- kept
-	return false
-}
-
-// Flush implements charging.Recipient.
-func (g *gateway) Flush() {}
-
-// ccr is a credit-control request about one rating group.
-type ccr struct {
-	session, imsi string
-	kind          charging.RequestType
-	number        uint32
-	group         uint32
-	want, used    uint64
-}
-
-func (c *core) exchange(t *testing.T, r ccr) charging.Outcome {
-	t.Helper()
-	id, err := ident.New(ident.IMSI, []byte(r.imsi))
-	if err != nil {
-		t.Fatal(err)
-	}
-	service := charging.Service{RatingGroup: r.group, Flags: charging.HasRatingGroup}
-	if r.want > 0 {
-		service.Flags |= charging.Requests
-		service.Requested = charging.Units{Total: r.want, Has: charging.HasTotal}
-	}
-	if r.used > 0 {
-		service.ReportCount = 1
-		service.Reports[0].Units = charging.Units{Total: r.used, Has: charging.HasTotal}
-	}
-	request := charging.CreditControl{
-		SessionID: []byte(r.session), OriginHost: []byte("pgw.example.net"), APN: []byte("internet"), Context: 32251,
-		Type: r.kind, Number: r.number, EndToEnd: r.number, Recipients: 1,
-		Identities: []ident.Identity{id}, Services: []charging.Service{service},
-	}
-	g := &gateway{answers: make(chan charging.Outcome, 1)}
-	if !c.Submit(&request, charging.Ticket{To: g}) {
-		t.Fatal("the engine is busy")
-	}
-	return <-g.answers
 }
 
 // get reads a JSON answer.

@@ -149,7 +149,7 @@ func TestTimeout(t *testing.T) {
 	hasty, _ := newServer(t, Options{Engine: core, CommandTimeout: time.Millisecond})
 	patient.publish()
 	patient.putAccount("1001", "001010000000001")
-	release := core.journal.hold()
+	release := core.Journal.Hold()
 	a, err := hasty.topUp("k")
 	if err != nil || a.status != http.StatusGatewayTimeout || !strings.Contains(a.body, "Idempotency-Key") {
 		t.Errorf("%v %d %s", err, a.status, a.body)
@@ -181,7 +181,7 @@ func TestOverload(t *testing.T) {
 			client, _ := newServer(t, c.api)
 			client.publish()
 			client.putAccount("1001", "001010000000001")
-			release := core.journal.hold()
+			release := core.Journal.Hold()
 			const requests = 8
 			answers := make(chan answer)
 			var sent sync.WaitGroup

@@ -12,6 +12,7 @@ import (
 
 	"gyro/charging"
 	"gyro/charging/engine"
+	"gyro/internal/coretest"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
@@ -54,11 +55,11 @@ func TestMetrics(t *testing.T) {
 	if a, err := client.topUp("k"); err != nil || a.header.Get(replayedHeader) == "" {
 		t.Fatal(err, a.body)
 	}
-	first := ccr{session: "s;1", imsi: "001010000000001", kind: charging.Initial, group: 10, want: 1_000_000}
-	core.exchange(t, first)
-	core.exchange(t, ccr{session: "s;1", imsi: "001010000000001", kind: charging.Update, number: 1, group: 10, want: 1_000_000, used: 1_000_000})
-	core.exchange(t, ccr{session: "s;2", imsi: "001019999999999", kind: charging.Initial, group: 10, want: 1})
-	core.exchange(t, first)
+	first := coretest.Request{Session: "s;1", IMSI: "001010000000001", Kind: charging.Initial, Group: 10, Want: 1_000_000}
+	core.Exchange(t, first)
+	core.Exchange(t, coretest.Request{Session: "s;1", IMSI: "001010000000001", Kind: charging.Update, Number: 1, Group: 10, Want: 1_000_000, Used: 1_000_000})
+	core.Exchange(t, coretest.Request{Session: "s;2", IMSI: "001019999999999", Kind: charging.Initial, Group: 10, Want: 1})
+	core.Exchange(t, first)
 
 	a := client.send("GET", "/metrics", "")
 	if a.status != http.StatusOK || !strings.HasPrefix(a.header.Get("Content-Type"), "text/plain; version=0.0.4") {
@@ -176,10 +177,10 @@ func TestUsageIsComplete(t *testing.T) {
 			}
 		}
 		id := fmt.Sprintf("s;%d", n)
-		core.exchange(t, ccr{session: id, imsi: "001010000000001", kind: charging.Initial, group: 10, want: 1})
-		core.exchange(t, ccr{session: id, imsi: "001010000000001", kind: charging.Termination, number: 1, group: 10, used: 1})
+		core.Exchange(t, coretest.Request{Session: id, IMSI: "001010000000001", Kind: charging.Initial, Group: 10, Want: 1})
+		core.Exchange(t, coretest.Request{Session: id, IMSI: "001010000000001", Kind: charging.Termination, Number: 1, Group: 10, Used: 1})
 		if n%2 == 0 {
-			if err := core.journal.Checkpoint(); err != nil {
+			if err := core.Journal.Checkpoint(); err != nil {
 				t.Fatal(err)
 			}
 		}

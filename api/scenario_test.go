@@ -14,6 +14,7 @@ import (
 
 	"gyro/charging"
 	"gyro/charging/engine"
+	"gyro/internal/coretest"
 
 	"github.com/cockroachdb/datadriven"
 )
@@ -47,7 +48,7 @@ func runScript(t *testing.T, path string) {
 		case "vouchers":
 			return core.vouchers(t, d)
 		case "checkpoint":
-			if err := core.journal.Checkpoint(); err != nil {
+			if err := core.Journal.Checkpoint(); err != nil {
 				t.Fatal(err)
 			}
 		case "wait":
@@ -57,7 +58,7 @@ func runScript(t *testing.T, path string) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			core.advance(length)
+			core.Advance(length)
 		default:
 			t.Fatalf("unknown command %q", d.Cmd)
 		}
@@ -116,21 +117,21 @@ func (c *client) play(script string) string {
 // play sends a credit-control request into the core.
 func play(t *testing.T, core *core, d *datadriven.TestData) string {
 	t.Helper()
-	var r ccr
+	var r coretest.Request
 	var kind string
 	d.ScanArgs(t, "type", &kind)
-	d.ScanArgs(t, "session", &r.session)
-	d.ScanArgs(t, "imsi", &r.imsi)
-	d.MaybeScanArgs(t, "number", &r.number)
-	d.MaybeScanArgs(t, "group", &r.group)
-	d.MaybeScanArgs(t, "want", &r.want)
-	d.MaybeScanArgs(t, "used", &r.used)
+	d.ScanArgs(t, "session", &r.Session)
+	d.ScanArgs(t, "imsi", &r.IMSI)
+	d.MaybeScanArgs(t, "number", &r.Number)
+	d.MaybeScanArgs(t, "group", &r.Group)
+	d.MaybeScanArgs(t, "want", &r.Want)
+	d.MaybeScanArgs(t, "used", &r.Used)
 	for _, known := range [...]charging.RequestType{charging.Initial, charging.Update, charging.Termination, charging.Event} {
 		if known.String() == kind {
-			r.kind = known
+			r.Kind = known
 		}
 	}
-	o := core.exchange(t, r)
+	o := core.Exchange(t, r)
 	out := resultName(o.Result)
 	for _, s := range o.Services {
 		out += fmt.Sprintf(", group %d %s granted %d", s.RatingGroup, resultName(s.Result), s.Granted)

@@ -112,6 +112,22 @@ func Path(parts ...string) string {
 
 // Do sends a request and returns the answer's body: JSON, or nothing.
 func (c *Client) Do(ctx context.Context, r *Request) (json.RawMessage, error) {
+	a, err := c.exchange(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	return a.body, nil
+}
+
+// answer is what the server said to a request that it carried out.
+type answer struct {
+	status int
+	header http.Header
+	body   json.RawMessage
+}
+
+// exchange sends a request and returns the answer to it.
+func (c *Client) exchange(ctx context.Context, r *Request) (*answer, error) {
 	request, err := c.build(ctx, r)
 	if err != nil {
 		return nil, err
@@ -125,17 +141,17 @@ func (c *Client) Do(ctx context.Context, r *Request) (json.RawMessage, error) {
 		if wrapped, found := errors.AsType[*url.Error](err); found {
 			err = wrapped.Err
 		}
-		return nil, fmt.Errorf("no answer from %s: %w; is gyro up running there?", c.Server, err)
+		return nil, &Unanswered{fmt.Errorf("no answer from %s: %w; is gyro up running there?", c.Server, err)}
 	}
 	defer func() { _ = response.Body.Close() }() // only read
 	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
 	if err != nil {
-		return nil, fmt.Errorf("the answer of %s broke off: %w", c.Server, err)
+		return nil, &Unanswered{fmt.Errorf("the answer of %s broke off: %w", c.Server, err)}
 	}
 	if response.StatusCode >= http.StatusMultipleChoices {
 		return nil, problemOf(response, body)
 	}
-	return body, nil
+	return &answer{response.StatusCode, response.Header, body}, nil
 }
 
 // stay does not follow redirections: the API has none, a change that is repeated as a GET looks done when it is not, and
