@@ -63,7 +63,7 @@ func TestOutcomes(t *testing.T) {
 // of the API has.
 func TestReachedOutcomes(t *testing.T) {
 	var scripts strings.Builder
-	for _, name := range []string{"accounts", "movements", "catalogs", "subscribers", "vouchers", "transfers"} {
+	for _, name := range []string{"accounts", "movements", "catalogs", "subscribers", "vouchers", "transfers", "settlements"} {
 		scripts.WriteString(readFile(t, "../testdata/api/"+name+".txt"))
 	}
 	for r := range charging.Result(math.MaxUint8) {

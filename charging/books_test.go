@@ -44,9 +44,12 @@ func (h *historian) both(t *rapid.T, m *model) {
 		kind, c := h.money()
 		got := h.apply(h.now, command(t, kind, c))[0]
 		want := charging.Success
-		if kind == charging.KindTopUp {
+		switch kind {
+		case charging.KindTopUp:
 			m.topUp(c.Account, int64(c.Amount))
-		} else {
+		case charging.KindSettle:
+			want = m.settle(c.Account, int64(c.Amount))
+		default:
 			want = m.adjust(c.Account, int64(c.Amount))
 		}
 		if got.Result != want {

@@ -258,9 +258,11 @@ func (w *world) money() (charging.Kind, charging.MoveMoney) {
 		c.Amount = money.Amount(rapid.Int64Range(-300_000, 100_000).Draw(w.t, "amount"))
 		return charging.KindAdjust, c
 	}
-	c.Amount = money.Amount(rapid.Int64Range(1, 300_000).Draw(w.t, "amount"))
 	if w.one(4) {
+		c.Account = fmt.Sprintf("account-%d", rapid.IntRange(1, 2).Draw(w.t, "settled"))
+		c.Amount = money.Amount(rapid.Int64Range(-100_000, 100_000).Draw(w.t, "amount"))
 		return charging.KindSettle, c
 	}
+	c.Amount = money.Amount(rapid.Int64Range(1, 300_000).Draw(w.t, "amount"))
 	return charging.KindTopUp, c
 }
