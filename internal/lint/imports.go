@@ -101,6 +101,8 @@ var layers = []layer{
 	},
 	{folder: "api/apitest", may: []string{"api", "api/client", "charging/engine", "internal/coretest"}, why: "tests of the API's clients talk to the real one"},
 	{folder: "internal/refusal", why: "refusals are words; they know nobody"},
+	{folder: "billing/charge", may: ground, why: "what is owed follows from the input alone, so that a dry run is the real one; no database, no clock"},
+	{folder: "billing/tax", may: join(ground, "billing/charge"), why: "tax and rounding follow from the lines and the configuration alone"},
 	{folder: "testdata", why: "files that go into the binary"},
 	{folder: "internal/voucher", why: "makes codes from randomness; the core has their hashes only"},
 	{folder: "internal/zone", may: []string{"internal/instant"}, why: "the time-zone database enters here and nowhere else"},

@@ -1,0 +1,147 @@
+package charge
+
+import (
+	"fmt"
+	"slices"
+
+	"gyro/internal/money"
+)
+
+// remembered is how many days before the end of a cycle what was charged is
+// remembered day by day, and therefore corrected by itself when the office learns
+// late of a termination or a suspension: a year and a month. What is older is
+// corrected by hand, with a credit.
+const remembered = 396
+
+// Bill computes a bill. It fails only where an amount leaves the range of money.
+func Bill(in *Input) (Draft, error) {
+	b := biller{in: in}
+	next := in.Cycle.Of(in.Period.Until)
+	for k := range in.Products {
+		p := &in.Products[k]
+		for n := range p.Prices {
+			if p.Prices[n].OneTime {
+				b.oneTimePrice(p, &p.Prices[n])
+				continue
+			}
+			b.recurring(p, &p.Prices[n], firstRecurring(p) == n, next)
+		}
+	}
+	for k := range in.Charges {
+		c := &in.Charges[k]
+		b.add(Line{
+			Kind: c.Kind, Account: c.Account, Product: c.Product, Charge: c.ID, Description: c.Description, Quantity: 1, Unit: "piece",
+			Period: Span{c.Day, c.Day + 1}, Category: c.Category, GL: c.GL, Exact: c.Amount,
+		})
+	}
+	for k := range in.Usage {
+		b.usage(&in.Usage[k])
+	}
+	for k := range in.Products {
+		if p := &in.Products[k]; p.Minimum > 0 {
+			b.minimum(p)
+		}
+	}
+	return b.draft, b.err
+}
+
+// biller collects a bill's lines.
+type biller struct {
+	in    *Input
+	draft Draft
+	err   error
+}
+
+// add appends a line and returns its position, counted from one.
+func (b *biller) add(l Line) int {
+	b.draft.Lines = append(b.draft.Lines, l)
+	return len(b.draft.Lines)
+}
+
+func (b *biller) fail(what string, id int64) money.Amount {
+	if b.err == nil {
+		b.err = fmt.Errorf("%s %d: its amount leaves the range of money", what, id)
+	}
+	return 0
+}
+
+// portion is what days of a period cost at a price for all of it.
+func (b *biller) portion(price int64, amount money.Amount, period, days Span) money.Amount {
+	length := uint64(period.Days())
+	until, ok1 := money.MulDiv(amount, uint64(days.Until-period.From), length, money.HalfEven)
+	from, ok2 := money.MulDiv(amount, uint64(days.From-period.From), length, money.HalfEven)
+	if !ok1 || !ok2 {
+		return b.fail("price", price)
+	}
+	return until - from
+}
+
+func (b *biller) oneTimePrice(p *Product, price *Price) {
+	if price.From >= b.in.Period.Until || price.Settled > price.From || !p.Active.Contains(max(price.From, p.Active.From)) {
+		return
+	}
+	b.add(Line{
+		Kind: OneTimeCharge, Account: p.Account, Product: p.ID, Subscription: p.Subscription, Price: price.ID, Description: price.Name,
+		Quantity: 1, Unit: "piece", Period: Span{price.From, price.From + 1}, Category: price.Category, GL: price.GL, Exact: price.Amount,
+	})
+	b.draft.States = append(b.draft.States, PriceState{Price: price.ID, Settled: price.From + 1})
+}
+
+func (b *biller) usage(u *Usage) {
+	description := u.Service
+	if u.Offer != "" {
+		description += " (" + u.Offer + ")"
+	}
+	b.add(Line{
+		Kind: UsageCharge, Account: u.Account, Subscription: u.Subscription, Description: description, Quantity: u.Billed, Unit: u.Unit,
+		Period: b.in.Period, Category: b.in.UsageCategory, GL: b.in.UsageGL, Exact: u.Charged,
+		UsageFrom: u.First, UsageThrough: u.Last, Records: u.Records,
+	})
+}
+
+// minimum adds what a product's charges for the cycle lack of its minimum, which
+// is prorated by the days on which the product was active. What counts is what
+// the cycle's own days cost, whenever they are charged, less discounts, and the
+// usage that is on the bill: of the product's subscription, or of the whole
+// account for products without one. One-time charges do not count.
+func (b *biller) minimum(p *Product) {
+	period := b.in.Period
+	days := 0
+	for _, s := range clip(minus([]Span{p.Active}, p.Suspended), period) {
+		days += s.Days()
+	}
+	least, ok := money.MulDiv(p.Minimum, uint64(days), uint64(period.Days()), money.HalfEven)
+	if !ok || days == 0 {
+		return
+	}
+	missing := least
+	for n := range p.Prices {
+		if price := &p.Prices[n]; !price.OneTime {
+			missing -= b.worth(p, price, firstRecurring(p) == n)
+		}
+	}
+	if b.paysForUsage(p) {
+		for k := range b.in.Usage {
+			if u := &b.in.Usage[k]; u.Account == p.Account && (p.Subscription == 0 || u.Subscription == p.Subscription) {
+				missing -= u.Charged
+			}
+		}
+	}
+	if missing <= 0 {
+		return
+	}
+	b.add(Line{
+		Kind: Minimum, Account: p.Account, Product: p.ID, Subscription: p.Subscription,
+		Description: "Minimum commitment of " + p.Name, Quantity: int64(days), Unit: "day", Period: period, PeriodDays: period.Days(),
+		Category: p.MinimumCategory, GL: p.MinimumGL, Exact: missing,
+	})
+}
+
+// paysForUsage reports whether usage counts towards a product's minimum: towards
+// one of those that have the same subscription and a minimum, the first.
+func (b *biller) paysForUsage(p *Product) bool {
+	first := slices.IndexFunc(b.in.Products, func(o Product) bool {
+		return o.Minimum > 0 && o.Account == p.Account && o.Subscription == p.Subscription
+	})
+	return b.in.Products[first].ID == p.ID
+}
