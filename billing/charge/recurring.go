@@ -96,12 +96,16 @@ func (b *biller) charge(p *Product, price *Price, first bool, period, days Span)
 	})
 	for k := range p.Discounts {
 		d := &p.Discounts[k]
+		valid := days.and(d.Valid)
+		if valid.empty() {
+			continue
+		}
+		// What takes nothing off this part still was there: others got less of the price for it.
+		entry.Discounts = append(entry.Discounts, d.ID)
 		off := b.off(p, price, first, Charged{Span: days, Period: period}, k)
 		if off == 0 {
 			continue
 		}
-		valid := days.and(d.Valid)
-		entry.Discounts = append(entry.Discounts, d.ID)
 		b.add(Line{
 			Kind: DiscountLine, Account: p.Account, Product: p.ID, Subscription: p.Subscription, Price: price.ID, Description: d.Name,
 			Quantity: int64(valid.Days()), Unit: "day", Period: valid, PeriodDays: period.Days(), Category: price.Category, GL: price.GL,
