@@ -81,6 +81,16 @@ var layers = []layer{
 	},
 
 	{folder: "api/client", may: ground, why: "the client knows the API's documents, not the server's code, as any other client does; amounts and moments are what they are everywhere"},
+	{
+		folder: "api/access", may: join(ground, "internal/database", "internal/refusal"),
+		why: "who may do what is decided without knowing what there is to do, nor HTTP",
+	},
+	{
+		folder: "api/rest", may: join(ground, "api/access", "internal/database", "internal/refusal", "internal/strictjson"),
+		why: "the conventions of the Open APIs are the same for every resource; they know none",
+	},
+
+	{folder: "api/client", why: "the client knows the API's documents, not the server's code, as any other client does"},
 
 	{
 		folder: "internal/demo", may: join(domain, "charging/engine", "internal/voucher", "network/element"),

@@ -1,0 +1,135 @@
+package rest
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+
+	"gyro/internal/database"
+	"gyro/internal/refusal"
+
+	"github.com/valyala/fasthttp"
+)
+
+const (
+	// keyHeader names a request, so that one that is sent again has its effect once.
+	keyHeader = "Idempotency-Key"
+	// replayedHeader says that an answer is that of an earlier request with the same key.
+	replayedHeader = "Idempotency-Replayed"
+	// maxKey is the longest key in octets; a UUID has 36.
+	maxKey = 128
+)
+
+// Key is the request's Idempotency-Key, "" if it has none. What is no key is refused.
+func (c *Call) Key() (string, error) {
+	key := c.Header(keyHeader)
+	if len(key) > maxKey {
+		return "", refusal.New(refusal.Invalid, "invalid_header", keyHeader, "it is longer than %d characters; a UUID will do", maxKey)
+	}
+	for _, b := range []byte(key) {
+		if b <= ' ' || b > '~' {
+			return "", refusal.New(refusal.Invalid, "invalid_header", keyHeader, "%q has other characters than visible ASCII; a UUID will do", key)
+		}
+	}
+	return key, nil
+}
+
+// NeedKey is Key where there must be one: whatever moves money.
+func (c *Call) NeedKey() (string, error) {
+	key, err := c.Key()
+	if err == nil && key == "" {
+		err = refusal.New(refusal.Invalid, "idempotency_key_missing", keyHeader,
+			"this moves money, and must not do so twice when an answer is lost: send a key of your own, new for each movement, such as a UUID")
+	}
+	return key, err
+}
+
+// kept is an answer as it is remembered.
+type kept struct {
+	Status int               `json:"status"`
+	Header map[string]string `json:"header,omitempty"`
+	Body   json.RawMessage   `json:"body,omitempty"`
+}
+
+// scope keeps keys apart by who sent them, and where: a key of one client says nothing to another.
+func (c *Call) scope() string {
+	return c.principal.Name + " " + string(c.http.Method()) + " " + string(c.http.Path())
+}
+
+// Write runs fn in one transaction of the database, for the one who asks. If the
+// request has an Idempotency-Key, fn runs once for it: who sends the same request
+// with it again gets the same answer, another request with it is a Conflict.
+// A request that is refused leaves its key free.
+//
+// fn may run several times (see database.DB.Write), and must not wait for other
+// systems.
+func (c *Call) Write(ctx context.Context, fn func(ctx context.Context, tx *database.Tx) (*Answer, error)) (answer *Answer, err error) {
+	key, err := c.Key()
+	if err != nil {
+		return nil, err
+	}
+	err = c.DB().Write(ctx, c.Actor(), func(ctx context.Context, tx *database.Tx) error {
+		if key == "" {
+			answer, err = fn(ctx, tx)
+			return err
+		}
+		answer, err = c.once(ctx, tx, key, fn)
+		return err
+	})
+	if errors.Is(err, database.ErrKeyReused) {
+		err = refusal.New(refusal.Conflict, "idempotency_key_reused", keyHeader, "%q was used for another request; a new request needs a new key", key)
+	}
+	return answer, err
+}
+
+func (c *Call) once(ctx context.Context, tx *database.Tx, key string, fn func(ctx context.Context, tx *database.Tx) (*Answer, error)) (*Answer, error) {
+	replay, first, err := tx.Once(ctx, c.scope(), key, normal(c.Body()))
+	if err != nil {
+		return nil, err
+	}
+	if !first {
+		var was kept
+		if err := json.Unmarshal(replay, &was); err != nil {
+			return nil, err
+		}
+		answer := &Answer{Status: was.Status, Header: was.Header, Raw: was.Body, ContentType: jsonType}
+		if answer.Header == nil {
+			answer.Header = map[string]string{}
+		}
+		answer.Header[replayedHeader] = "true"
+		return answer, nil
+	}
+	answer, err := fn(ctx, tx)
+	if err != nil {
+		return nil, err
+	}
+	keep := kept{Status: answer.Status, Header: answer.Header}
+	if keep.Status == 0 {
+		keep.Status = c.endpoint.status()
+	}
+	if answer.Body != nil {
+		if keep.Body, err = encode(answer.Body); err != nil {
+			return nil, err
+		}
+	}
+	return answer, tx.Remember(ctx, c.scope(), key, keep)
+}
+
+// normal is a body such that two that say the same are equal: the order of fields and the space between them say nothing.
+func normal(body []byte) any {
+	decoder := json.NewDecoder(bytes.NewReader(body))
+	decoder.UseNumber()
+	var v any
+	if decoder.Decode(&v) != nil {
+		return string(body)
+	}
+	return v
+}
+
+func (e *Endpoint) status() int {
+	if e.Status == 0 {
+		return fasthttp.StatusOK
+	}
+	return e.Status
+}
