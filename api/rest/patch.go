@@ -32,7 +32,7 @@ func (r Resource[V]) patch(ctx context.Context, c *Call) (*Answer, error) {
 		return nil, refusal.New(refusal.Invalid, "invalid_json", "", "a merge patch is an object")
 	}
 	return c.Write(ctx, func(ctx context.Context, tx *database.Tx) (*Answer, error) {
-		was, err := r.Get(ctx, tx, c.Param("id"))
+		was, err := r.Get(ctx, tx.IDB, c.Param("id"))
 		if err != nil {
 			return nil, err
 		}

@@ -105,7 +105,8 @@ func (q *Query) Where(s *bun.SelectQuery) *bun.SelectQuery {
 // Page narrows, sorts and cuts a selection, scans it into its model, and returns how many there are in all.
 func (q *Query) Page(ctx context.Context, s *bun.SelectQuery) (total int, err error) {
 	s = q.Where(s)
-	total, err = s.Count(ctx)
+	count, err := s.Count(ctx)
+	total = int(count)
 	if err != nil || total <= q.Offset {
 		return total, err
 	}
@@ -119,7 +120,7 @@ func (q *Query) Page(ctx context.Context, s *bun.SelectQuery) (total int, err er
 	if q.key != "" {
 		s = s.OrderExpr(q.key + " ASC")
 	}
-	return total, s.Limit(q.Limit).Offset(q.Offset).Scan(ctx)
+	return total, s.Limit(int64(q.Limit)).Offset(int64(q.Offset)).Scan(ctx)
 }
 
 // Slice cuts a list that is all there is, after the caller narrowed it.

@@ -90,6 +90,11 @@ var layers = []layer{
 		why: "the conventions of the Open APIs are the same for every resource; they know none",
 	},
 
+	{
+		folder: "api/tmf", may: join(ground, "api/access", "api/client", "api/rest", "billing", "catalog", "customer", "provisioning", "internal/database", "internal/refusal", "internal/strictjson"),
+		why: "the office's edge knows every domain of the office, and decides nothing",
+	},
+
 	{folder: "api/client", why: "the client knows the API's documents, not the server's code, as any other client does"},
 
 	{
