@@ -95,7 +95,6 @@ var layers = []layer{
 		why: "the office's edge knows every domain of the office, and decides nothing",
 	},
 
-	{folder: "api/client", why: "the client knows the API's documents, not the server's code, as any other client does"},
 
 	{
 		folder: "internal/demo", may: join(domain, "charging/engine", "internal/voucher", "network/element"),
@@ -155,7 +154,7 @@ var libraries = []restricted{
 	{library: "github.com/valyala/fasthttp", in: []string{"api"}, why: "HTTP is an edge"},
 	{
 		library: "github.com/uptrace/bun",
-		in:      []string{"internal/database", "customer", "catalog", "provisioning", "billing", "api/tmf", "api/access"},
+		in:      []string{"internal/database", "customer", "catalog", "provisioning", "billing", "api/tmf", "api/access", "api/rest"},
 		why:     "queries belong to the packages whose tables they are about",
 	},
 	{library: "github.com/jackc/pgx", in: []string{"internal/database"}, why: "which database it is, is decided in one place"},
