@@ -174,10 +174,12 @@ CREATE TABLE service (
 CREATE INDEX service_product ON service (product_id);
 CREATE INDEX service_subscription ON service (subscription_id);
 
--- Telephone numbers that the operator may give out. A quarantined one rests until quarantined_until.
+-- Telephone numbers that the operator may give out. A quarantined one rests until quarantined_until. draw scatters them, so
+-- that orders that come together do not all want the same one.
 CREATE TABLE msisdn (
     number TEXT NOT NULL PRIMARY KEY,
     pool TEXT NOT NULL,
+    draw BIGINT NOT NULL,
     state TEXT NOT NULL CHECK (state IN ('available', 'reserved', 'assigned', 'quarantined')),
     order_id BIGINT REFERENCES product_order (id),
     subscription_id BIGINT REFERENCES subscription (id),
@@ -185,7 +187,7 @@ CREATE TABLE msisdn (
     updated_at BIGINT NOT NULL,
     CHECK ((state = 'available') = (order_id IS NULL AND quarantined_until = 0))
 );
-CREATE INDEX msisdn_available ON msisdn (pool, number) WHERE state = 'available';
+CREATE INDEX msisdn_available ON msisdn (pool, draw, number) WHERE state = 'available';
 CREATE INDEX msisdn_quarantined ON msisdn (quarantined_until) WHERE state = 'quarantined';
 
 -- Cards, and the identities on them.
@@ -193,6 +195,7 @@ CREATE TABLE sim (
     iccid TEXT NOT NULL PRIMARY KEY,
     imsi TEXT NOT NULL UNIQUE,
     pool TEXT NOT NULL,
+    draw BIGINT NOT NULL,
     state TEXT NOT NULL CHECK (state IN ('available', 'reserved', 'assigned', 'quarantined')),
     order_id BIGINT REFERENCES product_order (id),
     subscription_id BIGINT REFERENCES subscription (id),
@@ -200,5 +203,5 @@ CREATE TABLE sim (
     updated_at BIGINT NOT NULL,
     CHECK ((state = 'available') = (order_id IS NULL AND quarantined_until = 0))
 );
-CREATE INDEX sim_available ON sim (pool, iccid) WHERE state = 'available';
+CREATE INDEX sim_available ON sim (pool, draw, iccid) WHERE state = 'available';
 CREATE INDEX sim_quarantined ON sim (quarantined_until) WHERE state = 'quarantined';
