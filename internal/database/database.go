@@ -83,7 +83,7 @@ type DB struct {
 	writer  *bun.DB       // one connection on SQLite, the pool on PostgreSQL
 	reader  *bun.DB       // the same as writer on PostgreSQL
 	queue   queue
-	heard   chan string // queues that a job was inserted into, SQLite
+	heard   chan string // queues that a job was inserted into
 
 	mu      sync.Mutex
 	running *running // jobs, between StartJobs and StopJobs

@@ -87,9 +87,12 @@ func (tx *Tx) Enqueue(ctx context.Context, args JobArgs, options ...JobOption) e
 	if err != nil {
 		return fmt.Errorf("job %s: %w", args.Kind(), err)
 	}
-	o := river.InsertOpts{ScheduledAt: tx.at.Time(), Metadata: metadata, Queue: DefaultQueue}
+	o := river.InsertOpts{Metadata: metadata, Queue: DefaultQueue}
 	for _, option := range options {
 		option(&o)
+	}
+	if !o.ScheduledAt.After(tx.at.Time()) {
+		o.ScheduledAt = time.Time{} // River has a job with a time wait for the scheduler, even if the time has passed
 	}
 	if err := tx.db.queue.insert(ctx, tx, args, &o); err != nil {
 		return fmt.Errorf("job %s: %w", args.Kind(), err)

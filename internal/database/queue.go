@@ -42,13 +42,13 @@ type riverQueue[T any] struct {
 }
 
 func newPostgresQueue(db *DB) (queue, error) {
-	return newQueue(db, riverdriver.Driver[pgx.Tx](riverpgxv5.New(db.pool)), func(tx *Tx, fn func(pgx.Tx) error) error {
+	return newQueue(db, riverdriver.Driver[pgx.Tx](&pokedPostgres{riverpgxv5.New(db.pool), db}), func(tx *Tx, fn func(pgx.Tx) error) error {
 		return tx.onConn(func() error { return fn(tx.postgres) })
 	})
 }
 
 func newSQLiteQueue(db *DB) (queue, error) {
-	return newQueue(db, riverdriver.Driver[*sql.Tx](&poked{Driver: riversqlite.New(db.writer.DB), db: db}), func(tx *Tx, fn func(*sql.Tx) error) error {
+	return newQueue(db, riverdriver.Driver[*sql.Tx](&pokedSQLite{riversqlite.New(db.writer.DB), db}), func(tx *Tx, fn func(*sql.Tx) error) error {
 		return fn(tx.sqlite)
 	})
 }
@@ -109,6 +109,8 @@ func (db *DB) riverConfig() *river.Config {
 	return &river.Config{
 		Hooks:  []rivertype.Hook{&uniqueHook{}},
 		Logger: quiet(db.options.Logger),
+		// Whoever inserts notifies others at most this often, too.
+		FetchCooldown: fetchCooldown, FetchPollInterval: fetchPoll,
 		// Written for tests, but it is what makes Options.Clock the one clock, for River's queries too.
 		Test: river.TestConfig{Time: riverClock{db.options.Clock}},
 	}
@@ -135,56 +137,5 @@ func (w warnings) Enabled(ctx context.Context, level slog.Level) bool {
 
 func (w warnings) WithAttrs(a []slog.Attr) slog.Handler { return warnings{w.Handler.WithAttrs(a)} }
 func (w warnings) WithGroup(name string) slog.Handler   { return warnings{w.Handler.WithGroup(name)} }
-
-// poked is River's driver for SQLite with another way to hear of new jobs. Its own polls a table every 50 ms; all jobs that
-// this process inserts go through Write, which knows their queues. What other processes insert is found by polling.
-type poked struct {
-	*riversqlite.Driver
-	db *DB
-}
-
-// GetListener is asked once by each client.
-func (p *poked) GetListener(params *riverdriver.GetListenenerParams) riverdriver.Listener {
-	return &pokes{schema: params.Schema, heard: p.db.heard}
-}
-
-// topicInsert is what River calls its notifications of new jobs.
-const topicInsert = "river_insert"
-
-type pokes struct {
-	schema string
-	heard  <-chan string // names of queues
-}
-
-func (*pokes) Close(context.Context) error            { return nil }
-func (*pokes) Connect(context.Context) error          { return nil }
-func (*pokes) Listen(context.Context, string) error   { return nil }
-func (*pokes) Unlisten(context.Context, string) error { return nil }
-func (*pokes) Ping(context.Context) error             { return nil }
-func (*pokes) SetAfterConnectExec(string)             {}
-func (p *pokes) Schema() string                       { return p.schema }
-
-func (p *pokes) WaitForNotification(ctx context.Context) (*riverdriver.Notification, error) {
-	select {
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	case queue := <-p.heard:
-		return &riverdriver.Notification{Topic: topicInsert, Payload: fmt.Sprintf(`{"queue": %q}`, queue)}, nil
-	}
-}
-
-// poke tells the jobs of this process of new ones. When nobody listens or many are on their way already, it may be lost:
-// polling finds the job.
-func (db *DB) poke(queues []string) {
-	if db.dialect != SQLite {
-		return // the transaction notified whoever listens, by NOTIFY
-	}
-	for _, queue := range queues {
-		select {
-		case db.heard <- queue:
-		default:
-		}
-	}
-}
 
 var errRunning = errors.New("jobs run already: stop them first")

@@ -82,7 +82,6 @@ func (db *DB) StartJobs(ctx context.Context, jobs *Jobs) error {
 func (db *DB) workConfig(id string, jobs *Jobs) *river.Config {
 	c := db.riverConfig()
 	c.ID, c.Workers = id, jobs.workers
-	c.FetchCooldown, c.FetchPollInterval = fetchCooldown, fetchPoll
 	c.FetchOnlyKnownKinds = true // the others wait for a program that knows them
 	c.RescueStuckJobsAfter = never
 	queues := maps.Clone(jobs.queues)

@@ -9,8 +9,6 @@ import (
 	"gyro/internal/database/dbtest"
 )
 
-var tester = database.Actor{Name: "tester", Role: "admin", Via: "cli", Request: "r-1"}
-
 type noteArgs struct{ Text string }
 
 func (noteArgs) Kind() string { return "note" }
