@@ -36,7 +36,7 @@ func mustBeOpen(ctx context.Context, tx *database.Tx, entries []Entry) error {
 	}
 	slices.Sort(periods)
 	lock := ""
-	if tx.Dialect() == database.PostgreSQL {
+	if tx.On() == database.PostgreSQL {
 		lock = " FOR SHARE"
 	}
 	for _, period := range periods {

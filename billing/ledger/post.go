@@ -217,7 +217,7 @@ func optional(id int64) any {
 // writer, and the journal loses no row: what follows the last is free.
 func newIDs(ctx context.Context, tx *database.Tx, n int) ([]int64, error) {
 	ids := make([]int64, 0, n)
-	if tx.Dialect() == database.PostgreSQL {
+	if tx.On() == database.PostgreSQL {
 		err := tx.NewRaw("SELECT nextval(pg_get_serial_sequence('journal_entry', 'id')) FROM generate_series(1, ?)", n).Scan(ctx, &ids)
 		if err != nil {
 			return nil, fmt.Errorf("draw ids of entries: %w", err)

@@ -29,6 +29,8 @@ func (a Actor) validate() error {
 	return nil
 }
 
+var _ bun.IDB = (*Tx)(nil)
+
 // Tx is one write transaction. It is not safe for concurrent use, and is over when the function that got it returns.
 type Tx struct {
 	bun.IDB
@@ -51,8 +53,9 @@ func (tx *Tx) Now() instant.Instant { return tx.at }
 // By is who the transaction is for.
 func (tx *Tx) By() Actor { return tx.by }
 
-// Dialect tells which database it is, for the SQL that differs.
-func (tx *Tx) Dialect() Dialect { return tx.db.dialect }
+// On tells which database it is, for the SQL that differs. (Dialect is bun's own method: with another one in its place a Tx
+// would not be a bun.IDB, which readers take.)
+func (tx *Tx) On() Dialect { return tx.db.dialect }
 
 // BeginTx refuses: a transaction has no transaction in it.
 func (tx *Tx) BeginTx(context.Context, *sql.TxOptions) (bun.Tx, error) { return bun.Tx{}, errNested }

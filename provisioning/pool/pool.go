@@ -84,7 +84,7 @@ func (k kind) reserve(ctx context.Context, tx *database.Tx, pool, wanted string,
 // on SQLite there are none.
 func (k kind) take(ctx context.Context, tx *database.Tx, order int64, where string, args ...any) (got string, err error) {
 	lock := ""
-	if tx.Dialect() == database.PostgreSQL {
+	if tx.On() == database.PostgreSQL {
 		lock = " FOR UPDATE SKIP LOCKED"
 	}
 	query := fmt.Sprintf(`UPDATE %[1]s SET state = 'reserved', order_id = ?, updated_at = ? WHERE %[2]s = (
