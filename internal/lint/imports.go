@@ -73,6 +73,10 @@ var layers = []layer{
 	},
 	{folder: "billing/payment/provider", may: ground, why: "the protocol of a payment provider knows amounts and tokens, neither invoices nor accounts"},
 	{folder: "billing/payment/simulator", may: join(ground, "billing/payment/provider", "internal/simulator"), why: "the simulated provider speaks the protocol from the other side; it knows nothing else of the office"},
+	{
+		folder: "catalog", may: join(ground, "api/client", "rating", "internal/database", "internal/refusal", "internal/zone"),
+		why: "what is sold is checked with the core's own compiler, and published through the charging API like any client does; it knows no customer",
+	},
 	{folder: "network", may: ground, why: "the network says what is down and since when; who pays for it is joined elsewhere. The simulated elements are worth most when they share no code with the server"},
 
 	{
@@ -94,7 +98,6 @@ var layers = []layer{
 		folder: "api/tmf", may: join(ground, "api/access", "api/client", "api/rest", "billing", "catalog", "customer", "provisioning", "internal/database", "internal/refusal", "internal/strictjson"),
 		why: "the office's edge knows every domain of the office, and decides nothing",
 	},
-
 
 	{
 		folder: "internal/demo", may: join(domain, "charging/engine", "internal/voucher", "network/element"),
