@@ -49,7 +49,7 @@ func (c *Call) NeedKey() (string, error) {
 type kept struct {
 	Status int               `json:"status"`
 	Header map[string]string `json:"header,omitempty"`
-	Body   json.RawMessage   `json:"body,omitempty"`
+	Body   string            `json:"body,omitempty"` // text, so that whoever keeps it escapes nothing in it
 }
 
 // scope keeps keys apart by who sent them, and where: a key of one client says nothing to another.
@@ -93,7 +93,7 @@ func (c *Call) once(ctx context.Context, tx *database.Tx, key string, fn func(ct
 		if err := json.Unmarshal(replay, &was); err != nil {
 			return nil, err
 		}
-		answer := &Answer{Status: was.Status, Header: was.Header, Raw: was.Body, ContentType: jsonType}
+		answer := &Answer{Status: was.Status, Header: was.Header, Raw: []byte(was.Body), ContentType: jsonType}
 		if answer.Header == nil {
 			answer.Header = map[string]string{}
 		}
@@ -109,9 +109,11 @@ func (c *Call) once(ctx context.Context, tx *database.Tx, key string, fn func(ct
 		keep.Status = c.endpoint.status()
 	}
 	if answer.Body != nil {
-		if keep.Body, err = encode(answer.Body); err != nil {
+		body, err := encode(answer.Body)
+		if err != nil {
 			return nil, err
 		}
+		keep.Body = string(body) + "\n"
 	}
 	return answer, tx.Remember(ctx, c.scope(), key, keep)
 }

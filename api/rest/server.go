@@ -166,7 +166,9 @@ func (s *Server) malformed(c *fasthttp.RequestCtx, err error) {
 	default:
 		err = refusal.New(refusal.Invalid, "malformed_request", "", "this is not an HTTP/1.1 request")
 	}
-	s.refuse(c, &Call{http: c, server: s}, err)
+	call := &Call{http: c, server: s, request: correlation(c)}
+	c.Response.Header.Set(correlationHeader, call.request)
+	s.refuse(c, call, err)
 }
 
 // quietLogger has fasthttp's lines logged where they do not drown others.

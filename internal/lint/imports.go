@@ -84,6 +84,10 @@ var layers = []layer{
 		why: "edges know the domain, never each other; commands go in through the engine",
 	},
 
+	{
+		folder: "api/tmf/tmftest", may: []string{"api/access", "api/rest", "internal/database", "internal/database/dbtest"},
+		why: "tests of resources know the conventions; the resources come from the tests",
+	},
 	{folder: "api/client", may: ground, why: "the client knows the API's documents, not the server's code, as any other client does; amounts and moments are what they are everywhere"},
 	{
 		folder: "api/access", may: join(ground, "internal/database", "internal/refusal"),
