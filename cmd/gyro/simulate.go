@@ -18,9 +18,14 @@ import (
 func newSimulateCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "simulate",
-		Short: "Simulate a network element that charges over Diameter Gy/Ro",
-		Long: `Simulate a network element that asks an online charging system for credit over Diameter Gy/Ro, obeys what it is
-granted and checks the answers. It works against any server of that interface.
+		Short: "Simulate what surrounds the server: gateways, elements that are provisioned, a payment provider",
+		Long: `Simulate what surrounds the server, each a process of its own.
+
+hss and pcrf are elements that orders are activated on; payments is a payment provider. Each keeps what it acknowledged,
+and fails as it is told to.
+
+pgw, ims and smsc ask an online charging system for credit over Diameter Gy/Ro, obey what they are granted and check the
+answers. They work against any server of that interface.
 
 Voice and data are consumed as fast as --rate demands, not in real time. SIGINT or SIGTERM terminates all sessions
 (CCR-T), disconnects (DPR) and prints the final report; another one, a second or more later, exits at once.`,
@@ -29,6 +34,7 @@ Voice and data are consumed as fast as --rate demands, not in real time. SIGINT 
 		newSimulateElement(element.PGW, "Packet gateway: data sessions, 32251@3gpp.org", pgwFlags, "smf", "ggsn", "pcef"),
 		newSimulateElement(element.IMS, "Call server: voice calls, 32260@3gpp.org", imsFlags, "cscf", "s-cscf", "tas"),
 		newSimulateElement(element.SMSC, "Short message centre: messages, 32274@3gpp.org", smscFlags, "sms"),
+		newSimulateHSS(), newSimulatePCRF(),
 	)
 	return cmd
 }
