@@ -112,7 +112,7 @@ var layers = []layer{
 		why: "everything else in the office stands on who buys; it knows neither what is sold nor what is billed",
 	},
 	{
-		folder: "provisioning", may: join(ground, "catalog", "customer", "internal/database", "internal/refusal", "internal/zone"),
+		folder: "provisioning", may: join(ground, "api/client", "catalog", "customer", "internal/database", "internal/refusal", "internal/zone"),
 		why: "orders and inventory stand on customers and the catalogue; elements and the charging core reach them as interfaces that they declare",
 	},
 	{folder: "internal/strictjson", why: "bodies are read the same way by every API"},
