@@ -52,7 +52,7 @@ func (db *DB) migrateTo(ctx context.Context, version int64) (err error) {
 	if err != nil {
 		return fmt.Errorf("migrate: %w", err)
 	}
-	if err := refuseNewer(ctx, provider); err != nil {
+	if err := db.refuseNewer(ctx, provider); err != nil {
 		return err
 	}
 	if version < 0 {
@@ -82,13 +82,38 @@ func (db *DB) migrations() (*goose.Provider, error) {
 }
 
 // refuseNewer looks before anything is touched.
-func refuseNewer(ctx context.Context, provider *goose.Provider) error {
+func (db *DB) refuseNewer(ctx context.Context, provider *goose.Provider) error {
 	has, knows, err := provider.GetVersions(ctx)
 	if err != nil {
 		return fmt.Errorf("migrate: %w", err)
 	}
-	if has > knows {
-		return fmt.Errorf("%w: its schema is %d, this program knows up to %d; start the newer program, or restore the backup from before it", ErrNewer, has, knows)
+	if err := newer("schema", has, knows); err != nil {
+		return err
 	}
-	return nil
+	var there bool
+	if err := db.writer.QueryRowContext(ctx, jobTables[db.dialect]).Scan(&there); err != nil || !there {
+		return err
+	}
+	known, err := db.queue.known()
+	if err != nil {
+		return err
+	}
+	err = db.writer.QueryRowContext(ctx, "SELECT COALESCE(max(version), 0) FROM river_migration WHERE line = 'main'").Scan(&has)
+	if err != nil {
+		return fmt.Errorf("version of the tables of jobs: %w", err)
+	}
+	return newer("tables of jobs", has, int64(known))
+}
+
+// jobTables asks whether there are River's tables.
+var jobTables = map[Dialect]string{
+	SQLite:     "SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'river_migration')",
+	PostgreSQL: "SELECT to_regclass('river_migration') IS NOT NULL",
+}
+
+func newer(what string, has, knows int64) error {
+	if has <= knows {
+		return nil
+	}
+	return fmt.Errorf("%w: %s of version %d, and this program knows up to %d; start the newer program, or restore the backup from before it", ErrNewer, what, has, knows)
 }

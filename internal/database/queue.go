@@ -20,6 +20,7 @@ import (
 // queue is River on one of the databases: its client has the transaction's type as a parameter.
 type queue interface {
 	migrate(ctx context.Context) error
+	known() (version int, err error)
 	insert(ctx context.Context, tx *Tx, args JobArgs, o *river.InsertOpts) error
 	newClient(c *river.Config) (jobClient, error)
 	// rescue gives jobs that run no more to others; schedule makes available whose time has come. Both within a transaction.
@@ -66,16 +67,18 @@ func (q *riverQueue[T]) migrate(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	known := migrator.AllVersions()
-	there, err := migrator.ExistingVersions(ctx)
-	if err != nil {
-		return err
-	}
-	if len(there) > len(known) {
-		return fmt.Errorf("%w: its tables of jobs are at %d, this program knows up to %d", ErrNewer, len(there), len(known))
-	}
 	_, err = migrator.Migrate(ctx, rivermigrate.DirectionUp, nil)
 	return err
+}
+
+// known is the newest version of the tables of jobs that the program knows.
+func (q *riverQueue[T]) known() (int, error) {
+	migrator, err := rivermigrate.New(q.driver, &rivermigrate.Config{Logger: quiet(q.db.options.Logger)})
+	if err != nil {
+		return 0, err
+	}
+	all := migrator.AllVersions()
+	return all[len(all)-1].Version, nil
 }
 
 func (q *riverQueue[T]) insert(ctx context.Context, tx *Tx, args JobArgs, o *river.InsertOpts) error {
