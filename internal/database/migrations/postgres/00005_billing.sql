@@ -189,17 +189,3 @@ CREATE TABLE invoice_settlement (
 );
 CREATE INDEX invoice_settlement_waiting ON invoice_settlement (invoice_id) WHERE settled_at = 0;
 
--- +goose Down
-
-DROP TABLE invoice_settlement;
-DROP TABLE billing_charge;
-DROP TABLE invoice_tax;
-DROP TABLE invoice_line;
-DROP TABLE invoice;
-DROP TABLE invoice_run_account;
-DROP TABLE invoice_run;
-DROP TABLE price_state;
-DROP TABLE billing_state;
-DROP TABLE usage_parked;
-DROP TABLE usage_cursor;
-DROP TABLE usage_record;
