@@ -124,6 +124,18 @@ func Allocations(ctx context.Context, q bun.IDB, credit int64) ([]Allocation, er
 	return rows, nil
 }
 
+// GetAllocation returns an allocation, whether it stands or not.
+func GetAllocation(ctx context.Context, q bun.IDB, id int64) (Allocation, error) {
+	var rows []Allocation
+	if err := q.NewRaw("SELECT "+allocationColumns+" FROM payment_allocation WHERE id = ?", id).Scan(ctx, &rows); err != nil {
+		return Allocation{}, fmt.Errorf("allocation %d: %w", id, err)
+	}
+	if len(rows) == 0 {
+		return Allocation{}, refusal.New(refusal.NotFound, "allocation_unknown", "allocation", "there is no allocation %d", id)
+	}
+	return rows[0], nil
+}
+
 // AllocationsTo are those that stand on an invoice, oldest first.
 func AllocationsTo(ctx context.Context, q bun.IDB, invoice int64) ([]Allocation, error) {
 	var rows []Allocation

@@ -184,7 +184,7 @@ CREATE TABLE refund (
     billing_account_id BIGINT NOT NULL,
     amount             BIGINT NOT NULL CHECK (amount > 0),
     currency           TEXT NOT NULL,
-    state              TEXT NOT NULL CHECK (state IN ('requested', 'submitted', 'settled', 'failed')),
+    state              TEXT NOT NULL CHECK (state IN ('requested', 'funded', 'settled', 'failed')),
     key                TEXT NOT NULL UNIQUE,
     provider_reference TEXT UNIQUE,
     reason             TEXT NOT NULL,
@@ -193,13 +193,6 @@ CREATE TABLE refund (
     settled_at         BIGINT NOT NULL DEFAULT 0
 );
 CREATE INDEX refund_payment ON refund (payment_id);
-
-CREATE TABLE refund_part ( -- which credits a refund takes, so that one that fails gives back the same
-    refund_id BIGINT NOT NULL REFERENCES refund (id),
-    credit_id BIGINT NOT NULL REFERENCES credit (id),
-    amount    BIGINT NOT NULL CHECK (amount > 0),
-    PRIMARY KEY (refund_id, credit_id)
-);
 
 CREATE TABLE chargeback (
     id                 INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -211,6 +204,8 @@ CREATE TABLE chargeback (
     from_loss          BIGINT NOT NULL, -- what nothing was left of: a loss
     currency           TEXT NOT NULL,
     state              TEXT NOT NULL CHECK (state IN ('lost', 'won')),
+    core_state         TEXT NOT NULL DEFAULT '' CHECK (core_state IN ('', 'waiting', 'done', 'refused')),
+    provider_version   BIGINT NOT NULL, -- of the report that brought it to this state
     created_at         BIGINT NOT NULL
 );
 
