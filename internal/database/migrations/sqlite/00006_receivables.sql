@@ -240,6 +240,7 @@ CREATE TABLE dunning_case (
     currency           TEXT NOT NULL,
     step               INTEGER NOT NULL DEFAULT 0, -- the last that was taken
     suspended          BOOLEAN NOT NULL DEFAULT FALSE,
+    checked_on         TEXT NOT NULL,
     hold_until         TEXT NOT NULL DEFAULT '',
     hold_reason        TEXT NOT NULL DEFAULT '',
     closed_at          BIGINT NOT NULL DEFAULT 0
