@@ -102,7 +102,7 @@ func (db *DB) Write(ctx context.Context, by Actor, fn func(ctx context.Context, 
 			db.poke(tx.queues)
 			return nil
 		}
-		if ctx.Err() != nil || !mustRepeat(err) && !isBusy(err) && !errors.Is(err, errBeaten) {
+		if ctx.Err() != nil || !mustRepeat(err) && !isBusy(err) && tx.wants == "" {
 			return err
 		}
 		if tx.wants != "" {
