@@ -94,6 +94,8 @@ type Principal struct {
 	Name  string
 	Roles Roles
 	Via   Via
+	// MustChange says that a user may do nothing but change the password that somebody else chose.
+	MustChange bool
 }
 
 // May reports whether the principal has one of the roles.

@@ -1,0 +1,64 @@
+-- +goose Up
+-- A person who works with the office. The password is argon2id in its PHC string.
+CREATE TABLE access_user (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    name TEXT NOT NULL UNIQUE,
+    roles TEXT NOT NULL,
+    password TEXT NOT NULL,
+    must_change BOOLEAN NOT NULL DEFAULT FALSE,
+    status TEXT NOT NULL CHECK (status IN ('active', 'disabled')),
+    failed INTEGER NOT NULL DEFAULT 0,
+    locked_until BIGINT NOT NULL DEFAULT 0,
+    password_changed_at BIGINT NOT NULL,
+    created_at BIGINT NOT NULL,
+    updated_at BIGINT NOT NULL
+);
+
+-- Somebody who is logged in. Of the cookie there is the SHA-256 hash only.
+CREATE TABLE access_session (
+    hash TEXT NOT NULL PRIMARY KEY,
+    user_id BIGINT NOT NULL REFERENCES access_user (id),
+    remote TEXT NOT NULL,
+    created_at BIGINT NOT NULL,
+    seen_at BIGINT NOT NULL,
+    expires_at BIGINT NOT NULL
+);
+CREATE INDEX access_session_user ON access_session (user_id);
+CREATE INDEX access_session_expires ON access_session (expires_at);
+
+-- What a program has. Of the key there is the SHA-256 hash only; after a rotation
+-- the one before is good for a while, too.
+CREATE TABLE access_key (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    name TEXT NOT NULL UNIQUE,
+    roles TEXT NOT NULL,
+    hash TEXT NOT NULL UNIQUE,
+    old_hash TEXT UNIQUE,
+    old_until BIGINT NOT NULL DEFAULT 0,
+    status TEXT NOT NULL CHECK (status IN ('active', 'revoked')),
+    created_by TEXT NOT NULL,
+    created_at BIGINT NOT NULL,
+    rotated_at BIGINT NOT NULL DEFAULT 0,
+    expires_at BIGINT NOT NULL DEFAULT 0,
+    used_at BIGINT NOT NULL DEFAULT 0
+);
+
+-- Who is told of events: one row a listener of one API (TMF630, hub). last_seq is
+-- the durable cursor: all events up to it are delivered or of no interest.
+CREATE TABLE hub (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    api BIGINT NOT NULL,
+    callback TEXT NOT NULL,
+    query TEXT NOT NULL DEFAULT '',
+    secret TEXT NOT NULL DEFAULT '',
+    status TEXT NOT NULL CHECK (status IN ('active', 'disabled')),
+    last_seq BIGINT NOT NULL,
+    failures BIGINT NOT NULL DEFAULT 0,
+    failing_since BIGINT NOT NULL DEFAULT 0,
+    next_attempt_at BIGINT NOT NULL DEFAULT 0,
+    last_error TEXT NOT NULL DEFAULT '',
+    delivered BIGINT NOT NULL DEFAULT 0,
+    created_by TEXT NOT NULL,
+    created_at BIGINT NOT NULL
+);
+CREATE INDEX hub_api ON hub (api, status);
