@@ -34,7 +34,7 @@ Voice and data are consumed as fast as --rate demands, not in real time. SIGINT 
 		newSimulateElement(element.PGW, "Packet gateway: data sessions, 32251@3gpp.org", pgwFlags, "smf", "ggsn", "pcef"),
 		newSimulateElement(element.IMS, "Call server: voice calls, 32260@3gpp.org", imsFlags, "cscf", "s-cscf", "tas"),
 		newSimulateElement(element.SMSC, "Short message centre: messages, 32274@3gpp.org", smscFlags, "sms"),
-		newSimulateHSS(), newSimulatePCRF(),
+		newSimulateHSS(), newSimulatePCRF(), newSimulatePayments(),
 	)
 	return cmd
 }
