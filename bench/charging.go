@@ -142,7 +142,7 @@ func (c *Charging) run(ctx context.Context, progress io.Writer) (*Result, error)
 		return nil, err
 	}
 	defer func() { _ = os.RemoveAll(dir) }() // what stays is in the directory for temporary files
-	gyro, err := start(ctx, "up", "--data", dir+"/data", "--diameter-listen", "127.0.0.1:0", "--http-listen", "127.0.0.1:0",
+	gyro, err := start(ctx, "up", "--office=false", "--data", dir+"/data", "--diameter-listen", "127.0.0.1:0", "--http-listen", "127.0.0.1:0",
 		"--origin-realm", c.Realm, "--log-format", "json", "--log-level", "info")
 	if err != nil {
 		return nil, err

@@ -27,7 +27,7 @@ func newRootCommand() *cobra.Command {
 	root.Version = version()
 	root.SetVersionTemplate("{{.Version}}\n")
 	root.AddCommand(
-		newUpCommand(), newConfigCommand(), newSimulateCommand(), newDecodeCommand(),
+		newUpCommand(), newOfficeCommand(), newConfigCommand(), newSimulateCommand(), newDecodeCommand(),
 		newCatalogCommand(), newRateCommand(), newAccountCommand(), newSubscriberCommand(), newSubscriptionCommand(), newBalanceCommand(),
 		newVoucherCommand(), newSessionCommand(), newUsageCommand(), newExplainCommand(), newNoticesCommand(), newBooksCommand(),
 		newLedgerCommand(), newBenchCommand(), newVersionCommand(),

@@ -29,6 +29,7 @@ type node struct {
 	notices  *gy.Notices   // from the core to gateways
 	stopping chan struct{} // closed when no more notices are sent
 	sending  sync.WaitGroup
+	office   *officeBeside // nil without one
 }
 
 // startNode binds the listeners, opens the data directory and serves. When it
@@ -79,6 +80,12 @@ const drainTimeout = 20 * time.Second
 // stop drains: no new requests, answers sent, gateways told by DPR, checkpoint
 // written.
 func (n *node) stop() error {
+	// The office first: its jobs talk to the core.
+	if n.office != nil {
+		if err := n.office.stop(); err != nil {
+			n.logger.Warn("the office's way to the charging API did not close", "error", err)
+		}
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), drainTimeout)
 	defer cancel()
 	close(n.stopping)

@@ -96,6 +96,8 @@ func command(t testing.TB, args ...string) *exec.Cmd {
 			cmd.Env = append(cmd.Env, v)
 		}
 	}
+	// Most tests are about charging; those of the office turn it on.
+	cmd.Env = append(cmd.Env, "GYRO_OFFICE_ENABLED=false")
 	// Should the tests be killed, so is what they started.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	return cmd

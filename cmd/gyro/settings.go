@@ -5,6 +5,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -12,24 +13,56 @@ import (
 	"gyro/internal/config"
 )
 
-// settingFlags are the flags that set a key of the configuration.
-var settingFlags = []struct{ flag, key, usage string }{
-	{"data", "data", "data `directory`"},
-	{"diameter-listen", "diameter.listen", "`address` for gateways"},
-	{"http-listen", "http.listen", "`address` of the charging API"},
-	{"origin-host", "origin.host", "own Origin-Host"},
-	{"origin-realm", "origin.realm", "own Origin-Realm"},
-	{"allow-unknown", "diameter.allow_unknown", "take gateways that are not configured: auto, true or false"},
-	{"profile", "diameter.profile", "profile of gateways that have none: lenient, strict, open5gs, kamailio, staros or one of the file's"},
-	{"log-level", "log.level", "debug, info, warn or error"},
-	{"log-format", "log.format", "text or json"},
+// settingFlag is a flag that sets a key of the configuration.
+type settingFlag struct {
+	flag, key, usage string
+	of               half
 }
 
-func addSettingFlags(cmd *cobra.Command) {
+// half is the part of gyro that a setting is for.
+type half uint8
+
+const (
+	both half = iota
+	chargingOnly
+	officeToo  // the office, in one process with charging or alone
+	officeOnly // the office alone
+	beside     // the office in one process with charging
+)
+
+// settingFlags are the flags that set a key of the configuration.
+var settingFlags = []settingFlag{
+	{"data", "data", "data `directory`", both},
+	{"diameter-listen", "diameter.listen", "`address` for gateways", chargingOnly},
+	{"http-listen", "http.listen", "`address` of the charging API", chargingOnly},
+	{"origin-host", "origin.host", "own Origin-Host", chargingOnly},
+	{"origin-realm", "origin.realm", "own Origin-Realm", chargingOnly},
+	{"allow-unknown", "diameter.allow_unknown", "take gateways that are not configured: auto, true or false", chargingOnly},
+	{"profile", "diameter.profile", "profile of gateways that have none: lenient, strict, open5gs, kamailio, staros or one of the file's", chargingOnly},
+	{"office", "office.enabled", "run the office half as well: true or false", beside},
+	{"database", "office.database", "the office's database: sqlite:`PATH` or postgres://user@host/name (default: an SQLite file in the data directory)", officeToo},
+	{"office-listen", "office.listen", "`address` of the office's API", officeToo},
+	{"core", "office.core.url", "base `URL` of the charging API", officeOnly},
+	{"core-key-file", "office.core.key_file", "`file` with the key of the charging API", officeOnly},
+	{"log-level", "log.level", "debug, info, warn or error", both},
+	{"log-format", "log.format", "text or json", both},
+}
+
+// addSettingFlags gives a command the flags of gyro up.
+func addSettingFlags(cmd *cobra.Command) { addFlags(cmd, both, chargingOnly, officeToo, beside) }
+
+// addFlags gives a command the flags of some parts.
+func addFlags(cmd *cobra.Command, parts ...half) {
 	defaults := config.Defaults()
 	cmd.Flags().String("config", "", "configuration `file` (YAML)")
 	for _, s := range settingFlags {
+		if !slices.Contains(parts, s.of) {
+			continue
+		}
 		cmd.Flags().String(s.flag, fmt.Sprint(defaults[s.key]), s.usage)
+		if _, yes := defaults[s.key].(bool); yes {
+			cmd.Flags().Lookup(s.flag).NoOptDefVal = "true"
+		}
 	}
 }
 
@@ -42,7 +75,7 @@ func loadConfig(cmd *cobra.Command) (*config.Config, error) {
 	}
 	flags := map[string]any{}
 	for _, s := range settingFlags {
-		if f := cmd.Flags().Lookup(s.flag); f.Changed {
+		if f := cmd.Flags().Lookup(s.flag); f != nil && f.Changed {
 			flags[s.key] = f.Value.String()
 		}
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -10,8 +11,10 @@ import (
 func newUpCommand() *cobra.Command {
 	var d demoFlags
 	cmd := &cobra.Command{
-		Use: "up", Short: "Run the charging engine", Args: cobra.NoArgs,
-		Long: `Run the charging engine: gateways connect over Diameter, programs and people over HTTP.
+		Use: "up", Short: "Run the charging engine and the office", Args: cobra.NoArgs,
+		Long: `Run the charging engine: gateways connect over Diameter, programs and people over HTTP. Beside it runs the office
+half - customers, catalogue, orders, billing - unless --office=false. Charging never waits for the office: while its
+database is down, requests are charged, and the office is tried again.
 
 SIGTERM and SIGINT drain: no request is left unanswered, a checkpoint is written, gateways are told to go (DPR).
 Another signal, a second or more after the first, ends the process at once; nothing that was answered is lost.`,
@@ -33,6 +36,11 @@ Another signal, a second or more after the first, ends the process at once; noth
 			n, err := startNode(cfg, newLogger(cmd.ErrOrStderr(), cfg.Log))
 			if err != nil {
 				return err
+			}
+			if cfg.Office.Enabled {
+				if n.office, err = startOfficeBeside(n, nil); err != nil {
+					return errors.Join(err, n.stop())
+				}
 			}
 			return n.run(ctx)
 		},

@@ -34,6 +34,7 @@ type Config struct {
 	Charging Charging `koanf:"charging"`
 	Journal  Journal  `koanf:"journal"`
 	Log      Log      `koanf:"log"`
+	Office   Office   `koanf:"office"`
 }
 
 // Origin is how the engine names itself on the wire.
@@ -111,6 +112,7 @@ func Defaults() map[string]any {
 		"log.format":                  "text",
 	}
 	chargingDefaults(defaults)
+	officeDefaults(defaults)
 	return defaults
 }
 
@@ -120,7 +122,7 @@ const environmentPrefix = "GYRO_"
 
 // clientVariables are for the commands that talk to a running server; whoever
 // has them set may start one as well.
-var clientVariables = []string{"GYRO_SERVER", "GYRO_API_KEY", "GYRO_APPROVER_KEY"}
+var clientVariables = []string{"GYRO_SERVER", "GYRO_API_KEY", "GYRO_APPROVER_KEY", "GYRO_OFFICE", "GYRO_OFFICE_KEY"}
 
 // Load reads the configuration: path may be empty; flags maps keys to what the
 // command line says.
@@ -269,6 +271,7 @@ func (c *Config) Validate() error {
 	c.validateDiameter(bad)
 	c.validateHTTP(bad)
 	c.Charging.validate(bad)
+	c.Office.validate(bad)
 	if d := c.Journal.CheckpointInterval; d < time.Second {
 		bad("journal.checkpoint_interval", "%s is too short; at least 1s", d)
 	}

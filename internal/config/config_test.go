@@ -73,7 +73,7 @@ func TestPrecedence(t *testing.T) {
 func TestEveryVariable(t *testing.T) {
 	t.Parallel()
 	for key, byDefault := range Defaults() {
-		if _, list := byDefault.([]any); list || strings.HasPrefix(key, "http.tls") {
+		if _, list := byDefault.([]any); list || strings.HasPrefix(key, "http.tls") || strings.HasPrefix(key, "office.tls") {
 			continue
 		}
 		name := "GYRO_" + strings.ToUpper(strings.ReplaceAll(key, ".", "_"))
@@ -90,6 +90,20 @@ func TestEveryVariable(t *testing.T) {
 			value = "77"
 		case strings.HasPrefix(key, "charging"), strings.HasPrefix(key, "journal"), key == "diameter.watchdog":
 			value = "77s"
+		case strings.HasSuffix(key, "timeout"):
+			value = "77s"
+		case key == "office.enabled":
+			value = "false"
+		case strings.HasSuffix(key, "_private"), strings.HasSuffix(key, "_proxy"):
+			value = "true"
+		case strings.HasSuffix(key, "url"), strings.HasPrefix(key, "office.elements"), key == "office.payment.provider":
+			value = "http://x.example"
+		case key == "office.smtp.address":
+			continue // needs a sender, too
+		case key == "office.smtp.from":
+			value = "x@example.org"
+		case key == "office.smtp.tls":
+			value = "tls"
 		case key == "diameter.profile":
 			value = "strict"
 		case key == "log.level":
@@ -167,7 +181,7 @@ func TestRefused(t *testing.T) {
 		"dta: x":                        {"dta is no setting", "did you mean data?", "`gyro config show`"},
 		"quux: 1":                       {"quux is no setting;"},
 		"supervision: 5m":               {"supervision is no setting", "did you mean charging.supervision?"},
-		"listen: 127.0.0.1:1":           {"did you mean diameter.listen or http.listen?"},
+		"listen: 127.0.0.1:1":           {"did you mean diameter.listen or http.listen or office.listen?"},
 		"http: {lisen: ''}\nlgo: {}":    {"http.lisen is no setting (did you mean http.listen?); lgo is no setting (did you mean log?);"},
 		"http.tls.cert: a":              {"http.tls.cert is written nested in a file: http: {tls: {cert: ...}};"},
 		"http: {tls: {crt: a}}":         {"http.tls.crt is no setting (did you mean http.tls.cert?)"},
@@ -215,6 +229,18 @@ func TestRefused(t *testing.T) {
 		"diameter: {peers: [{host: a}, {hots: b}]}":                                                        {"diameter.peers[1].hots is no setting (did you mean diameter.peers[1].host?)"},
 		"journal: {checkpoint_interval: often}":                                                            {"journal.checkpoint_interval", `"often"`, "write 30s"},
 		"log: {level: loud}\ndiameter: {watchdog: 1s}":                                                     {"log.level", "diameter.watchdog"},
+		"office: {listen: '8090'}":                                                                         {"office.listen", "host:port"},
+		"office: {listen: '0.0.0.0:8090'}":                                                                 {"office.listen", "office.tls.cert", "office.behind_proxy"},
+		"office: {tls: {cert: a}}":                                                                         {"office.tls", "both or neither"},
+		"office: {database: 'mysql://host/name'}":                                                          {"office.database", "postgres://user@host/name"},
+		"office: {database: 'sqlite:'}":                                                                    {"office.database", "sqlite:PATH"},
+		"office: {core: {url: 'host:8080'}}":                                                               {"office.core.url", "http://192.0.2.10:8080"},
+		"office: {elements: {hss: 'http://a:b@c'}}":                                                        {"office.elements.hss", "a:xxxxx@c"},
+		"office: {elements: {timeout: 1h}}":                                                                {"office.elements.timeout", "5m"},
+		"office: {smtp: {address: mail.example.org}}":                                                      {"office.smtp.address", "mail.example.org:587", "office.smtp.from"},
+		"office: {smtp: {from: bills}}":                                                                    {"office.smtp.from", "bills@example.org"},
+		"office: {smtp: {tls: maybe}}":                                                                     {"office.smtp.tls", "starttls"},
+		"office: {smtp: {address: 'a.example:25', from: a@b.example, username: u, tls: none}}":             {"office.smtp.tls", "in the clear"},
 		"log: {format: xml}":                                                                               {"log.format", "xml", "text, json"},
 	} {
 		_, err := Load(fileOf(t, text), nil, nil)

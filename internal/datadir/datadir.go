@@ -49,6 +49,9 @@ var (
 	ErrDiskFull = errors.New("too little free space")
 )
 
+// officeFolder is what an office keeps below a data directory.
+const officeFolder = "office"
+
 // Options says how to open a data directory.
 type Options struct {
 	// Create makes the directory if it does not exist or is empty.
@@ -141,8 +144,8 @@ func inspect(path string, create bool) (fresh bool, err error) {
 		return false, err
 	}
 	for _, e := range entries {
-		// Of a start that was interrupted before FORMAT was written.
-		if name := e.Name(); name != lockFile && name != formatFile+".new" {
+		// Of a start that was interrupted before FORMAT was written, or of an office that ran here alone.
+		if name := e.Name(); name != lockFile && name != formatFile+".new" && name != officeFolder {
 			return false, fmt.Errorf("%s: %w: it has no %s file but contains %q; choose an empty or new directory with --data",
 				path, ErrNotOurs, formatFile, name)
 		}
