@@ -50,3 +50,11 @@ func (g grid) cell(d Day) Span {
 func gridOf(c Cycle, p *Price) grid {
 	return grid{c.Day, max(p.Months, 1), month(p.From, c.Day)}
 }
+
+// AfterCycles returns the day behind so many cycles, the one that a day lies in being the first.
+func AfterCycles(c Cycle, d Day, cycles int) Day {
+	for range cycles {
+		d = c.Of(d).Until
+	}
+	return d
+}

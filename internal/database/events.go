@@ -55,6 +55,43 @@ func (tx *Tx) Emit(ctx context.Context, e Event) error {
 	return nil
 }
 
+// EmitMany leaves many events in the transaction, by one statement.
+func (tx *Tx) EmitMany(ctx context.Context, events []Event) error {
+	if len(events) == 0 {
+		return nil
+	}
+	var last int64
+	if tx.db.dialect == SQLite {
+		err := tx.QueryRowContext(ctx, "UPDATE event_head SET last = last + ? RETURNING last", len(events)).Scan(&last)
+		if err != nil {
+			return fmt.Errorf("%d events: %w", len(events), err)
+		}
+	}
+	at, failed := 0, error(nil)
+	columns := []string{"seq", "at", "type", "entity", "entity_id", "actor", "request", "payload"}
+	_, err := tx.Copy(ctx, "event", columns, func() ([]any, bool) {
+		if at == len(events) || failed != nil {
+			return nil, false
+		}
+		e := &events[at]
+		at++
+		payload, err := json.Marshal(e.Payload)
+		if err != nil {
+			failed = fmt.Errorf("event %s of %s %s: %w", e.Type, e.Entity, e.ID, err)
+			return nil, false
+		}
+		var seq any
+		if tx.db.dialect == SQLite {
+			seq = last - int64(len(events)-at)
+		}
+		return []any{seq, int64(tx.at), e.Type, e.Entity, e.ID, tx.by.Name, tx.by.Request, string(payload)}, true
+	})
+	if failed != nil {
+		return failed
+	}
+	return err
+}
+
 // Events returns the events after a cursor, at most limit, in the order of their numbers. A reader that goes on from the
 // last number it got skips none and sees none twice, whatever is being committed meanwhile; of two transactions of which
 // one began after the other was committed, the later one's events have the higher numbers.

@@ -19,6 +19,14 @@ var errBeaten = errors.New("another transaction is drawing a number of the serie
 //
 // Draw it as late in the transaction as possible: from then on, until the commit, others wait who draw from the same series.
 func (tx *Tx) NextNumber(ctx context.Context, series string) (int64, error) {
+	return tx.NextNumbers(ctx, series, 1)
+}
+
+// NextNumbers draws the next count numbers of a series at once, count from 1 on, and returns the first of them.
+func (tx *Tx) NextNumbers(ctx context.Context, series string, count int) (first int64, err error) {
+	if count < 1 {
+		return 0, fmt.Errorf("%d numbers of series %s: draw at least one", count, series)
+	}
 	if series == "" {
 		return 0, errors.New("a number of no series: name it")
 	}
@@ -32,16 +40,16 @@ func (tx *Tx) NextNumber(ctx context.Context, series string) (int64, error) {
 			return 0, fmt.Errorf("number of series %s: %w", series, errBeaten)
 		}
 	}
-	var n int64
-	err := tx.QueryRowContext(ctx, `INSERT INTO number_series (series, last) VALUES (?, 1)
-		ON CONFLICT (series) DO UPDATE SET last = number_series.last + 1 RETURNING last`, series).Scan(&n)
+	var last int64
+	err = tx.QueryRowContext(ctx, `INSERT INTO number_series (series, last) VALUES (?, ?)
+		ON CONFLICT (series) DO UPDATE SET last = number_series.last + excluded.last RETURNING last`, series, count).Scan(&last)
 	if err != nil {
 		if mustRepeat(err) {
 			tx.wants = series
 		}
 		return 0, fmt.Errorf("number of series %s: %w", series, err)
 	}
-	return n, nil
+	return last - int64(count) + 1, nil
 }
 
 // seriesKey is the key of a series' advisory lock. Two series with one key only wait for each other.

@@ -123,6 +123,12 @@ var layers = []layer{
 	{folder: "api/apitest", may: []string{"api", "api/client", "charging/engine", "internal/coretest"}, why: "tests of the API's clients talk to the real one"},
 	{folder: "internal/refusal", why: "refusals are words; they know nobody"},
 	{folder: "billing/charge", may: ground, why: "what is owed follows from the input alone, so that a dry run is the real one; no database, no clock"},
+	{folder: "billing/invoice", may: join(ground, "billing/charge", "billing/tax", "billing/ledger", "internal/refusal", "internal/database"), why: "documents are read and printed; what is on them was decided before"},
+	{folder: "billing/population", may: join(ground, "internal/database"), why: "a made-up population is rows; it knows nothing of what is made of them"},
+	{
+		folder: "billing/run", may: join(ground, "billing/charge", "billing/tax", "billing/invoice", "billing/ledger", "internal/refusal", "internal/database", "internal/zone"),
+		why: "a run reads what others wrote and stores bills; it reaches the core and the customers by jobs",
+	},
 	{folder: "billing/tax", may: join(ground, "billing/charge"), why: "tax and rounding follow from the lines and the configuration alone"},
 	{folder: "testdata", why: "files that go into the binary"},
 	{folder: "internal/voucher", why: "makes codes from randomness; the core has their hashes only"},
@@ -136,7 +142,10 @@ var layers = []layer{
 	{folder: "internal/database/cluster", why: "a PostgreSQL server that is thrown away knows nothing of what is kept in it"},
 	{folder: "internal/config", may: ground, why: "configuration is read before anything exists that it could know"},
 	{folder: "internal/lint", why: "the rules of the house look at the code from outside"},
-	{folder: "bench", may: []string{"charging/diameter"}, why: "the benchmark starts the real program and measures it from outside; only the codec is shared"},
+	{
+		folder: "bench", may: []string{"charging/diameter", "billing/charge", "billing/population", "billing/run", "internal/database", "internal/database/cluster"},
+		why: "the benchmark of charging starts the real program and measures it from outside, sharing the codec only; that of invoices carries the run out itself",
+	},
 	{folder: "cmd", anything: true, why: "only commands wire"},
 }
 

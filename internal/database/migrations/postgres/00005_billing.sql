@@ -45,7 +45,10 @@ CREATE TABLE billing_state (
     billing_account_id BIGINT PRIMARY KEY,
     billed_until       TEXT NOT NULL, -- the day on which the next cycle begins, in the account's zone
     usage_after        BIGINT NOT NULL, -- the last record on a bill
-    version            BIGINT NOT NULL
+    version            BIGINT NOT NULL,
+    revision           INTEGER NOT NULL DEFAULT 0, -- of the next bill: above 0 when its cycle is billed anew
+    prior_until        TEXT NOT NULL, -- before the last bill, to which billing anew goes back
+    prior_usage_after  BIGINT NOT NULL
 ) WITH (fillfactor = 70);
 
 -- What is charged of a product's price: see the charge package of billing.
@@ -53,7 +56,10 @@ CREATE TABLE price_state (
     product_price_id BIGINT PRIMARY KEY,
     charged_until    TEXT NOT NULL, -- the day before which everything owed is charged
     settled          TEXT NOT NULL, -- days before it are neither charged nor credited any more
-    charged          TEXT NOT NULL -- days that are charged, with the lines that charged them
+    charged          TEXT NOT NULL, -- days that are charged, with the lines that charged them
+    version          BIGINT NOT NULL, -- the account's, at the bill that changed it last
+    prior_settled    TEXT NOT NULL, -- before that bill
+    prior_charged    TEXT NOT NULL
 ) WITH (fillfactor = 70);
 
 CREATE TABLE invoice_run (
@@ -188,4 +194,3 @@ CREATE TABLE invoice_settlement (
     PRIMARY KEY (invoice_id, billing_account_id)
 );
 CREATE INDEX invoice_settlement_waiting ON invoice_settlement (invoice_id) WHERE settled_at = 0;
-

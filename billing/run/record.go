@@ -1,0 +1,203 @@
+package run
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strconv"
+
+	"github.com/uptrace/bun"
+
+	"gyro/billing/charge"
+	"gyro/internal/database"
+	"gyro/internal/instant"
+	"gyro/internal/money"
+	"gyro/internal/refusal"
+)
+
+// RunState is where a run is.
+type RunState string
+
+// The states of a run.
+const (
+	Running   RunState = "running" // or interrupted: running it again goes on
+	Done      RunState = "done"
+	Reviewed  RunState = "reviewed" // drafts that somebody has looked at
+	Withdrawn RunState = "cancelled"
+)
+
+// Sums are the totals of a run's documents in one currency.
+type Sums struct {
+	Net   money.Amount `json:"net"`
+	Tax   money.Amount `json:"tax"`
+	Total money.Amount `json:"total"`
+}
+
+// Run is a run's row: what it was asked for, and how far it is.
+type Run struct {
+	bun.BaseModel `bun:"table:invoice_run,alias:r"`
+
+	ID           int64           `bun:"id,pk,autoincrement"`
+	AsOf         string          `bun:"as_of"`
+	Mode         Mode            `bun:"mode"`
+	State        RunState        `bun:"state"`
+	UsageThrough int64           `bun:"usage_through"`
+	Accounts     int64           `bun:"accounts"` // payers that were due when it began
+	Invoices     int64           `bun:"invoices"` // with credit notes
+	Statements   int64           `bun:"statements"`
+	Empty        int64           `bun:"empty"`
+	Parked       int64           `bun:"parked"`
+	Lines        int64           `bun:"lines"`
+	TotalsText   string          `bun:"totals"`
+	Digest       string          `bun:"digest"`
+	StartedAt    instant.Instant `bun:"started_at"`
+	UpdatedAt    instant.Instant `bun:"updated_at"`
+	FinishedAt   instant.Instant `bun:"finished_at"`
+	StartedBy    string          `bun:"started_by"`
+
+	Totals map[string]Sums `bun:"-"`
+}
+
+func (run *Run) read() error {
+	run.Totals = map[string]Sums{}
+	if err := json.Unmarshal([]byte(run.TotalsText), &run.Totals); err != nil {
+		return fmt.Errorf("totals of run %d: %w", run.ID, err)
+	}
+	return nil
+}
+
+// Get returns a run.
+func (r *Runner) Get(ctx context.Context, id int64) (Run, error) {
+	var found []Run
+	err := r.db.Read(ctx, func(ctx context.Context, q bun.IDB) error {
+		return q.NewSelect().Model(&found).Where("id = ?", id).Scan(ctx)
+	})
+	if err != nil {
+		return Run{}, fmt.Errorf("run %d: %w", id, err)
+	}
+	if len(found) == 0 {
+		return Run{}, refusal.New(refusal.NotFound, "invoice_run_unknown", "id", "there is no invoice run %d", id)
+	}
+	return found[0], found[0].read()
+}
+
+// List returns runs, the newest first.
+func (r *Runner) List(ctx context.Context, limit, offset int64) (found []Run, err error) {
+	err = r.db.Read(ctx, func(ctx context.Context, q bun.IDB) error {
+		return q.NewSelect().Model(&found).Order("id DESC").Limit(limit).Offset(offset).Scan(ctx)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the runs: %w", err)
+	}
+	for k := range found {
+		if err := found[k].read(); err != nil {
+			return nil, err
+		}
+	}
+	return found, nil
+}
+
+func newJob(run *Run, request *Request) *job {
+	return &job{run: run.ID, mode: run.Mode, asOf: request.AsOf, through: run.UsageThrough, limits: map[instant.Instant]int64{}}
+}
+
+// begin finds the run to go on with, or makes one.
+func (r *Runner) begin(ctx context.Context, by database.Actor, request *Request) (run Run, err error) {
+	if request.Mode != Dry && request.Mode != Draft && request.Mode != Final {
+		return Run{}, refusal.New(refusal.Invalid, "mode_invalid", "mode", "mode %q: give dry, draft or final", request.Mode)
+	}
+	if request.AsOf <= 0 || request.AsOf > charge.DayOf(utc(), r.db.Now())+1 {
+		return Run{}, refusal.New(refusal.Invalid, "as_of_invalid", "asOf", "cycles that end by %s: give a day that has come", request.AsOf)
+	}
+	due := int64(0)
+	if err := r.eachDue(ctx, &job{asOf: request.AsOf}, request, func(*account) error { due++; return nil }); err != nil {
+		return Run{}, err
+	}
+	err = r.db.Write(ctx, by, func(ctx context.Context, tx *database.Tx) error {
+		var open []Run
+		q := tx.NewSelect().Model(&open).Where("as_of = ? AND mode = ? AND state = 'running'", request.AsOf.String(), request.Mode)
+		if err := q.Scan(ctx); err != nil {
+			return fmt.Errorf("look for the run: %w", err)
+		}
+		if len(open) > 0 {
+			run = open[0]
+			return run.read()
+		}
+		if err := r.caughtUp(ctx, tx, request); err != nil {
+			return err
+		}
+		run = Run{
+			AsOf: request.AsOf.String(), Mode: request.Mode, State: Running, Accounts: due, TotalsText: "{}", Digest: "0",
+			StartedAt: tx.Now(), UpdatedAt: tx.Now(), StartedBy: tx.By().Name, Totals: map[string]Sums{},
+		}
+		if err := tx.NewRaw("SELECT COALESCE(MAX(record), 0) FROM usage_record").Scan(ctx, &run.UsageThrough); err != nil {
+			return fmt.Errorf("find the last usage: %w", err)
+		}
+		if _, err := tx.NewInsert().Model(&run).Exec(ctx); err != nil {
+			return fmt.Errorf("begin a run: %w", err)
+		}
+		return tx.Audit(ctx, "invoice_run", strconv.FormatInt(run.ID, 10), "start", nil, run.summary())
+	})
+	return run, err
+}
+
+// caughtUp refuses a run that would miss usage that is already there to fetch.
+func (r *Runner) caughtUp(ctx context.Context, tx *database.Tx, request *Request) error {
+	if request.Behind {
+		return nil
+	}
+	var behind int64
+	if err := tx.NewRaw("SELECT COALESCE(SUM(CASE WHEN latest > after THEN latest - after ELSE 0 END), 0) FROM usage_cursor").Scan(ctx, &behind); err != nil {
+		return fmt.Errorf("look at the intake: %w", err)
+	}
+	if behind > 0 {
+		return refusal.New(refusal.Unavailable, "usage_behind", "",
+			"the intake of usage is %d records behind the charging core: wait for it, or bill what is there and have the rest on the next bill", behind)
+	}
+	return nil
+}
+
+// summary is a run for the audit trail.
+func (run *Run) summary() map[string]any {
+	return map[string]any{
+		"asOf": run.AsOf, "mode": run.Mode, "state": run.State, "invoices": run.Invoices, "statements": run.Statements, "parked": run.Parked,
+		"totals": run.Totals, "digest": run.Digest,
+	}
+}
+
+// finish closes a run whose accounts are all billed or parked.
+func (r *Runner) finish(ctx context.Context, by database.Actor, id int64) (run Run, err error) {
+	err = r.db.Write(ctx, by, func(ctx context.Context, tx *database.Tx) error {
+		var is []Run
+		if err := tx.NewSelect().Model(&is).Where("id = ?", id).Scan(ctx); err != nil || len(is) == 0 {
+			return fmt.Errorf("finish run %d: %w", id, err)
+		}
+		run = is[0]
+		if err := run.read(); err != nil || run.State != Running {
+			return err
+		}
+		run.State, run.UpdatedAt, run.FinishedAt = Done, tx.Now(), tx.Now()
+		if _, err := tx.NewUpdate().Model(&run).Column("state", "updated_at", "finished_at").WherePK().Exec(ctx); err != nil {
+			return fmt.Errorf("finish run %d: %w", id, err)
+		}
+		return tx.Audit(ctx, "invoice_run", strconv.FormatInt(id, 10), "finish", nil, run.summary())
+	})
+	return run, err
+}
+
+func utc() *instant.Zone {
+	z := instant.UTC()
+	return &z
+}
+
+// addDigest adds a document's fingerprint to a run's: the sum of all of them, which does not depend on their order.
+func addDigest(to string, digests ...int64) (string, error) {
+	sum, err := strconv.ParseUint(to, 16, 64)
+	if err != nil {
+		return "", fmt.Errorf("digest %q: %w", to, err)
+	}
+	for _, d := range digests {
+		sum += uint64(d) //nolint:gosec // a fingerprint
+	}
+	return strconv.FormatUint(sum, 16), nil
+}
