@@ -191,6 +191,22 @@ func (s *Service) keepAdministrator(ctx context.Context, tx *database.Tx) error 
 	return refusal.New(refusal.Conflict, "last_administrator", "", "nobody would be left who may let anybody in; make another administrator first")
 }
 
+// CheckOwnPassword makes sure that the user who asks knows the password that is to be changed, and returns the name. Wrong
+// ones count as those at the door do.
+func (s *Service) CheckOwnPassword(ctx context.Context, p Principal, password, remote string) (name string, err error) {
+	name, isUser := strings.CutPrefix(p.Name, "user:")
+	if !isUser || p.Via != ViaSession {
+		return "", refusal.New(refusal.Conflict, "no_password", "", "%s has no password here; only users who are logged in have one", p.Name)
+	}
+	login, err := s.Login(ctx, name, password, remote)
+	if errors.Is(err, ErrUnauthenticated) {
+		return "", refusal.New(refusal.Forbidden, "password_wrong", "old", "it is not the present password, or too many wrong ones came before; wait, and write it again")
+	} else if err != nil {
+		return "", err
+	}
+	return name, s.Logout(ctx, database.Actor{Name: p.Name, Via: "api"}, login.Token)
+}
+
 // SetPassword gives a user a new password. Others set it with reset, after which the user must change it; whoever is logged
 // in is logged out, but for the session that asks.
 func (s *Service) SetPassword(ctx context.Context, by database.Actor, name, password string, reset bool, session string) error {

@@ -3,6 +3,7 @@ package rest
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/url"
 	"slices"
 	"strconv"
@@ -40,6 +41,8 @@ type Endpoint struct {
 	Media []string
 	// Status is that of success, 200 where it is not set.
 	Status int
+	// Own ones are about the one who asks: they are all that a user may use who must change his password first.
+	Own bool
 	// Early ones are served before SetReady: probes.
 	Early bool
 	// Do does it. What it refuses is a *refusal.Error; any other error is a fault of the server (500).
@@ -105,6 +108,24 @@ type Call struct {
 
 // Principal is who asks.
 func (c *Call) Principal() access.Principal { return c.principal }
+
+// Approver is the second person who stands behind a request: whoever the header X-Approver-Key proves, if the endpoint is
+// for him, too. The zero Principal is nobody. See access.FourEyes.
+func (c *Call) Approver(ctx context.Context) (access.Principal, error) {
+	secret := c.Header(ApproverHeader)
+	if secret == "" || c.server.o.Access == nil {
+		return access.Principal{}, nil
+	}
+	p, err := c.server.o.Access.Authenticate(ctx, access.Request{Authorization: "Bearer " + secret, Remote: c.Remote()})
+	if errors.Is(err, access.ErrUnauthenticated) {
+		c.server.limits.stranger(c.Remote())
+		return p, refusal.New(refusal.Forbidden, "approver_unknown", ApproverHeader, "it proves nobody: %v", err)
+	}
+	if err == nil && !p.May(c.endpoint.Roles) {
+		return access.Principal{}, refusal.New(refusal.Forbidden, "approver_forbidden", ApproverHeader, "%s has the roles [%s]; who approves this must be one of %s", p.Name, p.Roles, c.endpoint.Roles)
+	}
+	return p, err
+}
 
 // Actor is who asks, as the audit trail knows it.
 func (c *Call) Actor() database.Actor {

@@ -9,6 +9,7 @@ import (
 	"gyro/internal/database"
 	"gyro/internal/refusal"
 
+	"github.com/uptrace/bun"
 	"github.com/valyala/fasthttp"
 )
 
@@ -43,6 +44,22 @@ func (c *Call) NeedKey() (string, error) {
 			"this moves money, and must not do so twice when an answer is lost: send a key of your own, new for each movement, such as a UUID")
 	}
 	return key, err
+}
+
+// NoKey refuses a request with an Idempotency-Key where what is sent or answered must not be kept, and why.
+func (c *Call) NoKey(why string) error {
+	if c.Header(keyHeader) == "" {
+		return nil
+	}
+	return refusal.New(refusal.Invalid, "idempotency_key_refused", keyHeader, "%s, which is not kept for a second request; leave the key out", why)
+}
+
+// Reader is what reads the database: a transaction that changes nothing.
+type Reader = bun.IDB
+
+// Read runs fn on one consistent view of the database.
+func (c *Call) Read(ctx context.Context, fn func(ctx context.Context, q Reader) error) error {
+	return c.DB().Read(ctx, fn)
 }
 
 // kept is an answer as it is remembered.

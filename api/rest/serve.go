@@ -26,7 +26,9 @@ const (
 	// SessionCookie holds a session, CSRFHeader the token that must come with it.
 	SessionCookie = "gyro_session"
 	CSRFHeader    = "X-CSRF-Token"
-	retryAfter    = "1"
+	// ApproverHeader has the key or token of a second person.
+	ApproverHeader = "X-Approver-Key"
+	retryAfter     = "1"
 )
 
 // serve works on one request: who asks, may they, is there room; then the work, and what it came to.
@@ -135,6 +137,9 @@ func (s *Server) authorize(ctx context.Context, c *fasthttp.RequestCtx, call *Ca
 	}
 	if !call.principal.May(e.Roles) {
 		return fail(fasthttp.StatusForbidden, "forbidden", "%s has the roles [%s]; %s %s is for %s", call.principal.Name, call.principal.Roles, e.Method, e.Path, e.Roles)
+	}
+	if call.principal.MustChange && !e.Own {
+		return fail(fasthttp.StatusForbidden, "password_change_needed", "somebody else chose the password of %s; change it first: POST /office/v1/me/password", call.principal.Name)
 	}
 	return nil
 }

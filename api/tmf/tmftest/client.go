@@ -28,6 +28,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -235,4 +236,11 @@ func (c *Client) describes(path string) *rest.Description {
 		}
 	}
 	return nil
+}
+
+// Without returns the exchange with the values of a field, which are new each time, as dots.
+func (x *Exchange) Without(field string) *Exchange {
+	shown := *x
+	shown.Body = regexp.MustCompile(`"`+field+`":"[^"]*"`).ReplaceAll(x.Body, []byte(`"`+field+`":"..."`))
+	return &shown
 }

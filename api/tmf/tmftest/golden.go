@@ -22,9 +22,15 @@ func Golden(t testing.TB, name string, exchanges ...*Exchange) {
 	for _, x := range exchanges {
 		x.print(&b)
 	}
+	GoldenText(t, name, b.String())
+}
+
+// GoldenText is Golden of a text.
+func GoldenText(t testing.TB, name, got string) {
+	t.Helper()
 	path := filepath.Join(Root(), "testdata", "tmf", name+".txt")
 	if rewrite := flag.Lookup("rewrite"); rewrite != nil && rewrite.Value.String() == "true" {
-		if err := os.WriteFile(path, []byte(b.String()), 0o644); err != nil { //nolint:gosec // a file of the source tree
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil { //nolint:gosec // a file of the source tree
 			t.Fatal(err)
 		}
 		return
@@ -33,7 +39,7 @@ func Golden(t testing.TB, name string, exchanges ...*Exchange) {
 	if err != nil {
 		t.Fatalf("%v: write it with go test -rewrite, and read it", err)
 	}
-	if got := b.String(); got != string(want) {
+	if got != string(want) {
 		t.Errorf("%s has changed: look at the difference after go test -rewrite\n%s", path, firstDifference(got, string(want)))
 	}
 }
