@@ -29,7 +29,10 @@ func (db *DB) announce(ctx context.Context, id string) (alive, error) {
 		return lockFile(db.path + ".jobs")
 	}
 	a := &advisory{db: db, id: id}
-	return a, a.lock(ctx)
+	if err := a.lock(ctx); err != nil {
+		return nil, err
+	}
+	return a, nil
 }
 
 // fileLock is a lock on a file beside the database. There is one for all jobs, so whoever has it is the only one.
@@ -51,6 +54,10 @@ func (l *fileLock) end() error                { return l.file.Close() }
 
 // aliveClass keeps the locks of processes apart from other advisory locks of two keys.
 const aliveClass = 0x6779726f // "gyro"
+
+// aliveWithin is how long the server may take to say that the connection is there. It is patient: a connection that is given up
+// for lost has others run our jobs.
+const aliveWithin = 10 * time.Second
 
 // advisory is an advisory lock of a connection of its own, with the hash of the process' name for a key.
 type advisory struct {
@@ -74,7 +81,7 @@ func (a *advisory) lock(ctx context.Context) error {
 // check takes the lock again when the connection is lost. Others may have begun with our jobs by then, as they cannot know
 // that we live; that is one more reason why a job guards its effects.
 func (a *advisory) check(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	ctx, cancel := context.WithTimeout(ctx, aliveWithin)
 	defer cancel()
 	if a.conn != nil && a.conn.Ping(ctx) == nil {
 		return nil

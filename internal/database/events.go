@@ -131,8 +131,8 @@ const maxNumbered = 10_000
 // numberEvents gives numbers to the committed events that have none. It runs at READ COMMITTED, so that the statement
 // behind the lock sees what was committed while it waited for the lock.
 func (db *DB) numberEvents(ctx context.Context) error {
-	var any bool
-	if err := db.pool.QueryRow(ctx, "SELECT EXISTS (SELECT FROM event WHERE seq IS NULL)").Scan(&any); err != nil || !any {
+	var waiting bool
+	if err := db.pool.QueryRow(ctx, "SELECT EXISTS (SELECT FROM event WHERE seq IS NULL)").Scan(&waiting); err != nil || !waiting {
 		return err
 	}
 	return pgx.BeginTxFunc(ctx, db.pool, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(tx pgx.Tx) error {
