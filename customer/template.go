@@ -19,6 +19,13 @@ const (
 	Reminder        = "reminder"         // number, amount, due; may have until
 	Suspension      = "suspension"       // amount
 	Resumed         = "resumed"          // nothing
+
+	LastReminder  = "last_reminder"  // number, amount, due
+	DunningFee    = "dunning_fee"    // number, amount, due, fee
+	Termination   = "termination"    // amount
+	PaymentFailed = "payment_failed" // amount, reason
+	RefundPaid    = "refund_paid"    // amount
+	ChargedBack   = "charged_back"   // amount
 )
 
 // mustHave is what the data of each template must hold.
@@ -30,6 +37,13 @@ var mustHave = map[string][]string{
 	Reminder:        {"number", "amount", "due"},
 	Suspension:      {"amount"},
 	Resumed:         nil,
+
+	LastReminder:  {"number", "amount", "due"},
+	DunningFee:    {"number", "amount", "due", "fee"},
+	Termination:   {"amount"},
+	PaymentFailed: {"amount", "reason"},
+	RefundPaid:    {"amount"},
+	ChargedBack:   {"amount"},
 }
 
 // defaultLanguage is that of messages in whose language there is no template.

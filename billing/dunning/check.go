@@ -100,9 +100,9 @@ func (s *Service) take(ctx context.Context, tx *database.Tx, c *Case, n int, ste
 	if err := note(ctx, tx, c, n, step.Action, asOf, reference); err != nil {
 		return err
 	}
-	data := map[string]string{"amount": c.Overdue.String(), "currency": c.Currency, "since": c.OverdueSince, "step": strconv.Itoa(n)}
-	if step.Action == Fee {
-		data["fee"] = step.Amount.Of(c.Currency).String()
+	data := map[string]string{
+		"number": due[0].Number, "amount": c.Overdue.String() + " " + c.Currency, "due": c.OverdueSince,
+		"fee": step.Amount.Of(c.Currency).String() + " " + c.Currency,
 	}
 	if err := s.letter(ctx, tx, c.Account, step.letter(), data, key); err != nil {
 		return err
@@ -178,7 +178,7 @@ func note(ctx context.Context, tx *database.Tx, c *Case, step int, action Action
 }
 
 func (s *Service) letter(ctx context.Context, tx *database.Tx, account int64, template string, data map[string]string, key string) error {
-	if s.o.Letter == nil {
+	if s.o.Letter == nil || template == "" {
 		return nil
 	}
 	return s.o.Letter(ctx, tx, account, template, data, key)
@@ -188,7 +188,7 @@ func (s *Service) letter(ctx context.Context, tx *database.Tx, account int64, te
 // orders what was suspended to be resumed. Payments call it in their own
 // transaction.
 func (s *Service) Lift(ctx context.Context, tx *database.Tx, account int64) error {
-	c, err := openCase(ctx, tx, account)
+	c, err := suspendedOrOpen(ctx, tx, account)
 	if err != nil || c == nil {
 		return err
 	}
@@ -205,6 +205,28 @@ func (s *Service) Lift(ctx context.Context, tx *database.Tx, account int64) erro
 	return s.lift(ctx, tx, c, asOf)
 }
 
+// suspendedOrOpen is the case that a payment may bring to an end: the open one,
+// or one that was closed by a write-off with the lines suspended, when none of
+// the account's write-offs stands any more.
+func suspendedOrOpen(ctx context.Context, tx *database.Tx, account int64) (*Case, error) {
+	c, err := openCase(ctx, tx, account)
+	if err != nil || c != nil {
+		return c, err
+	}
+	var rows []Case
+	err = tx.NewRaw("SELECT "+CaseColumns+` FROM dunning_case WHERE billing_account_id = ? AND state = 'closed' AND suspended
+		AND NOT EXISTS (SELECT 1 FROM payment_allocation a JOIN credit w ON w.id = a.credit_id
+			WHERE w.billing_account_id = dunning_case.billing_account_id AND w.source = 'write_off' AND a.reversed_at = 0)
+		ORDER BY id DESC LIMIT 1`, account).Scan(ctx, &rows)
+	if err != nil {
+		return nil, fmt.Errorf("suspended case of account %d: %w", account, err)
+	}
+	if len(rows) == 0 {
+		return nil, nil //nolint:nilnil // there is none
+	}
+	return &rows[0], nil
+}
+
 func (s *Service) lift(ctx context.Context, tx *database.Tx, c *Case, asOf string) error {
 	before := *c
 	key := fmt.Sprintf("dunning-%d-resume", c.ID)
@@ -217,7 +239,7 @@ func (s *Service) lift(ctx context.Context, tx *database.Tx, c *Case, asOf strin
 		if err := note(ctx, tx, c, c.Step, Resume, asOf, reference); err != nil {
 			return err
 		}
-		if err := s.letter(ctx, tx, c.Account, "dunning_resume", map[string]string{"since": c.OverdueSince}, key); err != nil {
+		if err := s.letter(ctx, tx, c.Account, "resumed", nil, key); err != nil {
 			return err
 		}
 	}

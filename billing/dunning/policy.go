@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"gyro/internal/money"
@@ -45,7 +46,7 @@ type Step struct {
 	Minimum Amounts `json:"minimum,omitempty"`
 	// Amount is the fee.
 	Amount Amounts `json:"amount,omitempty"`
-	// Template is the letter; "" is dunning_<action>.
+	// Template is the letter, one of Letters; "" is that of the action.
 	Template string `json:"template,omitempty"`
 }
 
@@ -68,7 +69,7 @@ func Default() Policy {
 		Steps: []Step{
 			{Days: 3, Action: Remind},
 			{Days: 10, Action: Fee, Amount: Amounts{"EUR": "2.50", "CHF": "2.50", "USD": "2.50", "GBP": "2.50"}},
-			{Days: 14, Action: Remind, Template: "dunning_last_reminder"},
+			{Days: 14, Action: Remind, Template: "last_reminder"},
 			{Days: 21, Action: Suspend, Minimum: Amounts{"EUR": "10.00", "CHF": "10.00", "USD": "10.00", "GBP": "10.00"}},
 			{Days: 60, Action: Terminate, Minimum: Amounts{"EUR": "10.00", "CHF": "10.00", "USD": "10.00", "GBP": "10.00"}},
 			{Days: 180, Action: WriteOff},
@@ -109,6 +110,8 @@ func (p *Policy) Check() error {
 			return bad(field+".action", "nothing can follow a write-off: make it the last step")
 		case (s.Action == Fee) != (len(s.Amount) > 0):
 			return bad(field+".amount", "a fee needs an amount, and only a fee has one")
+		case s.Template != "" && !slices.Contains(Letters, s.Template):
+			return bad(field+".template", "%q: use one of %s, or leave it out", s.Template, strings.Join(Letters, ", "))
 		}
 		if err := s.Amount.check(field + ".amount"); err != nil {
 			return err
@@ -133,12 +136,20 @@ func (a Amounts) check(field string) error {
 	return nil
 }
 
-// letter is the template of a step's letter.
+// Letters are the templates that a step may send. What they are filled in with
+// is in (*Service).take.
+var Letters = []string{"reminder", "last_reminder", "dunning_fee", "suspension", "termination"}
+
+// letterOf is what a step sends that names no letter. A write-off sends none:
+// the customer owes it still.
+var letterOf = map[Action]string{Remind: "reminder", Fee: "dunning_fee", Suspend: "suspension", Terminate: "termination"}
+
+// letter is the template of a step's letter, "" if there is none.
 func (s *Step) letter() string {
 	if s.Template != "" {
 		return s.Template
 	}
-	return "dunning_" + string(s.Action)
+	return letterOf[s.Action]
 }
 
 // state is what decides about the next step of a case.

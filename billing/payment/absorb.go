@@ -92,7 +92,7 @@ func (s *Service) absorbState(ctx context.Context, tx *database.Tx, p *Payment, 
 	case c.State == provider.Declined && p.State != Failed:
 		p.State, p.Failure = Failed, c.DeclineCode
 		if err := s.letter(ctx, tx, p.Account, "payment_failed", p.Name(), map[string]string{
-			"payment": p.Name(), "amount": p.Amount.String(), "currency": p.Currency, "reason": c.DeclineCode,
+			"reference": p.Name(), "amount": p.Amount.String() + " " + p.Currency, "reason": c.DeclineCode,
 		}); err != nil {
 			return err
 		}

@@ -93,8 +93,8 @@ func (s *Service) chargeBack(ctx context.Context, tx *database.Tx, p *Payment, w
 			return err
 		}
 	}
-	if err := s.letter(ctx, tx, p.Account, "payment_charged_back", fmt.Sprintf("%s-%d", p.Name(), version), map[string]string{
-		"payment": p.Name(), "amount": amount.String(), "currency": p.Currency,
+	if err := s.letter(ctx, tx, p.Account, "charged_back", fmt.Sprintf("%s-%d", p.Name(), version), map[string]string{
+		"reference": p.Name(), "amount": amount.String() + " " + p.Currency,
 	}); err != nil {
 		return err
 	}

@@ -108,9 +108,9 @@ func (s *Service) charge(ctx context.Context, id int64) error {
 			return err
 		}
 		before := p
-		p.State, p.Failure = Failed, refused.Error()
+		p.State, p.Failure = Failed, codeOf(refused)
 		if err := s.letter(ctx, tx, p.Account, "payment_failed", p.Name(), map[string]string{
-			"payment": p.Name(), "amount": p.Amount.String(), "currency": p.Currency, "reason": p.Failure,
+			"reference": p.Name(), "amount": p.Amount.String() + " " + p.Currency, "reason": p.Failure,
 		}); err != nil {
 			return err
 		}
@@ -241,8 +241,16 @@ func (s *Service) payOut(ctx context.Context, id int64) error {
 		if err != nil || r.State != RefundFunded {
 			return err
 		}
-		return s.refundFailed(ctx, tx, &p, &r, refused.Error())
+		return s.refundFailed(ctx, tx, &p, &r, codeOf(refused))
 	})
+}
+
+// codeOf is the provider's word for a refusal.
+func codeOf(err error) string {
+	if refused := (*provider.Error)(nil); errors.As(err, &refused) {
+		return refused.Code
+	}
+	return err.Error()
 }
 
 // coreChargeback takes the core's part of a chargeback, or gives it again.

@@ -147,7 +147,7 @@ func (s *Service) unknownToThem(ctx context.Context, since, before instant.Insta
 	for {
 		var rows []Payment
 		err := s.o.DB.Read(ctx, func(ctx context.Context, q bun.IDB) error {
-			return q.NewRaw("SELECT "+paymentColumns+" FROM payment WHERE id > ? AND method = 'provider' AND created_at >= ? AND created_at < ? ORDER BY id LIMIT 1000", after, since, before).Scan(ctx, &rows)
+			return q.NewRaw("SELECT "+paymentColumns+" FROM payment WHERE id > ? AND method = 'provider' AND created_at >= ? AND created_at <= ? ORDER BY id LIMIT 1000", after, since, before).Scan(ctx, &rows)
 		})
 		if err != nil {
 			return fmt.Errorf("our payments: %w", err)

@@ -129,7 +129,7 @@ func (s *Service) refundSettled(ctx context.Context, tx *database.Tx, p *Payment
 	if err := s.saveRefund(ctx, tx, r); err != nil {
 		return err
 	}
-	return s.letter(ctx, tx, r.Account, "refund_paid", r.Name(), map[string]string{"refund": r.Name(), "amount": r.Amount.String(), "currency": r.Currency})
+	return s.letter(ctx, tx, r.Account, "refund_paid", r.Name(), map[string]string{"reference": r.Name(), "amount": r.Amount.String() + " " + r.Currency})
 }
 
 // refundFailed gives what was to be refunded back to the customer's credit. If

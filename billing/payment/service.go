@@ -215,7 +215,7 @@ func (s *Service) settle(ctx context.Context, tx *database.Tx, p *Payment) error
 		return err
 	}
 	if err := s.letter(ctx, tx, p.Account, "payment_received", p.Name(), map[string]string{
-		"payment": p.Name(), "amount": p.Amount.String(), "currency": p.Currency, "on": on,
+		"reference": p.Name(), "amount": p.Amount.String() + " " + p.Currency,
 	}); err != nil {
 		return err
 	}

@@ -246,6 +246,7 @@ CREATE TABLE dunning_case (
     closed_at          BIGINT NOT NULL DEFAULT 0
 );
 CREATE UNIQUE INDEX dunning_case_one ON dunning_case (billing_account_id) WHERE state = 'open';
+CREATE INDEX dunning_case_suspended ON dunning_case (billing_account_id) WHERE suspended;
 
 CREATE TABLE dunning_action (
     id        INTEGER PRIMARY KEY AUTOINCREMENT,
