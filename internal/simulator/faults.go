@@ -3,6 +3,7 @@ package simulator
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"sync"
@@ -93,6 +94,9 @@ const (
 	exitAfter  failure = "exit_after"
 )
 
+// before reports whether the request is not carried out.
+func (f failure) before() bool { return f == dropBefore || f == hangBefore || f == exitBefore }
+
 type share struct {
 	failure  failure
 	permille int
@@ -100,8 +104,13 @@ type share struct {
 
 func (f *Faults) shares() []share {
 	return []share{
-		{refuse, f.Refuse}, {dropBefore, f.DropBefore}, {dropAfter, f.DropAfter}, {hangBefore, f.HangBefore},
-		{hangAfter, f.HangAfter}, {exitBefore, f.ExitBefore}, {exitAfter, f.ExitAfter},
+		{refuse, f.Refuse},
+		{dropBefore, f.DropBefore},
+		{dropAfter, f.DropAfter},
+		{hangBefore, f.HangBefore},
+		{hangAfter, f.HangAfter},
+		{exitBefore, f.ExitBefore},
+		{exitAfter, f.ExitAfter},
 	}
 }
 
@@ -183,11 +192,7 @@ func (f *Faults) pick(at int) failure {
 func (i *injector) statistics() map[failure]uint64 {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	found := map[failure]uint64{}
-	for k, n := range i.suffered {
-		found[k] = n
-	}
-	return found
+	return maps.Clone(i.suffered)
 }
 
 // String is the settings as JSON, for the log.

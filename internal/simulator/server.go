@@ -103,18 +103,17 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	p := s.inject.plan(s.o.Subject(r, body))
 	s.pause(r.Context(), p.wait)
-	switch p.failure {
-	case refuse:
+	if p.failure == refuse {
 		s.count(p.status)
 		Problem(w, p.status, "INSUFFICIENT_RESOURCES", "the simulated "+s.o.Name+" was told to refuse")
 		return
-	case dropBefore, hangBefore, exitBefore:
+	}
+	if p.failure.before() {
 		s.fail(r, p.failure)
 	}
 	a := &answer{header: http.Header{}}
 	s.o.Handler.ServeHTTP(a, r)
-	switch p.failure {
-	case dropAfter, hangAfter, exitAfter:
+	if p.failure != served {
 		s.fail(r, p.failure)
 	}
 	s.count(a.status)
@@ -124,10 +123,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // fail leaves a request without an answer.
 func (s *Server) fail(r *http.Request, f failure) {
 	s.o.Logger.Info("fails as it was told to", "failure", string(f), "method", r.Method, "path", r.URL.Path)
-	switch f {
-	case exitBefore, exitAfter:
+	switch {
+	case f == exitBefore || f == exitAfter:
 		s.o.Exit(ExitStatus)
-	case hangBefore, hangAfter:
+	case f == hangBefore || f == hangAfter:
 		select {
 		case <-r.Context().Done():
 		case <-s.stopping:

@@ -3,6 +3,7 @@ package adapter_test
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
 	"reflect"
 	"strings"
@@ -68,9 +69,7 @@ func (k *kind) life(key string) (operations []provisioning.Operation, shown []ma
 	}
 	with := func(document map[string]any, status string) {
 		d := map[string]any{k.status: status}
-		for name, value := range document {
-			d[name] = value
-		}
+		maps.Copy(d, document)
 		shown = append(shown, d)
 	}
 	op(provisioning.OperationCreate, "basic", k.create)

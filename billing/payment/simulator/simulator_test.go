@@ -368,7 +368,7 @@ func TestEventsWaitForAReceiver(t *testing.T) {
 	s := newSite(t, nil, func(s *Settings) { s.RetryFirst, s.RetryMost = shared.Duration(time.Hour), shared.Duration(time.Hour) })
 	c := s.charge("payment-1", "tok_visa")
 	office := newReceiver(t)
-	said := s.admin(http.MethodPatch, "/admin/settings", fmt.Sprintf(`{"webhook":%q,"secrets":["whsec_of_tomorrow_","%s"]}`, office.URL, secret))
+	said := s.admin(http.MethodPatch, "/admin/settings", fmt.Sprintf(`{"webhook":%q,"secrets":["whsec_of_tomorrow_",%q]}`, office.URL, secret))
 	if said["webhook"] != office.URL || said["secrets"] != nil {
 		t.Errorf("settings %v", said)
 	}

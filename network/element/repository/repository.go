@@ -211,7 +211,7 @@ func (r *Repository) apply(c *change) (a answered, durable func() error, refused
 	var e entry
 	switch c.method {
 	case http.MethodDelete:
-		e, refused = r.delete(c, &a)
+		refused = r.delete(c, &a)
 	default:
 		e, refused = r.write(c, &a)
 	}
@@ -227,13 +227,13 @@ func (r *Repository) apply(c *change) (a answered, durable func() error, refused
 	return a, r.log.Write(line), nil
 }
 
-func (r *Repository) delete(c *change, a *answered) (entry, *refusal) {
+func (r *Repository) delete(c *change, a *answered) *refusal {
 	if _, found := r.kept[c.imsi]; !found {
-		return entry{}, r.unknown(c.imsi)
+		return r.unknown(c.imsi)
 	}
 	r.remove(c.imsi)
 	a.Status = http.StatusNoContent
-	return entry{}, nil
+	return nil
 }
 
 func (r *Repository) write(c *change, a *answered) (entry, *refusal) {
