@@ -9,6 +9,11 @@ import _ "embed"
 //go:embed catalog.yaml
 var Catalog []byte
 
+// Office is what the demo operator sells, for the office.
+//
+//go:embed office.yaml
+var Office []byte
+
 // Operator is the demo operator's customers, as internal/demo reads them.
 //
 //go:embed operator.yaml
