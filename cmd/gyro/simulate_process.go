@@ -2,12 +2,14 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net"
 	"os"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -82,20 +84,26 @@ func (p *processFlags) serve(cmd *cobra.Command, open func(logger *slog.Logger) 
 	ctx, stop := untilSignal(cmd.Context())
 	defer stop()
 	logger.Info(bench.ReadyMessage, "http", l.Addr().String(), "simulates", o.Name, "state", p.state)
-	ended := make(chan error, 1)
-	go func() {
-		if what.run == nil {
-			ended <- nil
-			return
+	return together(ctx, func(ctx context.Context) error { return server.Serve(ctx, l) }, what.run)
+}
+
+// together runs functions until ctx or one of them ends; one that is nil is none.
+func together(ctx context.Context, running ...func(context.Context) error) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	errs := make([]error, len(running))
+	var group sync.WaitGroup
+	for n, run := range running {
+		if run == nil {
+			continue
 		}
-		ended <- what.run(ctx)
-	}()
-	err = server.Serve(ctx, l)
-	stop()
-	if other := <-ended; err == nil {
-		err = other
+		group.Go(func() {
+			defer cancel()
+			errs[n] = run(ctx)
+		})
 	}
-	return err
+	group.Wait()
+	return errors.Join(errs...)
 }
 
 func (p *processFlags) logger(out io.Writer) (*slog.Logger, error) {
