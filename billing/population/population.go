@@ -141,7 +141,7 @@ func (o Options) accounts(ctx context.Context, tx *database.Tx, first, last int)
 					region, zone = "AT", "Europe/Vienna"
 				case 5:
 					region = "DE-reverse"
-				case 7: // paid by the account before it
+				case 7, 8: // paid by the account before it, which the second one's payer is paid by
 					payer = id(n - 1)
 				}
 			}

@@ -126,15 +126,28 @@ func groups(all []*account, bad map[int64]error) []*group {
 			made = append(made, g)
 		}
 	}
+	payerOf := map[int64]int64{}
 	for _, a := range all {
-		if g := byPayer[a.payer]; g != nil {
-			g.members = append(g.members, a)
-			if a.currencyCode != g.payer.currencyCode && bad[a.id] == nil {
-				bad[a.id] = fmt.Errorf("account %d is in %s, account %d, which pays for it, in %s", a.id, a.currencyCode, g.payer.id, g.payer.currencyCode)
-			}
-			if a.prepaid != g.payer.prepaid && bad[a.id] == nil {
-				bad[a.id] = fmt.Errorf("account %d and account %d, which pays for it, are not of one kind", a.id, g.payer.id)
-			}
+		payerOf[a.id] = a.payer
+	}
+	for _, a := range all {
+		if a.payer == 0 {
+			continue
+		}
+		top := a.payer
+		for payerOf[top] != 0 { // the office refuses circles
+			top = payerOf[top]
+		}
+		g := byPayer[top]
+		if g == nil {
+			continue
+		}
+		g.members = append(g.members, a)
+		if a.currencyCode != g.payer.currencyCode && bad[a.id] == nil {
+			bad[a.id] = fmt.Errorf("account %d is in %s, account %d, which pays for it, in %s", a.id, a.currencyCode, g.payer.id, g.payer.currencyCode)
+		}
+		if a.prepaid != g.payer.prepaid && bad[a.id] == nil {
+			bad[a.id] = fmt.Errorf("account %d and account %d, which pays for it, are not of one kind", a.id, g.payer.id)
 		}
 	}
 	return made

@@ -29,7 +29,8 @@ type batch struct {
 
 // load reads the payers and what depends on them.
 func (r *Runner) load(ctx context.Context, q bun.IDB, payers []int64) (*batch, error) {
-	all, bad, err := accounts(ctx, q, zones{}, "WHERE a.id IN (?) OR a.payer_id IN (?) ORDER BY a.id", bun.In(payers), bun.In(payers))
+	all, bad, err := accounts(ctx, q, zones{}, `WHERE a.id IN (WITH RECURSIVE g (id) AS (SELECT id FROM billing_account WHERE id IN (?)
+		UNION SELECT c.id FROM billing_account c JOIN g ON c.payer_id = g.id) SELECT id FROM g) ORDER BY a.id`, bun.In(payers))
 	if err != nil {
 		return nil, err
 	}

@@ -129,6 +129,7 @@ var layers = []layer{
 		folder: "billing/run", may: join(ground, "billing/charge", "billing/tax", "billing/invoice", "billing/ledger", "internal/refusal", "internal/database", "internal/zone"),
 		why: "a run reads what others wrote and stores bills; it reaches the core and the customers by jobs",
 	},
+	{folder: "billing/usage", may: join(ground, "api/client", "internal/database"), why: "the intake asks the core over HTTP as anybody does, and knows billing accounts by their names"},
 	{folder: "billing/tax", may: join(ground, "billing/charge"), why: "tax and rounding follow from the lines and the configuration alone"},
 	{folder: "testdata", why: "files that go into the binary"},
 	{folder: "internal/voucher", why: "makes codes from randomness; the core has their hashes only"},
