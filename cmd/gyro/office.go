@@ -135,6 +135,27 @@ func (o *officeHalf) run(ctx context.Context) error {
 	return err
 }
 
+// adminKeyFile is where the first start leaves the administrator's key.
+func adminKeyFile(data string) string { return filepath.Join(data, officeFolder, "admin.key") }
+
+// writeSecret writes a secret into a file that only its owner reads: whole, or
+// not at all.
+func writeSecret(path, secret string) error {
+	file, err := os.CreateTemp(filepath.Dir(path), ".key-*") // mode 0600
+	if err != nil {
+		return err
+	}
+	_, err = file.WriteString(secret + "\n")
+	err = errors.Join(err, file.Sync(), file.Close())
+	if err == nil {
+		err = os.Rename(file.Name(), path)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(file.Name()))
+	}
+	return nil
+}
+
 // secretFrom reads a secret of one line from a file; "" names none.
 func secretFrom(key, path string) (string, error) {
 	if path == "" {

@@ -2,9 +2,13 @@ package main
 
 import (
 	"context"
+	"fmt"
 
+	"gyro/api/access"
 	"gyro/api/rest"
 	"gyro/api/tmf"
+	"gyro/billing/payment"
+	"gyro/billing/payment/provider"
 	"gyro/catalog"
 	"gyro/customer"
 	"gyro/internal/database"
@@ -12,21 +16,80 @@ import (
 
 // services are the domains of the office, put together once.
 type services struct {
+	access    *access.Service
 	customers *customer.Service
 	catalog   *catalog.Service
+	payments  *payment.Service
 }
 
 // openServices makes the services and registers their jobs, each after those
 // that it stands on.
-func (o *officeHalf) openServices(_ context.Context, jobs *database.Jobs) error {
-	s := &o.services
-	s.customers = customer.New(o.db, customer.Brand(o.Config.Office.Brand))
+func (o *officeHalf) openServices(ctx context.Context, jobs *database.Jobs) (err error) {
+	s, cfg := &o.services, &o.Config.Office
+	if s.access, err = access.New(o.db, access.Options{PublicURL: cfg.PublicURL, Logger: o.Logger}); err != nil {
+		return err
+	}
+	if err := o.keepAdministratorKey(ctx); err != nil {
+		return err
+	}
+	s.customers = customer.New(o.db, customer.Brand(cfg.Brand))
 	s.customers.RegisterJobs(jobs, customer.Outbox{Logger: o.Logger})
 	s.catalog = catalog.New(o.db, o.Core)
+	if s.payments, err = o.openPayments(); err != nil {
+		return err
+	}
+	s.payments.Register(jobs)
 	return nil
+}
+
+// openPayments makes the service that takes payments, with the provider that the
+// configuration names; without one, only those that are entered by hand.
+func (o *officeHalf) openPayments() (*payment.Service, error) {
+	cfg := &o.Config.Office.Payment
+	options := payment.Options{
+		DB: o.db, Core: coreMoney{o.Core, o.db.Now}, Letter: o.letter, Logger: o.Logger,
+	}
+	if cfg.Provider == "" {
+		return payment.New(options), nil
+	}
+	key, err := secretFrom("office.payment.key_file", cfg.KeyFile)
+	if err != nil {
+		return nil, err
+	}
+	secret, err := secretFrom("office.payment.webhook_secret_file", cfg.WebhookSecretFile)
+	if err != nil {
+		return nil, err
+	}
+	options.Verifier = provider.Verifier{Secrets: []string{secret}}
+	if options.Provider, err = provider.NewClient(provider.Options{URL: cfg.Provider, APIKey: key}); err != nil {
+		return nil, fmt.Errorf("office.payment.provider: %w", err)
+	}
+	return payment.New(options), nil
+}
+
+// letter tells the customer of an account something, once for its key. A name
+// that an operator's own policy made up, and that no template has, is told to
+// the log alone: it must not keep a payment or a suspension from happening.
+func (o *officeHalf) letter(ctx context.Context, tx *database.Tx, account int64, template string, data map[string]string, key string) error {
+	if !customer.HasTemplate(template) {
+		o.Logger.Warn("there is no template of this name; the customer is not told", "template", template, "account", account, "key", key)
+		return nil
+	}
+	return o.services.customers.Notify(ctx, tx, customer.Notification{AccountID: account, Template: template, Data: data, Key: key})
+}
+
+// keepAdministratorKey makes the first administrator's key of an office that has
+// neither users nor keys, and leaves it where commands on this machine look.
+func (o *officeHalf) keepAdministratorKey(ctx context.Context) error {
+	file := adminKeyFile(o.Config.Data)
+	made, err := o.services.access.Bootstrap(ctx, func(secret string) error { return writeSecret(file, secret) })
+	if made {
+		o.Logger.Info("the first administrator's key was made; commands on this machine find it", "file", file)
+	}
+	return err
 }
 
 // api is what the office's API serves.
 func (s *services) api(server rest.Options) tmf.Options {
-	return tmf.Options{Server: server}
+	return tmf.Options{Server: server, Access: s.access}
 }
