@@ -44,7 +44,7 @@ func (r *Refused) Error() string { return "refused: " + r.Reply }
 
 // Outbox says how the outbox is emptied.
 type Outbox struct {
-	// Senders by channel. What has no sender is given up, with that reason.
+	// Senders by channel. What has no sender is suppressed, with that reason.
 	Email, Webhook Sender
 	Logger         *slog.Logger // nil is slog.Default()
 	// MaxAttempts is how often a message is tried before it is given up; 0 is 12,
@@ -110,7 +110,7 @@ func (s *Service) deliver(ctx context.Context, d *Outbox, id int64) error {
 	var reply string
 	switch {
 	case sender == nil:
-		err = &Refused{"no sender for " + m.Channel + " is configured"}
+		err = errNoSender
 	case m.ContactMediumID == 0:
 		err = &Refused{"the contact medium was removed"}
 	default:
@@ -122,6 +122,9 @@ func (s *Service) deliver(ctx context.Context, d *Outbox, id int64) error {
 	}
 	return s.settle(ctx, d, id, reply, err)
 }
+
+// errNoSender is the outcome of a message on a channel that is not configured.
+var errNoSender = errors.New("nothing is configured that sends it")
 
 // letter reads what is to be sent, as of now.
 func (s *Service) letter(ctx context.Context, id int64) (l Letter, m Message, err error) {
@@ -165,6 +168,9 @@ func (s *Service) settle(ctx context.Context, d *Outbox, id int64, reply string,
 		switch {
 		case sent == nil:
 			after.State, after.SentAt = NotificationSent, tx.Now()
+		case errors.Is(sent, errNoSender):
+			attempt.Outcome, attempt.Reply = "refused", sent.Error()
+			after.State, after.Reason = NotificationSuppressed, sent.Error()
 		case errors.As(sent, &refused):
 			attempt.Outcome, attempt.Reply = "refused", shortened(refused.Reply)
 			after.State, after.Reason = NotificationFailed, attempt.Reply
@@ -184,7 +190,7 @@ func (s *Service) settle(ctx context.Context, d *Outbox, id int64, reply string,
 	if err != nil {
 		return err
 	}
-	if sent != nil && again == nil {
+	if sent != nil && again == nil && !errors.Is(sent, errNoSender) {
 		d.Logger.Warn("a message to a customer is given up", "notification", id, "error", sent)
 	}
 	return again

@@ -33,7 +33,7 @@ const (
 	NotificationPending    NotificationState = "pending"    // a job is on it
 	NotificationSent       NotificationState = "sent"       // accepted by the server of the address
 	NotificationFailed     NotificationState = "failed"     // given up; Reason says why
-	NotificationSuppressed NotificationState = "suppressed" // there is nowhere to send it
+	NotificationSuppressed NotificationState = "suppressed" // there is nowhere to send it, or nothing that does
 )
 
 // The channels of messages: e-mail, a webhook, or none where the party has no
@@ -189,15 +189,15 @@ func (s *Service) Messages(ctx context.Context, q bun.IDB, f MessageFilter, page
 	return rows, total, err
 }
 
-// Resend takes a message up again that was given up.
+// Resend takes a message up again that was given up, or had no sender.
 func (s *Service) Resend(ctx context.Context, by database.Actor, id int64) (Message, error) {
 	return write(ctx, s, by, func(ctx context.Context, tx *database.Tx) (Message, error) {
 		before, err := s.Message(ctx, tx, id)
 		if err != nil {
 			return before, err
 		}
-		if before.State != NotificationFailed {
-			return before, refusal.New(refusal.Conflict, "notification_not_failed", "state", "message %d is %s; only one that failed is sent again", id, before.State)
+		if before.Channel == NoChannel || before.State != NotificationFailed && before.State != NotificationSuppressed {
+			return before, refusal.New(refusal.Conflict, "notification_not_failed", "state", "message %d is %s by %s; only one that failed or had no sender is sent again", id, before.State, before.Channel)
 		}
 		after := before
 		after.State, after.Reason = NotificationPending, ""

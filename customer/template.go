@@ -3,14 +3,21 @@ package customer
 import (
 	"embed"
 	"fmt"
+	"io/fs"
+	"maps"
+	"path"
+	"slices"
 	"strings"
 	"text/template"
+	"time"
+
+	"gyro/internal/money"
 )
 
 // The templates of messages, and what Notification.Data must hold for each.
-// Values are text as the customer is to read it: amounts with their currency,
-// dates in full. Every template also has the customer's name and number, and
-// the brand.
+// Amounts are a decimal and their currency, 12.34 EUR, dates 2006-01-02: the
+// template writes them as its language does. Every template also has the
+// customer's name and number, and the brand.
 const (
 	Welcome         = "welcome"          // nothing
 	OrderCompleted  = "order_completed"  // order, product; may have msisdn
@@ -46,14 +53,81 @@ var mustHave = map[string][]string{
 	ChargedBack:   {"amount"},
 }
 
+// Templates are the names of all templates.
+func Templates() []string { return slices.Sorted(maps.Keys(mustHave)) }
+
+// HasTemplate reports whether there is a template of a name.
+func HasTemplate(name string) bool {
+	_, known := mustHave[name]
+	return known
+}
+
 // defaultLanguage is that of messages in whose language there is no template.
 const defaultLanguage = "en"
 
 //go:embed templates/*.txt
 var templateFiles embed.FS
 
-// templates are the texts by name and language, such as bill_ready.de.txt.
-var templates = template.Must(template.New("").Option("missingkey=zero").ParseFS(templateFiles, "templates/*.txt"))
+// templates are the texts by language and name: templates/bill_ready.de.txt.
+var templates = map[string]*template.Template{
+	"en": parsed("en", template.FuncMap{
+		"money": func(amount string) string { return written(amount, ".") },
+		"date":  func(date string) string { return dated(date, "2 January 2006") },
+	}),
+	"de": parsed("de", template.FuncMap{
+		"money": func(amount string) string { return written(amount, ",") },
+		"date":  func(date string) string { return dated(date, "02.01.2006") },
+	}),
+}
+
+// parsed are the templates of one language.
+func parsed(language string, funcs template.FuncMap) *template.Template {
+	root := template.New("").Option("missingkey=zero").Funcs(funcs)
+	files, err := fs.Glob(templateFiles, "templates/*."+language+".txt")
+	if err != nil {
+		panic(err)
+	}
+	for _, file := range files {
+		name, _, _ := strings.Cut(path.Base(file), ".")
+		text, err := templateFiles.ReadFile(file)
+		if err != nil {
+			panic(err)
+		}
+		template.Must(root.New(name).Parse(string(text)))
+	}
+	return root
+}
+
+// written is an amount such as 12.3 EUR with the decimals of its currency. What
+// is no amount is written as it is.
+func written(amount, point string) string {
+	decimal, currency, _ := strings.Cut(amount, " ")
+	code, err := money.ParseCurrency(currency)
+	if err != nil {
+		return amount
+	}
+	if _, err := money.Parse(decimal, money.Decimals); err != nil {
+		return amount
+	}
+	whole, fraction, _ := strings.Cut(decimal, ".")
+	fraction = strings.TrimRight(fraction, "0")
+	for len(fraction) < code.Exponent() {
+		fraction += "0"
+	}
+	if fraction != "" {
+		whole += point + fraction
+	}
+	return whole + " " + currency
+}
+
+// dated is a date in another layout. What is no date is written as it is.
+func dated(date, layout string) string {
+	t, err := time.Parse(time.DateOnly, date)
+	if err != nil {
+		return date
+	}
+	return t.Format(layout)
+}
 
 // message is a rendered template.
 type message struct{ Language, Subject, Body string }
@@ -70,13 +144,11 @@ func render(name, language string, data map[string]string) (message, error) {
 		}
 	}
 	language, _, _ = strings.Cut(language, "-")
-	t := templates.Lookup(name + "." + language + ".txt")
-	if t == nil {
+	if templates[language] == nil {
 		language = defaultLanguage
-		t = templates.Lookup(name + "." + language + ".txt")
 	}
 	var b strings.Builder
-	if err := t.Execute(&b, data); err != nil {
+	if err := templates[language].ExecuteTemplate(&b, name, data); err != nil {
 		return message{}, fmt.Errorf("template %q: %w", name, err)
 	}
 	head, body, _ := strings.Cut(b.String(), "\n\n")
