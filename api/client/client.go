@@ -78,6 +78,7 @@ const (
 	Get    = http.MethodGet
 	Put    = http.MethodPut
 	Post   = http.MethodPost
+	Patch  = http.MethodPatch
 	Delete = http.MethodDelete
 )
 

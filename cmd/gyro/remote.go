@@ -17,6 +17,7 @@ import (
 type remote struct {
 	server, key string
 	json        bool
+	office      bool // the office's API, not that of charging
 }
 
 // Environment variables of commands that reach a server. The key has no flag,
@@ -30,6 +31,10 @@ const (
 // flags gives a group of commands the flags of a connection.
 func (r *remote) flags(cmd *cobra.Command) {
 	f := cmd.PersistentFlags()
+	if r.office {
+		r.officeFlags(f)
+		return
+	}
 	f.StringVar(&r.server, "server", "", "base `URL` of the charging API (default: the environment variable "+serverVariable+", else "+defaultServer+")")
 	f.StringVar(&r.key, "api-key-file", "", "`file` with the API key (default: the environment variable "+keyVariable+")")
 	f.BoolVar(&r.json, "json", false, "print the answer as JSON, for programs")
@@ -45,7 +50,10 @@ func (r *remote) do(cmd *cobra.Command, request *client.Request) error {
 }
 
 func (r *remote) call(cmd *cobra.Command, request *client.Request) (json.RawMessage, error) {
-	key := os.Getenv(keyVariable)
+	server, key := cmp.Or(r.server, os.Getenv(serverVariable), defaultServer), os.Getenv(keyVariable)
+	if r.office {
+		server, key = r.officeServer()
+	}
 	if r.key != "" {
 		text, err := os.ReadFile(r.key)
 		if err != nil {
@@ -53,7 +61,7 @@ func (r *remote) call(cmd *cobra.Command, request *client.Request) (json.RawMess
 		}
 		key = trimLine(text)
 	}
-	c := client.Client{Server: cmp.Or(r.server, os.Getenv(serverVariable), defaultServer), Key: key}
+	c := client.Client{Server: server, Key: key}
 	return c.Do(cmd.Context(), request)
 }
 

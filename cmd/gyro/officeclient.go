@@ -1,0 +1,150 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"gyro/api/client"
+)
+
+// Environment variables of commands that reach the office. The key has no flag,
+// for flags can be seen in the list of processes.
+const (
+	officeVariable    = "GYRO_OFFICE"
+	officeKeyVariable = "GYRO_OFFICE_KEY"
+	dataVariable      = "GYRO_DATA"
+	defaultOffice     = "http://127.0.0.1:8090"
+	defaultData       = "data"
+)
+
+// newOfficeRemote is how a command reaches the office: flags as remote has them,
+// do and call for one request, list for a collection, change for what must
+// happen once.
+func newOfficeRemote() *remote { return &remote{office: true} }
+
+func (r *remote) officeFlags(f *pflag.FlagSet) {
+	f.StringVar(&r.server, "office", "", "base `URL` of the office's API (default: the environment variable "+officeVariable+", else "+defaultOffice+")")
+	f.StringVar(&r.key, "office-key-file", "", "`file` with the key of the office's API (default: the environment variable "+officeKeyVariable+
+		", else office/admin.key in the data directory of this machine, which "+dataVariable+" names, else in "+defaultData+")")
+	f.BoolVar(&r.json, "json", false, "print the answer as JSON, for programs")
+}
+
+// officeServer is where the office is, and the key for it: that of the
+// environment, else the one that the first start left on this machine.
+func (r *remote) officeServer() (server, key string) {
+	server, key = cmp.Or(r.server, os.Getenv(officeVariable), defaultOffice), os.Getenv(officeKeyVariable)
+	if key == "" {
+		text, err := os.ReadFile(adminKeyFile(cmp.Or(os.Getenv(dataVariable), defaultData)))
+		if err == nil {
+			key = trimLine(text)
+		}
+	}
+	return server, key
+}
+
+// column is a column of a table: its head, and where its value is in a row:
+// names and numbers of elements with dots between, as in
+// orderItem.0.productOffering.name. An amount of TM Forum (value and unit) is
+// shown as one.
+type column struct{ head, path string }
+
+// list sends a request whose answer is a collection and prints it as a table.
+func (r *remote) list(cmd *cobra.Command, request *client.Request, columns ...column) error {
+	body, err := r.call(cmd, request)
+	if err != nil {
+		return err
+	}
+	if r.json {
+		return r.print(cmd.OutOrStdout(), body)
+	}
+	return printTable(cmd.OutOrStdout(), body, columns)
+}
+
+// change sends a request that must have its effect once, and prints the answer;
+// its key is that of the flags, or a new one.
+func (r *remote) change(cmd *cobra.Command, m *movement, request *client.Request) error {
+	return r.doMovement(cmd, m, request)
+}
+
+// patched is a request that changes some members of a document (RFC 7396).
+func patched(path string, members map[string]any) (*client.Request, error) {
+	body, err := json.Marshal(members)
+	return &client.Request{
+		Method: client.Patch, Path: path, Body: client.RawBody{ContentType: "application/merge-patch+json", Data: body},
+	}, err
+}
+
+// printTable prints a list of objects: of each the given columns.
+func printTable(out io.Writer, list json.RawMessage, columns []column) error {
+	decoder := json.NewDecoder(bytes.NewReader(list))
+	decoder.UseNumber()
+	var rows []any
+	if err := decoder.Decode(&rows); err != nil {
+		return fmt.Errorf("the answer is no list: %w", err)
+	}
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	heads := make([]string, len(columns))
+	for k, c := range columns {
+		heads[k] = c.head
+	}
+	fmt.Fprintln(w, strings.Join(heads, "\t"))
+	for _, row := range rows {
+		cells := make([]string, len(columns))
+		for k, c := range columns {
+			cells[k] = cmp.Or(textOf(at(row, c.path)), "-")
+		}
+		fmt.Fprintln(w, strings.Join(cells, "\t"))
+	}
+	return w.Flush()
+}
+
+// at follows a path into a decoded document; nil where it leads nowhere.
+func at(value any, path string) any {
+	for name := range strings.SplitSeq(path, ".") {
+		switch v := value.(type) {
+		case map[string]any:
+			value = v[name]
+		case []any:
+			k, err := strconv.Atoi(name)
+			if err != nil || k < 0 || k >= len(v) {
+				return nil
+			}
+			value = v[k]
+		default:
+			return nil
+		}
+	}
+	return value
+}
+
+// textOf is a value on one line.
+func textOf(value any) string {
+	switch v := value.(type) {
+	case nil:
+		return ""
+	case string:
+		return printable(v, "")
+	case []any:
+		parts := make([]string, len(v))
+		for k := range v {
+			parts[k] = textOf(v[k])
+		}
+		return strings.Join(parts, ", ")
+	case map[string]any:
+		if v["value"] != nil && v["unit"] != nil {
+			return fmt.Sprint(v["value"], " ", v["unit"])
+		}
+		return cmp.Or(textOf(v["name"]), textOf(v["id"]))
+	}
+	return fmt.Sprint(value)
+}
