@@ -2,13 +2,11 @@ package main
 
 import (
 	"context"
-	"fmt"
 
 	"gyro/api/access"
 	"gyro/api/rest"
 	"gyro/api/tmf"
 	"gyro/billing/payment"
-	"gyro/billing/payment/provider"
 	"gyro/catalog"
 	"gyro/customer"
 	"gyro/internal/database"
@@ -45,24 +43,10 @@ func (o *officeHalf) openServices(ctx context.Context, jobs *database.Jobs) (err
 // openPayments makes the service that takes payments, with the provider that the
 // configuration names; without one, only those that are entered by hand.
 func (o *officeHalf) openPayments() (*payment.Service, error) {
-	cfg := &o.Config.Office.Payment
-	options := payment.Options{
-		DB: o.db, Core: coreMoney{o.Core, o.db.Now}, Letter: o.letter, Logger: o.Logger,
-	}
-	if cfg.Provider == "" {
-		return payment.New(options), nil
-	}
-	key, err := secretFrom("office.payment.key_file", cfg.KeyFile)
-	if err != nil {
+	options := payment.Options{DB: o.db, Core: coreMoney{o.Core, o.db.Now}, Letter: o.letter, Logger: o.Logger}
+	var err error
+	if options.Provider, options.Verifier, err = openProvider(&o.Config.Office.Payment); err != nil {
 		return nil, err
-	}
-	secret, err := secretFrom("office.payment.webhook_secret_file", cfg.WebhookSecretFile)
-	if err != nil {
-		return nil, err
-	}
-	options.Verifier = provider.Verifier{Secrets: []string{secret}}
-	if options.Provider, err = provider.NewClient(provider.Options{URL: cfg.Provider, APIKey: key}); err != nil {
-		return nil, fmt.Errorf("office.payment.provider: %w", err)
 	}
 	return payment.New(options), nil
 }
