@@ -71,6 +71,10 @@ type Description struct {
 	Patchable []string
 	NeedsKey  bool
 	Document  any // a zero document
+	// Show returns one document as a client sees it; nil where single ones are not shown.
+	Show func(ctx context.Context, db bun.IDB, id string) (any, error)
+
+	path string // behind the API's base
 }
 
 func (d *Description) collection(e *Endpoint) bool {
@@ -126,13 +130,21 @@ func (r Resource[V]) describe() *Description {
 	d := &Description{
 		API: r.API, Path: r.API.Base + "/" + r.Path, Type: r.Type, About: r.About, Filters: r.Filters,
 		Fields: strictjson.FieldNames(reflect.TypeFor[V]()), ReadOnly: r.ReadOnly, Patchable: r.Patchable, NeedsKey: r.NeedsKey || r.Submit != nil, Document: zero,
+		path: r.Path,
+	}
+	if r.Get != nil {
+		d.Show = func(ctx context.Context, db bun.IDB, id string) (any, error) {
+			v, err := r.Get(ctx, db, id)
+			r.complete(ctx, &v)
+			return &v, err
+		}
 	}
 	for _, name := range slices.Concat(r.ReadOnly, r.Patchable) {
 		if !slices.Contains(d.Fields, name) {
 			panic(fmt.Sprintf("rest: %s has no field %s", r.Type, name))
 		}
 	}
-	if (r.Patch != nil || r.Create != nil) && r.Get == nil && r.Patch != nil {
+	if r.Patch != nil && r.Get == nil {
 		panic(fmt.Sprintf("rest: %s has Patch, which needs Get", r.Type))
 	}
 	return d

@@ -15,6 +15,7 @@ import (
 
 	"github.com/fasthttp/router"
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/uptrace/bun"
 	"github.com/valyala/fasthttp"
 )
 
@@ -62,6 +63,23 @@ func New(o Options) (*Server, error) {
 
 // Table is all that the server serves.
 func (s *Server) Table() []Endpoint { return s.table }
+
+// Document returns an entity of an API as a client sees it, nil if the API has no such resource here: for those who tell
+// others of it.
+func (s *Server) Document(ctx context.Context, api int, resource, id string) (document any, err error) {
+	for n := range s.table {
+		d := s.table[n].resource
+		if d == nil || d.API.Number != api || d.path != resource || d.Show == nil {
+			continue
+		}
+		err := s.o.DB.Read(withBase(ctx, s.PublicURL()), func(ctx context.Context, db bun.IDB) (err error) {
+			document, err = d.Show(ctx, db, id)
+			return err
+		})
+		return document, err
+	}
+	return nil, nil //nolint:nilnil // nothing to show is no error
+}
 
 // checkTable refuses what nobody could reach.
 func checkTable(table []Endpoint) error {

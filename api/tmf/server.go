@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"gyro/api/access"
+	"gyro/api/hub"
 	"gyro/api/rest"
 )
 
@@ -13,6 +14,8 @@ type Options struct {
 	Server rest.Options
 	// Access tells who asks, and has the endpoints by which people and programs are let in.
 	Access *access.Service
+	// Hub tells listeners what happens; whoever makes it runs it.
+	Hub *hub.Service
 }
 
 // New prepares the server of the office's API.
@@ -21,7 +24,14 @@ func New(o Options) (*rest.Server, error) {
 		o.Server.Access = o.Access
 	}
 	o.Server.Sets = append(o.Server.Sets, o.sets()...)
-	return rest.New(o.Server)
+	if o.Hub != nil {
+		o.Server.Collectors = append(o.Server.Collectors, o.Hub.Collectors()...)
+	}
+	server, err := rest.New(o.Server)
+	if err == nil && o.Hub != nil {
+		o.Hub.SetDocument(server.Document)
+	}
+	return server, err
 }
 
 // sets is everything that is served, by domain.
@@ -29,6 +39,9 @@ func (o *Options) sets() []rest.Set {
 	sets := []rest.Set{audit()}
 	if o.Access != nil {
 		sets = append(sets, people{o.Access, strings.HasPrefix(o.Server.PublicURL, "https:")}, users{o.Access}, keys{o.Access})
+	}
+	if o.Hub != nil {
+		sets = append(sets, listeners{o.Hub})
 	}
 	return sets
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"gyro/api/access"
+	"gyro/api/hub"
 	"gyro/api/rest"
 	"gyro/api/tmf"
 	"gyro/api/tmf/tmftest"
@@ -21,7 +22,7 @@ func everything(t *testing.T, db *database.DB) tmf.Options {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return tmf.Options{Access: s}
+	return tmf.Options{Access: s, Hub: hub.New(db, hub.Options{})}
 }
 
 // TestWhoMayDoWhat: testdata/tmf/roles.txt says of every route who may use it, and

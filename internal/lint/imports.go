@@ -94,12 +94,16 @@ var layers = []layer{
 		why: "who may do what is decided without knowing what there is to do, nor HTTP",
 	},
 	{
+		folder: "api/hub", may: join(ground, "internal/database", "internal/refusal"),
+		why: "whoever is told of events is not known to those whose events they are",
+	},
+	{
 		folder: "api/rest", may: join(ground, "api/access", "internal/database", "internal/refusal", "internal/strictjson"),
 		why: "the conventions of the Open APIs are the same for every resource; they know none",
 	},
 
 	{
-		folder: "api/tmf", may: join(ground, "api/access", "api/client", "api/rest", "billing", "catalog", "customer", "provisioning", "internal/database", "internal/refusal", "internal/strictjson"),
+		folder: "api/tmf", may: join(ground, "api/access", "api/client", "api/hub", "api/rest", "billing", "catalog", "customer", "provisioning", "internal/database", "internal/refusal", "internal/strictjson"),
 		why: "the office's edge knows every domain of the office, and decides nothing",
 	},
 
@@ -171,7 +175,7 @@ var libraries = []restricted{
 	{library: "github.com/valyala/fasthttp", in: []string{"api"}, why: "HTTP is an edge"},
 	{
 		library: "github.com/uptrace/bun",
-		in:      []string{"internal/database", "customer", "catalog", "provisioning", "billing", "api/tmf", "api/access", "api/rest"},
+		in:      []string{"internal/database", "customer", "catalog", "provisioning", "billing", "api/tmf", "api/access", "api/hub", "api/rest"},
 		why:     "queries belong to the packages whose tables they are about",
 	},
 	{library: "github.com/jackc/pgx", in: []string{"internal/database"}, why: "which database it is, is decided in one place"},

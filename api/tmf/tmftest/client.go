@@ -203,6 +203,8 @@ func (c *Client) check(t testing.TB, x *Exchange) {
 	switch {
 	case x.Status >= 400:
 		err = check(api, "Error", x.Body)
+	case strings.HasSuffix(path, "/hub"):
+		err = check(api, "EventSubscription", x.Body)
 	case d == nil || strings.Contains(query, "fields="): // which leaves required fields out
 	case path == d.Path && x.Method == http.MethodGet:
 		err = checkAll(d, x.Body)
