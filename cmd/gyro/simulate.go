@@ -45,6 +45,7 @@ type simulation struct {
 	report       string
 	usageLog     string
 	ratingGroups []uint
+	join         bool
 }
 
 // newSimulateElement builds the command of one kind of element; suggestFor are the names of network functions that do the
@@ -71,6 +72,7 @@ func (s *simulation) commonFlags(cmd *cobra.Command) {
 	f.IntVar(&o.Subscribers, "subscribers", defaults.Subscribers, "number of subscribers")
 	f.StringVar(&o.IMSIBase, "imsi-base", defaults.IMSIBase, "IMSI of the first subscriber")
 	f.StringVar(&o.MSISDNBase, "msisdn-base", defaults.MSISDNBase, "E.164 number of the first subscriber, without +")
+	f.BoolVar(&s.join, "join", false, "subscribers join while it runs: each line of standard input is an IMSI and an MSISDN, and nobody else begins a session")
 	f.DurationVar(&o.For, "for", 0, "how long to simulate (0: until a signal)")
 	f.DurationVar(&o.DieAfter, "die-after", 0, "exit without CCR-T and DPR after this time, leaving sessions hanging (0: never)")
 	f.StringVar(&o.OriginHost, "origin-host", defaults.OriginHost, "Origin-Host")
@@ -157,12 +159,24 @@ func orNone(permille int) int {
 }
 
 func (s *simulation) simulate(ctx context.Context) error {
+	var joined chan element.Subscriber
+	if s.join {
+		joined = make(chan element.Subscriber)
+		s.options.Join = joined
+	}
 	e, err := element.New(s.options)
 	if err != nil {
 		return err
 	}
 	ctx, stop := untilSignal(ctx)
 	defer stop()
+	if joined != nil {
+		go func() {
+			if err := element.ReadSubscribers(ctx, os.Stdin, joined); err != nil {
+				s.options.Logger.Error("nobody else joins", "error", err)
+			}
+		}()
+	}
 	_, err = e.Run(ctx)
 	return err
 }

@@ -43,6 +43,7 @@ type Element struct {
 	usage     *usageLog
 	usageLost bool
 	events    chan linkEvent
+	roster    []subscriber // who joined, with Options.Join
 	started   time.Time
 	phase     phase
 	deadline  time.Time // of the phase, after running
@@ -168,6 +169,8 @@ func (e *Element) loop(ctx context.Context) {
 			continue
 		case event := <-e.events:
 			e.handleEvents(event)
+		case s := <-e.o.Join:
+			e.join(s)
 		case <-ticker.C:
 			e.keepHouse(time.Now())
 		case <-pace.C:
@@ -278,7 +281,9 @@ func (e *Element) hasWork(now time.Time) bool {
 		first != nil && first.pending == nil && !now.Before(first.deadline)
 }
 
-func (e *Element) mayOpen() bool { return e.phase == running && len(e.sessions) < e.o.Sessions }
+func (e *Element) mayOpen() bool {
+	return e.phase == running && len(e.sessions) < e.o.Sessions && (e.o.Join == nil || len(e.roster) > 0)
+}
 
 // transmitNext sends the most urgent CCR: repetitions, then what the server asked for, then quotas whose Validity-Time has
 // passed, then new sessions, then open sessions in turn. It reports false if there is none.
@@ -329,7 +334,7 @@ func (e *Element) open(now time.Time) *session {
 	s := &session{seq: seq, heapAt: -1, rng: rand.New(rand.NewPCG(e.o.Seed, seq+1))}
 	// RFC 6733 s. 8.8: host;high;low. The start time keeps the identifiers of a restarted element apart.
 	s.id = fmt.Sprintf("%s;%d;%d;%s", e.o.OriginHost, e.started.Unix(), seq, e.o.Kind)
-	s.sub = e.o.subscriber(s.rng.Uint64N(uint64(e.o.Subscribers)))
+	s.sub = e.drawSubscriber(s.rng)
 	s.dialect = e.o.dialect(s.rng)
 	s.dialect.begin(s, &e.o, now)
 	if s.facts.serving != "" && s.facts.serving != homeNetwork {

@@ -56,6 +56,9 @@ type Options struct {
 	Subscribers int    // default 1000
 	IMSIBase    string // IMSI of subscriber 0, subscriber i has base+i; default 001010000000001
 	MSISDNBase  string // E.164 without +, likewise; default 491720000001
+	// Join is where subscribers come from who join while it runs; then nobody else
+	// begins a session. It is not to be closed. nil: those of the bases, from the start.
+	Join <-chan Subscriber
 
 	For      time.Duration // 0: until the context ends
 	DieAfter time.Duration // end without CCR-T and DPR; 0: never
