@@ -34,27 +34,27 @@ var kinds = []kind{
 	{
 		name: "hss", path: "/nudr-dr/v2/subscription-data/imsi-" + imsi,
 		open:   func(o adapter.Options) (provisioning.Element, error) { return adapter.NewSubscriberData(o) },
-		create: map[string]string{"apns": "internet, ims", "ambr_uplink": "50 Mbps", "ambr_downlink": "100 Mbps"},
+		create: map[string]string{"apn": "internet, ims", "ambr_up_kbps": "50000", "ambr_down_kbps": "100000"},
 		created: map[string]any{
 			"imsi": imsi, "msisdn": msisdn, "authenticationPresent": true, "profile": "basic", "apns": []any{"internet", "ims"},
-			"ambr": map[string]any{"uplink": "50 Mbps", "downlink": "100 Mbps"},
+			"ambr": map[string]any{"uplink": "50000 Kbps", "downlink": "100000 Kbps"},
 		},
-		modify: map[string]string{"apns": "internet"},
+		modify: map[string]string{"apn": "internet"},
 		modified: map[string]any{
 			"imsi": imsi, "msisdn": msisdn, "authenticationPresent": true, "profile": "gold", "apns": []any{"internet"},
 		},
-		status: "subscriberStatus", granted: "SERVICE_GRANTED", barred: "OPERATOR_DETERMINED_BARRING", junk: "ambr_uplink",
+		status: "subscriberStatus", granted: "SERVICE_GRANTED", barred: "OPERATOR_DETERMINED_BARRING", junk: "ambr_up_kbps",
 	},
 	{
 		name: "pcrf", path: "/nudr-dr/v2/policy-data/ues/imsi-" + imsi + "/sm-data",
 		open:   func(o adapter.Options) (provisioning.Element, error) { return adapter.NewPolicy(o) },
-		create: map[string]string{"uplink": "50 Mbps", "downlink": "100 Mbps", "filters": "slow-lane"},
+		create: map[string]string{"max_up_kbps": "50000", "max_down_kbps": "100000", "filters": "slow-lane"},
 		created: map[string]any{
-			"imsi": imsi, "msisdn": msisdn, "profile": "basic", "maxBrUl": "50 Mbps", "maxBrDl": "100 Mbps", "filters": []any{"slow-lane"},
+			"imsi": imsi, "msisdn": msisdn, "profile": "basic", "maxBrUl": "50000 Kbps", "maxBrDl": "100000 Kbps", "filters": []any{"slow-lane"},
 		},
-		modify:   map[string]string{"downlink": "300 Mbps"},
-		modified: map[string]any{"imsi": imsi, "msisdn": msisdn, "profile": "gold", "maxBrDl": "300 Mbps"},
-		status:   "status", granted: "ACTIVE", barred: "SUSPENDED", junk: "uplink",
+		modify:   map[string]string{"max_down_kbps": "300000"},
+		modified: map[string]any{"imsi": imsi, "msisdn": msisdn, "profile": "gold", "maxBrDl": "300000 Kbps"},
+		status:   "status", granted: "ACTIVE", barred: "SUSPENDED", junk: "max_up_kbps",
 	},
 }
 
@@ -201,13 +201,8 @@ func TestWhatCannotSucceedIsNotTriedAgain(t *testing.T) {
 			permanent("create otherwise", "SUBSCRIBER_EXISTS", func(o *provisioning.Operation) { o.Profile = "gold" })
 			permanent("the number of another", "IDENTITY_IN_USE", func(o *provisioning.Operation) { o.IMSI = "262019999999999" })
 			permanent("a key for another", "IDEMPOTENCY_KEY_REUSED", func(o *provisioning.Operation) { o.Key, o.Profile = "order-1", "gold" })
-			permanent("a bit rate", "50 Mbps", func(o *provisioning.Operation) {
-				o.IMSI, o.MSISDN = "262018888888888", ""
-				o.Attributes = map[string]string{kind.junk: "fast", "ambr_downlink": "fast"}
-				if kind.name == "pcrf" {
-					delete(o.Attributes, "ambr_downlink")
-				}
-			})
+			permanent("a bit rate", "kilobits", func(o *provisioning.Operation) { o.Attributes = map[string]string{kind.junk: "50 Mbps"} })
+			permanent("a profile", "letters, digits", func(o *provisioning.Operation) { o.IMSI, o.MSISDN, o.Profile = "262018888888888", "", "two words" })
 			permanent("an attribute", "colour is unknown", func(o *provisioning.Operation) { o.Attributes = map[string]string{"colour": "red"} })
 			permanent("an identity", "5 to 15 digits", func(o *provisioning.Operation) { o.IMSI = "../admin" })
 			permanent("no profile", "needs a profile", func(o *provisioning.Operation) { o.Profile = "" })

@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"gyro/provisioning"
@@ -11,9 +12,9 @@ import (
 
 // SubscriberData provisions an HSS. Attributes that it knows:
 //
-//	apns            access point names, separated by commas; the first is the default
-//	ambr_uplink     aggregate maximum bit rates, such as 50 Mbps; both or none
-//	ambr_downlink
+//	apn              access point names, separated by commas; the first is the default
+//	ambr_up_kbps     aggregate maximum bit rates in kilobits a second; both or none
+//	ambr_down_kbps
 type SubscriberData struct{ *element }
 
 // NewSubscriberData returns an adapter for the HSS at o.URL.
@@ -27,18 +28,25 @@ func NewSubscriberData(o Options) (*SubscriberData, error) {
 
 // Apply implements provisioning.Element.
 func (s *SubscriberData) Apply(ctx context.Context, op provisioning.Operation) error {
-	if err := s.checkAll(&op, "apns", "ambr_uplink", "ambr_downlink"); err != nil {
+	if err := s.checkAll(&op, "apn", "ambr_up_kbps", "ambr_down_kbps"); err != nil {
 		return err
 	}
-	up, down := op.Attributes["ambr_uplink"], op.Attributes["ambr_downlink"]
-	if (up == "") != (down == "") {
-		return s.invalid("ambr_uplink %q and ambr_downlink %q: give both or none", up, down)
+	up, err := s.rate(&op, "ambr_up_kbps")
+	if err != nil {
+		return err
+	}
+	down, err := s.rate(&op, "ambr_down_kbps")
+	if err != nil {
+		return err
+	}
+	if (up == nil) != (down == nil) {
+		return s.invalid("ambr_up_kbps and ambr_down_kbps go together: give both or none")
 	}
 	described := document{
 		"imsi": op.IMSI, "msisdn": text(op.MSISDN), "profile": op.Profile, "authenticationPresent": true,
-		"apns": words(op.Attributes["apns"]), "ambr": nil,
+		"apns": words(op.Attributes["apn"]), "ambr": nil,
 	}
-	if up != "" {
+	if up != nil {
 		described["ambr"] = document{"uplink": up, "downlink": down}
 	}
 	const path = "/nudr-dr/v2/subscription-data/imsi-"
@@ -47,8 +55,8 @@ func (s *SubscriberData) Apply(ctx context.Context, op provisioning.Operation) e
 
 // Policy provisions a PCRF. Attributes that it knows:
 //
-//	uplink, downlink   the sessions' bandwidth, such as 50 Mbps
-//	filters            names of rules, separated by commas, such as slow-lane
+//	max_up_kbps, max_down_kbps   the sessions' bandwidth in kilobits a second
+//	filters                      names of rules, separated by commas, such as slow-lane
 type Policy struct{ *element }
 
 // NewPolicy returns an adapter for the PCRF at o.URL.
@@ -62,15 +70,36 @@ func NewPolicy(o Options) (*Policy, error) {
 
 // Apply implements provisioning.Element.
 func (p *Policy) Apply(ctx context.Context, op provisioning.Operation) error {
-	if err := p.checkAll(&op, "uplink", "downlink", "filters"); err != nil {
+	if err := p.checkAll(&op, "max_up_kbps", "max_down_kbps", "filters"); err != nil {
+		return err
+	}
+	up, err := p.rate(&op, "max_up_kbps")
+	if err != nil {
+		return err
+	}
+	down, err := p.rate(&op, "max_down_kbps")
+	if err != nil {
 		return err
 	}
 	described := document{
 		"imsi": op.IMSI, "msisdn": text(op.MSISDN), "profile": op.Profile,
-		"maxBrUl": text(op.Attributes["uplink"]), "maxBrDl": text(op.Attributes["downlink"]), "filters": words(op.Attributes["filters"]),
+		"maxBrUl": up, "maxBrDl": down, "filters": words(op.Attributes["filters"]),
 	}
 	const path, resource = "/nudr-dr/v2/policy-data/ues/imsi-", "/sm-data"
 	return p.apply(ctx, plan(&op, path+op.IMSI+resource, described, "status", "ACTIVE", "SUSPENDED"))
+}
+
+// rate is an attribute in kilobits a second as a BitRate (TS 29.571, 5.5.2), nil if it is not given.
+func (e *element) rate(op *provisioning.Operation, name string) (any, error) {
+	value := op.Attributes[name]
+	if value == "" {
+		return nil, nil //nolint:nilnil // a member that is not there is nil in a document
+	}
+	kbps, err := strconv.ParseUint(value, 10, 32)
+	if err != nil || kbps == 0 {
+		return nil, e.invalid("%s is %q: whole kilobits a second, from 1 to 4294967295; correct the specification", name, value)
+	}
+	return strconv.FormatUint(kbps, 10) + " Kbps", nil
 }
 
 // checkAll is check, and that the operation has nothing that the element would not see.
