@@ -1,0 +1,128 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"gyro/internal/database"
+	"gyro/internal/database/dbtest"
+)
+
+// webhookSecret signs what the simulated payment provider reports.
+const webhookSecret = "whsec_of_the_thread_test"
+
+// operator is everything that an operator runs: both halves in one process, with its database, and the elements and the
+// payment provider around it, each a process of its own.
+type operator struct {
+	t                   testing.TB
+	site                *site
+	p                   *program
+	officeAddress       string
+	hss, pcrf, payments *surroundings
+	office, charging    *office
+}
+
+// newOperator starts an operator on a database of its own.
+func newOperator(t testing.TB, dialect database.Dialect) *operator {
+	t.Helper()
+	o := &operator{t: t, officeAddress: freeAddress(t)}
+	o.hss, o.pcrf = simulate(t, "hss"), simulate(t, "pcrf")
+	o.payments = simulate(t, "payments", "--secret", webhookSecret, "--late", "200ms",
+		"--webhook-duplicate", "300", "--webhook-shuffle", "300", "--webhook-retry", "50ms", "--webhook-retry-most", "500ms")
+	secrets := filepath.Join(t.TempDir(), "webhook.secret")
+	if err := os.WriteFile(secrets, []byte(webhookSecret+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	o.site = newSite(t, fmt.Sprintf(`office:
+  elements: {hss: %q, pcrf: %q}
+  payment: {provider: %q, webhook_secret_file: %q}
+`, o.hss.url(), o.pcrf.url(), o.payments.url(), secrets), "--office", "--database", dbtest.URL(t, dialect), "--office-listen", o.officeAddress)
+	o.start()
+	return o
+}
+
+// start starts both halves and waits until they serve.
+func (o *operator) start() {
+	o.t.Helper()
+	o.p = o.site.start()
+	if _, ok := o.p.awaitLine(officeReadyMessage); !ok {
+		o.t.Fatalf("it ended before the office was up: %v\n%s", o.p.exit(), o.p.output())
+	}
+	o.charging, o.office = newOffice(o.t, o.p.http), newOffice(o.t, o.officeAddress)
+}
+
+// key is the administrator's, which the first start left beside the data.
+func (o *operator) key() string {
+	o.t.Helper()
+	text, err := os.ReadFile(adminKeyFile(o.site.dir))
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	return strings.TrimSpace(string(text))
+}
+
+// ask sends a request to the office as its administrator, which has to succeed, and reads the answer into v.
+func (o *operator) ask(method, path string, body, v any, header ...string) *reply {
+	o.t.Helper()
+	var data []byte
+	contentType := ""
+	if body != nil {
+		var err error
+		if data, err = json.Marshal(body); err != nil {
+			o.t.Fatal(err)
+		}
+		contentType = "application/json"
+		if method == http.MethodPatch {
+			contentType = "application/merge-patch+json"
+		}
+	}
+	return o.office.must(method, path, contentType, data, v, append(header, "Authorization", "Bearer "+o.key())...)
+}
+
+// gyro runs a command against the office, which has to succeed, and returns what it printed.
+func (o *operator) gyro(args ...string) string {
+	o.t.Helper()
+	cmd := command(o.t, args...)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		o.t.Fatalf("gyro %v: %v\n%s", args, err, out)
+	}
+	return string(out)
+}
+
+// onBoth runs a test on an operator with each database.
+func onBoth(t *testing.T, test func(t *testing.T, o *operator)) {
+	t.Helper()
+	for _, dialect := range dbtest.Dialects {
+		t.Run(string(dialect), func(t *testing.T) {
+			t.Parallel()
+			test(t, newOperator(t, dialect))
+		})
+	}
+}
+
+// TestBothHalvesComeUpTogether, with the administrator's key, and again after a kill.
+func TestBothHalvesComeUpTogether(t *testing.T) {
+	t.Parallel()
+	onBoth(t, func(t *testing.T, o *operator) {
+		key := o.key()
+		for range 2 {
+			var me struct{ Name string }
+			o.ask(http.MethodGet, "/office/v1/me", nil, &me)
+			if me.Name == "" {
+				t.Error("nobody")
+			}
+			o.p.kill()
+			o.start()
+			if o.key() != key {
+				t.Error("the administrator's key is another one after a restart")
+			}
+		}
+		o.p.stop()
+	})
+}
