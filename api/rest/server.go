@@ -41,7 +41,7 @@ func New(o Options) (*Server, error) {
 	}
 	s := &Server{o: o, working: make(chan struct{}, o.MaxRequests), limits: newLimits(o.Rate)}
 	s.base.Store(&o.PublicURL)
-	for _, set := range append([]Set{s.probes()}, o.Sets...) {
+	for _, set := range append([]Set{s.probes(), s.describing()}, o.Sets...) {
 		s.table = append(s.table, set.Endpoints()...)
 	}
 	if err := checkTable(s.table); err != nil {

@@ -155,6 +155,17 @@ func (x *Exchange) Want(t testing.TB, status ...int) *Exchange {
 // valid against it, an error is an Error.
 func (c *Client) Do(t testing.TB, method, path, body string, header ...string) *Exchange {
 	t.Helper()
+	return c.do(t, "", method, path, body, header...)
+}
+
+// DoAt sends a request without a body and without a key that is addressed to another host.
+func (c *Client) DoAt(t testing.TB, host, method, path string) *Exchange {
+	t.Helper()
+	return c.do(t, host, method, path, "", "Authorization", "")
+}
+
+func (c *Client) do(t testing.TB, host, method, path, body string, header ...string) *Exchange {
+	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), method, c.base+strings.TrimPrefix(path, PublicURL), strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
@@ -171,6 +182,7 @@ func (c *Client) Do(t testing.TB, method, path, body string, header ...string) *
 	for n := 0; n+1 < len(header); n += 2 {
 		request.Header.Set(header[n], header[n+1])
 	}
+	request.Host = host
 	response, err := c.http.Do(request)
 	if err != nil {
 		t.Fatalf("%s %s: %v", method, path, err)
