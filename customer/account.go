@@ -194,37 +194,42 @@ func (s *Service) chargingAccountFree(ctx context.Context, q bun.IDB, a *Billing
 // be moved. Its status changes by SetAccountStatus.
 func (s *Service) ChangeAccount(ctx context.Context, by database.Actor, id int64, change func(*BillingAccount) error) (BillingAccount, error) {
 	return write(ctx, s, by, func(ctx context.Context, tx *database.Tx) (BillingAccount, error) {
-		before, err := s.Account(ctx, tx, id)
-		if err != nil {
-			return before, err
-		}
-		after := before
-		if err := change(&after); err != nil {
-			return before, err
-		}
-		after.ID, after.CreatedAt, after.UpdatedAt = id, before.CreatedAt, tx.Now()
-		if err := fixed(&before, &after); err != nil {
-			return before, err
-		}
-		customer, err := s.Customer(ctx, tx, before.CustomerID)
-		if err != nil {
-			return before, err
-		}
-		party, media, err := s.reach(ctx, tx, customer.PartyID)
-		if err != nil {
-			return before, err
-		}
-		if err := after.check(&party, media); err != nil {
-			return before, err
-		}
-		if err := s.checkHierarchy(ctx, tx, &after); err != nil {
-			return before, err
-		}
-		if err := update(ctx, tx, "billing_account", id, "change", before, &after); err != nil {
-			return before, err
-		}
-		return after, tx.Emit(ctx, database.Event{Type: "billingAccountAttributeValueChangeEvent", Entity: "billing_account", ID: text(id), Payload: after})
+		return s.ChangeAccountIn(ctx, tx, id, change)
 	})
+}
+
+// ChangeAccountIn is ChangeAccount inside a transaction.
+func (s *Service) ChangeAccountIn(ctx context.Context, tx *database.Tx, id int64, change func(*BillingAccount) error) (BillingAccount, error) {
+	before, err := s.Account(ctx, tx, id)
+	if err != nil {
+		return before, err
+	}
+	after := before
+	if err := change(&after); err != nil {
+		return before, err
+	}
+	after.ID, after.CreatedAt, after.UpdatedAt = id, before.CreatedAt, tx.Now()
+	if err := fixed(&before, &after); err != nil {
+		return before, err
+	}
+	customer, err := s.Customer(ctx, tx, before.CustomerID)
+	if err != nil {
+		return before, err
+	}
+	party, media, err := s.reach(ctx, tx, customer.PartyID)
+	if err != nil {
+		return before, err
+	}
+	if err := after.check(&party, media); err != nil {
+		return before, err
+	}
+	if err := s.checkHierarchy(ctx, tx, &after); err != nil {
+		return before, err
+	}
+	if err := update(ctx, tx, "billing_account", id, "change", before, &after); err != nil {
+		return before, err
+	}
+	return after, tx.Emit(ctx, database.Event{Type: "billingAccountAttributeValueChangeEvent", Entity: "billing_account", ID: text(id), Payload: after})
 }
 
 // fixed refuses changes of what an account is.

@@ -3,6 +3,8 @@ package customer
 import (
 	"context"
 	"crypto/rand"
+	"fmt"
+	"slices"
 
 	"github.com/uptrace/bun"
 
@@ -69,11 +71,16 @@ func (m *ContactMedium) check(at string) (err error) {
 // returned here and nowhere else; a party has one webhook at most.
 func (s *Service) AddContact(ctx context.Context, by database.Actor, m ContactMedium) (ContactMedium, error) {
 	return write(ctx, s, by, func(ctx context.Context, tx *database.Tx) (ContactMedium, error) {
-		if _, err := s.Party(ctx, tx, m.PartyID); err != nil {
-			return m, err
-		}
-		return s.addContact(ctx, tx, m, "")
+		return s.AddContactIn(ctx, tx, m)
 	})
+}
+
+// AddContactIn is AddContact inside a transaction.
+func (s *Service) AddContactIn(ctx context.Context, tx *database.Tx, m ContactMedium) (ContactMedium, error) {
+	if _, err := s.Party(ctx, tx, m.PartyID); err != nil {
+		return m, err
+	}
+	return s.addContact(ctx, tx, m, "")
 }
 
 func (s *Service) addContact(ctx context.Context, tx *database.Tx, m ContactMedium, at string) (ContactMedium, error) {
@@ -101,23 +108,60 @@ func (s *Service) addContact(ctx context.Context, tx *database.Tx, m ContactMedi
 
 // RemoveContact removes a way to reach a party.
 func (s *Service) RemoveContact(ctx context.Context, by database.Actor, partyID, id int64) error {
-	return s.db.Write(ctx, by, func(ctx context.Context, tx *database.Tx) error {
-		m, err := byID[ContactMedium](ctx, tx, id, "contact_medium", "contact_medium.id")
-		if err != nil {
+	return s.db.Write(ctx, by, func(ctx context.Context, tx *database.Tx) error { return s.RemoveContactIn(ctx, tx, partyID, id) })
+}
+
+// RemoveContactIn is RemoveContact inside a transaction.
+func (s *Service) RemoveContactIn(ctx context.Context, tx *database.Tx, partyID, id int64) error {
+	m, err := byID[ContactMedium](ctx, tx, id, "contact_medium", "contact_medium.id")
+	if err != nil {
+		return err
+	}
+	if m.PartyID != partyID {
+		return refusal.New(refusal.NotFound, "contact_medium_unknown", "contact_medium.id", "party %d has no contact medium %d", partyID, id)
+	}
+	// What is still to be sent there is given up when its turn comes.
+	if _, err := tx.NewUpdate().Table("notification").Set("contact_medium_id = NULL").Where("contact_medium_id = ?", id).Exec(ctx); err != nil {
+		return err
+	}
+	if _, err := tx.NewDelete().Model(&m).WherePK().Exec(ctx); err != nil {
+		return err
+	}
+	return tx.Audit(ctx, "contact_medium", text(id), "remove", m, nil)
+}
+
+// SetContactsIn makes the e-mail, telephone and postal media of a party those
+// that are given; the ones that it has already stay as they are, and so does
+// its webhook.
+func (s *Service) SetContactsIn(ctx context.Context, tx *database.Tx, partyID int64, wanted []ContactMedium) error {
+	have, err := s.Contacts(ctx, tx, partyID)
+	if err != nil {
+		return err
+	}
+	wanted = slices.Clone(wanted)
+	for k := range wanted {
+		wanted[k].ID, wanted[k].PartyID, wanted[k].Secret = 0, partyID, ""
+		if err := wanted[k].check(fmt.Sprintf("contactMedium[%d].", k)); err != nil {
 			return err
 		}
-		if m.PartyID != partyID {
-			return refusal.New(refusal.NotFound, "contact_medium_unknown", "contact_medium.id", "party %d has no contact medium %d", partyID, id)
+	}
+	for k := range have {
+		bare := have[k]
+		bare.ID = 0
+		if n := slices.Index(wanted, bare); n >= 0 {
+			wanted = slices.Delete(wanted, n, n+1)
+		} else if bare.Kind != Webhook {
+			if err := s.RemoveContactIn(ctx, tx, partyID, have[k].ID); err != nil {
+				return err
+			}
 		}
-		// What is still to be sent there is given up when its turn comes.
-		if _, err := tx.NewUpdate().Table("notification").Set("contact_medium_id = NULL").Where("contact_medium_id = ?", id).Exec(ctx); err != nil {
+	}
+	for k := range wanted {
+		if _, err := s.addContact(ctx, tx, wanted[k], fmt.Sprintf("contactMedium[%d].", k)); err != nil {
 			return err
 		}
-		if _, err := tx.NewDelete().Model(&m).WherePK().Exec(ctx); err != nil {
-			return err
-		}
-		return tx.Audit(ctx, "contact_medium", text(id), "remove", m, nil)
-	})
+	}
+	return nil
 }
 
 // Contacts are the ways to reach a party, the preferred ones first.
@@ -151,15 +195,20 @@ type Consent struct {
 // Decide writes down that a party grants or withdraws its consent.
 func (s *Service) Decide(ctx context.Context, by database.Actor, c Consent) (Consent, error) {
 	return write(ctx, s, by, func(ctx context.Context, tx *database.Tx) (Consent, error) {
-		if _, err := s.Party(ctx, tx, c.PartyID); err != nil {
-			return c, err
-		}
-		if err := first(checkLine("purpose", c.Purpose, true), checkLine("source", c.Source, false)); err != nil {
-			return c, err
-		}
-		c.ID, c.At = 0, tx.Now()
-		return c, insert(ctx, tx, "consent", &c, &c.ID)
+		return s.DecideIn(ctx, tx, c)
 	})
+}
+
+// DecideIn is Decide inside a transaction.
+func (s *Service) DecideIn(ctx context.Context, tx *database.Tx, c Consent) (Consent, error) {
+	if _, err := s.Party(ctx, tx, c.PartyID); err != nil {
+		return c, err
+	}
+	if err := first(checkLine("purpose", c.Purpose, true), checkLine("source", c.Source, false)); err != nil {
+		return c, err
+	}
+	c.ID, c.At = 0, tx.Now()
+	return c, insert(ctx, tx, "consent", &c, &c.ID)
 }
 
 // Consents are the decisions of a party that hold: the last one of each purpose.

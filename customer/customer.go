@@ -83,26 +83,31 @@ func (s *Service) CreateCustomerIn(ctx context.Context, tx *database.Tx, c Custo
 // ChangeCustomer lets change alter a customer: its name, segment and status.
 func (s *Service) ChangeCustomer(ctx context.Context, by database.Actor, id int64, change func(*Customer) error) (Customer, error) {
 	return write(ctx, s, by, func(ctx context.Context, tx *database.Tx) (Customer, error) {
-		before, err := s.Customer(ctx, tx, id)
-		if err != nil {
-			return Customer{}, err
-		}
-		after := before
-		if err := change(&after); err != nil {
-			return Customer{}, err
-		}
-		after.ID, after.CreatedAt, after.UpdatedAt = id, before.CreatedAt, tx.Now()
-		if after.PartyID != before.PartyID {
-			return Customer{}, forbidden("party_fixed", "engagedParty.id", "a customer stays the same party; create another customer")
-		}
-		if err := first(after.check(), s.mayBecome(ctx, tx, &before, after.Status)); err != nil {
-			return Customer{}, err
-		}
-		if err := update(ctx, tx, "customer", id, "change", before, &after); err != nil || after.Status == before.Status {
-			return after, err
-		}
-		return after, tx.Emit(ctx, database.Event{Type: "customerStateChangeEvent", Entity: "customer", ID: text(id), Payload: after})
+		return s.ChangeCustomerIn(ctx, tx, id, change)
 	})
+}
+
+// ChangeCustomerIn is ChangeCustomer inside a transaction.
+func (s *Service) ChangeCustomerIn(ctx context.Context, tx *database.Tx, id int64, change func(*Customer) error) (Customer, error) {
+	before, err := s.Customer(ctx, tx, id)
+	if err != nil {
+		return Customer{}, err
+	}
+	after := before
+	if err := change(&after); err != nil {
+		return Customer{}, err
+	}
+	after.ID, after.CreatedAt, after.UpdatedAt = id, before.CreatedAt, tx.Now()
+	if after.PartyID != before.PartyID {
+		return Customer{}, forbidden("party_fixed", "engagedParty.id", "a customer stays the same party; create another customer")
+	}
+	if err := first(after.check(), s.mayBecome(ctx, tx, &before, after.Status)); err != nil {
+		return Customer{}, err
+	}
+	if err := update(ctx, tx, "customer", id, "change", before, &after); err != nil || after.Status == before.Status {
+		return after, err
+	}
+	return after, tx.Emit(ctx, database.Event{Type: "customerStateChangeEvent", Entity: "customer", ID: text(id), Payload: after})
 }
 
 // mayBecome refuses what a customer in its state cannot become.

@@ -192,18 +192,23 @@ func (s *Service) Messages(ctx context.Context, q bun.IDB, f MessageFilter, page
 // Resend takes a message up again that was given up, or had no sender.
 func (s *Service) Resend(ctx context.Context, by database.Actor, id int64) (Message, error) {
 	return write(ctx, s, by, func(ctx context.Context, tx *database.Tx) (Message, error) {
-		before, err := s.Message(ctx, tx, id)
-		if err != nil {
-			return before, err
-		}
-		if before.Channel == NoChannel || before.State != NotificationFailed && before.State != NotificationSuppressed {
-			return before, refusal.New(refusal.Conflict, "notification_not_failed", "state", "message %d is %s by %s; only one that failed or had no sender is sent again", id, before.State, before.Channel)
-		}
-		after := before
-		after.State, after.Reason = NotificationPending, ""
-		if err := update(ctx, tx, "notification", id, "resend", before, &after); err != nil {
-			return before, err
-		}
-		return after, s.enqueue(ctx, tx, id)
+		return s.ResendIn(ctx, tx, id)
 	})
+}
+
+// ResendIn is Resend inside a transaction.
+func (s *Service) ResendIn(ctx context.Context, tx *database.Tx, id int64) (Message, error) {
+	before, err := s.Message(ctx, tx, id)
+	if err != nil {
+		return before, err
+	}
+	if before.Channel == NoChannel || before.State != NotificationFailed && before.State != NotificationSuppressed {
+		return before, refusal.New(refusal.Conflict, "notification_not_failed", "state", "message %d is %s by %s; only one that failed or had no sender is sent again", id, before.State, before.Channel)
+	}
+	after := before
+	after.State, after.Reason = NotificationPending, ""
+	if err := update(ctx, tx, "notification", id, "resend", before, &after); err != nil {
+		return before, err
+	}
+	return after, s.enqueue(ctx, tx, id)
 }

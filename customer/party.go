@@ -115,23 +115,28 @@ func (s *Service) CreatePartyIn(ctx context.Context, tx *database.Tx, p Party, c
 // ChangeParty lets change alter a party: everything but its number and kind.
 func (s *Service) ChangeParty(ctx context.Context, by database.Actor, id int64, change func(*Party) error) (Party, error) {
 	return write(ctx, s, by, func(ctx context.Context, tx *database.Tx) (Party, error) {
-		before, err := s.Party(ctx, tx, id)
-		if err != nil {
-			return Party{}, err
-		}
-		after := before
-		if err := change(&after); err != nil {
-			return Party{}, err
-		}
-		if after.Kind != before.Kind {
-			return Party{}, forbidden("kind_fixed", "kind", "a party stays %s; create another party", before.Kind)
-		}
-		after.ID, after.CreatedAt, after.UpdatedAt = id, before.CreatedAt, tx.Now()
-		if err := after.check(); err != nil {
-			return Party{}, err
-		}
-		return after, update(ctx, tx, "party", id, "change", before, &after)
+		return s.ChangePartyIn(ctx, tx, id, change)
 	})
+}
+
+// ChangePartyIn is ChangeParty inside a transaction.
+func (s *Service) ChangePartyIn(ctx context.Context, tx *database.Tx, id int64, change func(*Party) error) (Party, error) {
+	before, err := s.Party(ctx, tx, id)
+	if err != nil {
+		return Party{}, err
+	}
+	after := before
+	if err := change(&after); err != nil {
+		return Party{}, err
+	}
+	if after.Kind != before.Kind {
+		return Party{}, forbidden("kind_fixed", "kind", "a party stays %s; create another party", before.Kind)
+	}
+	after.ID, after.CreatedAt, after.UpdatedAt = id, before.CreatedAt, tx.Now()
+	if err := after.check(); err != nil {
+		return Party{}, err
+	}
+	return after, update(ctx, tx, "party", id, "change", before, &after)
 }
 
 // Party reads a party.

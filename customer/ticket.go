@@ -114,24 +114,29 @@ type TicketChange struct {
 // ChangeTicket changes a ticket.
 func (s *Service) ChangeTicket(ctx context.Context, by database.Actor, id int64, change TicketChange) (Ticket, error) {
 	return write(ctx, s, by, func(ctx context.Context, tx *database.Tx) (Ticket, error) {
-		before, err := s.Ticket(ctx, tx, id)
-		if err != nil {
-			return before, err
-		}
-		after := before
-		after.State, after.Severity = cmp.Or(change.State, before.State), cmp.Or(change.Severity, before.Severity)
-		after.AssignedTo, after.UpdatedAt = cmp.Or(change.AssignedTo, before.AssignedTo), tx.Now()
-		if err := first(after.check(), checkText("note", change.Note), mayTurn(&before, after.State)); err != nil {
-			return before, err
-		}
-		if after.State == Resolved && before.State != Resolved {
-			after.ResolvedAt = tx.Now()
-		}
-		if err := update(ctx, tx, "ticket", id, "change", before, &after); err != nil {
-			return before, err
-		}
-		return after, errors.Join(s.annotate(ctx, tx, id, change.Note), s.turned(ctx, tx, &before, &after))
+		return s.ChangeTicketIn(ctx, tx, id, change)
 	})
+}
+
+// ChangeTicketIn is ChangeTicket inside a transaction.
+func (s *Service) ChangeTicketIn(ctx context.Context, tx *database.Tx, id int64, change TicketChange) (Ticket, error) {
+	before, err := s.Ticket(ctx, tx, id)
+	if err != nil {
+		return before, err
+	}
+	after := before
+	after.State, after.Severity = cmp.Or(change.State, before.State), cmp.Or(change.Severity, before.Severity)
+	after.AssignedTo, after.UpdatedAt = cmp.Or(change.AssignedTo, before.AssignedTo), tx.Now()
+	if err := first(after.check(), checkText("note", change.Note), mayTurn(&before, after.State)); err != nil {
+		return before, err
+	}
+	if after.State == Resolved && before.State != Resolved {
+		after.ResolvedAt = tx.Now()
+	}
+	if err := update(ctx, tx, "ticket", id, "change", before, &after); err != nil {
+		return before, err
+	}
+	return after, errors.Join(s.annotate(ctx, tx, id, change.Note), s.turned(ctx, tx, &before, &after))
 }
 
 // mayTurn refuses a state that does not follow from the present one.

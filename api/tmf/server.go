@@ -6,6 +6,7 @@ import (
 	"gyro/api/access"
 	"gyro/api/hub"
 	"gyro/api/rest"
+	"gyro/customer"
 )
 
 // Options say what the office's API serves. A service that is nil has no endpoints.
@@ -16,6 +17,8 @@ type Options struct {
 	Access *access.Service
 	// Hub tells listeners what happens; whoever makes it runs it.
 	Hub *hub.Service
+	// Customers are parties, customers and billing accounts.
+	Customers *customer.Service
 }
 
 // New prepares the server of the office's API.
@@ -42,6 +45,9 @@ func (o *Options) sets() []rest.Set {
 	}
 	if o.Hub != nil {
 		sets = append(sets, listeners{o.Hub})
+	}
+	if o.Customers != nil {
+		sets = append(sets, individuals(o.Customers), organizations(o.Customers), customers(o.Customers), billingAccounts(o.Customers))
 	}
 	return sets
 }

@@ -11,6 +11,7 @@ import (
 	"gyro/api/rest"
 	"gyro/api/tmf"
 	"gyro/api/tmf/tmftest"
+	"gyro/customer"
 	"gyro/internal/database"
 	"gyro/internal/database/dbtest"
 )
@@ -22,7 +23,7 @@ func everything(t *testing.T, db *database.DB) tmf.Options {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return tmf.Options{Access: s, Hub: hub.New(db, hub.Options{})}
+	return tmf.Options{Access: s, Hub: hub.New(db, hub.Options{}), Customers: customer.New(db)}
 }
 
 // TestWhoMayDoWhat: testdata/tmf/roles.txt says of every route who may use it, and

@@ -75,5 +75,5 @@ func (o *officeHalf) keepAdministratorKey(ctx context.Context) error {
 
 // api is what the office's API serves.
 func (s *services) api(server rest.Options) tmf.Options {
-	return tmf.Options{Server: server, Access: s.access}
+	return tmf.Options{Server: server, Access: s.access, Customers: s.customers}
 }
