@@ -12,10 +12,10 @@ type limits struct {
 	strangers  buckets
 }
 
-func newLimits(perSecond int) *limits {
+func newLimits(perSecond, strangers int) *limits {
 	return &limits{
 		principals: buckets{rate: rate.Limit(perSecond), burst: 2 * perSecond},
-		strangers:  buckets{rate: strangerRate, burst: 5 * strangerRate},
+		strangers:  buckets{rate: rate.Limit(strangers), burst: 5 * strangers},
 	}
 }
 

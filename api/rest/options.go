@@ -41,6 +41,8 @@ type Options struct {
 	MaxConnections, MaxRequests int
 	// Rate is how many requests a second each principal may send, and as many again at once.
 	Rate int
+	// StrangerRate is how many failed attempts a second to prove who one is an address has.
+	StrangerRate int
 }
 
 // Defaults of Options, and why.
@@ -63,8 +65,8 @@ const (
 	MaxBody = 1 << 20
 	// maxHeader is the largest request line and header together.
 	maxHeader = 16 << 10
-	// strangerRate is how many failed attempts to prove who one is an address has each second.
-	strangerRate = 10
+	// DefaultStrangerRate leaves room for a client that was given the wrong key, and none for guessing.
+	DefaultStrangerRate = 10
 )
 
 // EnsureDefaults fills in what was left zero.
@@ -88,7 +90,7 @@ func (o *Options) EnsureDefaults() {
 	for _, d := range []struct {
 		value *int
 		byDef int
-	}{{&o.MaxConnections, DefaultMaxConnections}, {&o.MaxRequests, DefaultMaxRequests}, {&o.Rate, DefaultRate}} {
+	}{{&o.MaxConnections, DefaultMaxConnections}, {&o.MaxRequests, DefaultMaxRequests}, {&o.Rate, DefaultRate}, {&o.StrangerRate, DefaultStrangerRate}} {
 		if *d.value == 0 {
 			*d.value = d.byDef
 		}
@@ -105,8 +107,8 @@ func (o *Options) Validate() error {
 	if o.ReadTimeout < 0 || o.WriteTimeout < 0 || o.IdleTimeout < 0 || o.RequestTimeout < 0 {
 		errs = append(errs, errors.New("rest: a timeout is negative; leave it out for the default"))
 	}
-	if o.MaxConnections < 0 || o.MaxRequests < 0 || o.Rate < 0 {
-		errs = append(errs, errors.New("rest: MaxConnections, MaxRequests and Rate must be above zero"))
+	if o.MaxConnections < 0 || o.MaxRequests < 0 || o.Rate < 0 || o.StrangerRate < 0 {
+		errs = append(errs, errors.New("rest: MaxConnections, MaxRequests, Rate and StrangerRate must be above zero"))
 	}
 	if o.TLS != nil && len(o.TLS.Certificates) == 0 && o.TLS.GetCertificate == nil && o.TLS.GetConfigForClient == nil {
 		errs = append(errs, errors.New("rest: TLS has no certificate; name a certificate and its key"))

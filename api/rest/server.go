@@ -39,7 +39,7 @@ func New(o Options) (*Server, error) {
 	if err := o.Validate(); err != nil {
 		return nil, err
 	}
-	s := &Server{o: o, working: make(chan struct{}, o.MaxRequests), limits: newLimits(o.Rate)}
+	s := &Server{o: o, working: make(chan struct{}, o.MaxRequests), limits: newLimits(o.Rate, o.StrangerRate)}
 	s.base.Store(&o.PublicURL)
 	for _, set := range append([]Set{s.probes(), s.describing()}, o.Sets...) {
 		s.table = append(s.table, set.Endpoints()...)
