@@ -54,7 +54,7 @@ func (s *Settings) Validate() error {
 	if s.Webhook != "" {
 		u, err := url.Parse(s.Webhook)
 		if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
-			return fmt.Errorf("webhook %q: write it as http://127.0.0.1:8080/office/v1/payments/webhook", s.Webhook)
+			return fmt.Errorf("webhook %q: write it as http://127.0.0.1:8090/office/v1/payment-webhook", s.Webhook)
 		}
 		if len(s.Secrets) == 0 {
 			return fmt.Errorf("webhook %s without a secret: nobody could tell who sent it", s.Webhook)
