@@ -33,6 +33,7 @@ func newOperator(t testing.TB, dialect database.Dialect) *operator {
 	o := &operator{t: t, officeAddress: freeAddress(t)}
 	o.hss, o.pcrf = simulate(t, "hss"), simulate(t, "pcrf")
 	o.payments = simulate(t, "payments", "--secret", webhookSecret, "--late", "200ms",
+		"--webhook", "http://"+o.officeAddress+"/office/v1/payment-webhook",
 		"--webhook-duplicate", "300", "--webhook-shuffle", "300", "--webhook-retry", "50ms", "--webhook-retry-most", "500ms")
 	secrets := filepath.Join(t.TempDir(), "webhook.secret")
 	if err := os.WriteFile(secrets, []byte(webhookSecret+"\n"), 0o600); err != nil {

@@ -283,6 +283,59 @@ func TestManyOrdersAtOnce(t *testing.T) {
 	}
 }
 
+// TestOrdersThroughKills: an element that is killed again and again in the middle of many orders has each of them done in
+// the end, and nothing that nobody ordered.
+func TestOrdersThroughKills(t *testing.T) {
+	t.Parallel()
+	const subscribers, kills = 300, 6
+	p := start(t, "pcrf")
+	e, err := adapter.NewPolicy(adapter.Options{URL: "http://" + p.address})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var group sync.WaitGroup
+	orders := make(chan int)
+	for range 16 {
+		group.Go(func() {
+			for n := range orders {
+				for _, kind := range []provisioning.OperationKind{provisioning.OperationCreate, provisioning.OperationSuspend, provisioning.OperationDelete} {
+					if kind == provisioning.OperationDelete && n%3 != 0 {
+						continue
+					}
+					op := provisioning.Operation{
+						Key: fmt.Sprintf("order-%d-%s", n, kind), Kind: kind, IMSI: fmt.Sprint(262010000000000 + n), MSISDN: fmt.Sprint(491700000000 + n), Profile: "basic",
+					}
+					for err := e.Apply(t.Context(), op); err != nil; err = e.Apply(t.Context(), op) {
+						if provisioning.Permanent(err) || t.Context().Err() != nil {
+							t.Errorf("%s of %d: %v", kind, n, err)
+							break
+						}
+					}
+				}
+			}
+		})
+	}
+	for n := range subscribers {
+		orders <- n
+		if n%(subscribers/kills) == subscribers/kills/2 {
+			p.kill()
+			p.begin()
+		}
+	}
+	close(orders)
+	group.Wait()
+	_, document := p.ask(http.MethodGet, "/nudr-dr/v2/policy-data/ues?limit=1000", nil)
+	found, _ := document["subscribers"].([]any)
+	if want := subscribers - subscribers/3; len(found) != want {
+		t.Errorf("%d subscribers, want %d", len(found), want)
+	}
+	for _, s := range found {
+		if d, _ := s.(map[string]any); d["status"] != "SUSPENDED" {
+			t.Errorf("%v is not suspended", d)
+		}
+	}
+}
+
 // BenchmarkApply changes one subscriber after another, from as many goroutines as the workers of the office.
 func BenchmarkApply(b *testing.B) {
 	p := start(b, "hss")
