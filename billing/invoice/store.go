@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"gyro/billing/charge"
 	"gyro/billing/tax"
 	"gyro/internal/database"
 )
@@ -75,4 +76,37 @@ func DropDrafts(ctx context.Context, tx *database.Tx, where string, args ...any)
 		return fmt.Errorf("drop drafts: %w", err)
 	}
 	return nil
+}
+
+// Store writes one document with its lines and taxes.
+func Store(ctx context.Context, tx *database.Tx, i *Invoice, lines []charge.Line, taxes []tax.Subtotal) error {
+	at := 0
+	if _, err := tx.Copy(ctx, "invoice_line", LineColumns(), func() ([]any, bool) {
+		if at == len(lines) {
+			return nil, false
+		}
+		at++
+		return LineRow(i.ID, at, &lines[at-1]), true
+	}); err != nil {
+		return err
+	}
+	tax := 0
+	if _, err := tx.Copy(ctx, "invoice_tax", TaxColumns(), func() ([]any, bool) {
+		if tax == len(taxes) {
+			return nil, false
+		}
+		tax++
+		return TaxRow(i.ID, tax, &taxes[tax-1]), true
+	}); err != nil {
+		return err
+	}
+	done := false
+	_, err := tx.Copy(ctx, "invoice", Columns(), func() ([]any, bool) {
+		if done {
+			return nil, false
+		}
+		done = true
+		return i.Row(), true
+	})
+	return err
 }

@@ -27,7 +27,8 @@ type account struct {
 
 	version    int64 // of its state; 0 if it was never billed
 	usageAfter int64
-	until      charge.Day // billed until
+	settled    money.Amount // of the next bill's usage, in the core already
+	until      charge.Day   // billed until
 
 	zone     *instant.Zone
 	currency money.Currency
@@ -41,7 +42,8 @@ type account struct {
 func (a *account) next() charge.Span { return a.cycle.Of(a.until) }
 
 const accountColumns = `a.id, COALESCE(a.payer_id, 0), a.kind = 'prepaid', a.charging_account, a.currency, a.cycle_day, a.cycle_months, a.time_zone,
-	a.terms_days, a.tax_region, a.tax_exempt, a.created_at, COALESCE(s.version, 0), COALESCE(s.usage_after, 0), COALESCE(s.billed_until, ''), COALESCE(s.revision, 0)
+	a.terms_days, a.tax_region, a.tax_exempt, a.created_at, COALESCE(s.version, 0), COALESCE(s.usage_after, 0), COALESCE(s.billed_until, ''), COALESCE(s.revision, 0),
+	COALESCE(s.settled, 0)
 	FROM billing_account a LEFT JOIN billing_state s ON s.billing_account_id = a.id `
 
 // zones keeps the tables of time zones that accounts name.
@@ -72,7 +74,7 @@ func accounts(ctx context.Context, q bun.IDB, z zones, where string, args ...any
 		a := &account{}
 		var until string
 		if err := rows.Scan(&a.id, &a.payer, &a.prepaid, &a.chargingAccount, &a.currencyCode, &a.cycle.Day, &a.cycle.Months, &a.zoneName,
-			&a.terms, &a.region, &a.exempt, &a.createdAt, &a.version, &a.usageAfter, &until, &a.revision); err != nil {
+			&a.terms, &a.region, &a.exempt, &a.createdAt, &a.version, &a.usageAfter, &until, &a.revision, (*int64)(&a.settled)); err != nil {
 			return nil, nil, fmt.Errorf("read the accounts: %w", err)
 		}
 		if err := a.complete(z, until); err != nil {

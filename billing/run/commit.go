@@ -115,7 +115,7 @@ func advanceAccounts(ctx context.Context, tx *database.Tx, all []*advance) error
 		SELECT id, until, usage, version, prior_until, prior_usage FROM v
 		WHERE expects = COALESCE((SELECT o.version FROM billing_state o WHERE o.billing_account_id = v.id), 0)
 		ON CONFLICT (billing_account_id) DO UPDATE SET billed_until = excluded.billed_until, usage_after = excluded.usage_after,
-		version = excluded.version, revision = 0, prior_until = excluded.prior_until, prior_usage_after = excluded.prior_usage_after`...)
+		version = excluded.version, revision = 0, settled = 0, prior_until = excluded.prior_until, prior_usage_after = excluded.prior_usage_after`...)
 	done, err := tx.ExecContext(ctx, string(text))
 	if err != nil {
 		return fmt.Errorf("advance the accounts: %w", err)
@@ -220,10 +220,10 @@ func (r *Runner) progress(ctx context.Context, tx *database.Tx, j *job, c *compu
 	return run, err
 }
 
-// parkAccounts keeps the accounts that could not be billed, and marks those that were parked and are billed now.
+// parkAccounts keeps the accounts that could not be billed. Those that an earlier run parked and this one could bill wait no more.
 func parkAccounts(ctx context.Context, tx *database.Tx, j *job, c *computed) error {
-	if _, err := tx.ExecContext(ctx, "UPDATE invoice_run_account SET state = 'done', at = ? WHERE run_id = ? AND state = 'parked' AND billing_account_id IN (?)",
-		tx.Now(), j.run, bun.In(c.payers)); err != nil {
+	if _, err := tx.ExecContext(ctx, "UPDATE invoice_run_account SET state = 'done', at = ? WHERE state = 'parked' AND billing_account_id IN (?) AND (? = 'final' OR run_id = ?)",
+		tx.Now(), bun.In(c.payers), string(j.mode), j.run); err != nil {
 		return fmt.Errorf("park accounts: %w", err)
 	}
 	for _, p := range c.parked {

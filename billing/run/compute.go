@@ -112,7 +112,7 @@ func (r *Runner) compute(ctx context.Context, q bun.IDB, job *job, payers []int6
 			return err != nil
 		})
 	}
-	return c, nil
+	return c, r.againstDrafts(ctx, q, job, b, c)
 }
 
 // forget takes back what was computed for a payer that cannot be billed: all of
@@ -160,7 +160,7 @@ func (r *Runner) bill(c *computed, b *batch, g *group, job *job) error {
 		for _, waiting := range in.Charges {
 			d.charges = append(d.charges, waiting.ID)
 		}
-		if exact := usageSum(in.Usage); exact != 0 && !a.prepaid {
+		if exact := usageSum(in.Usage) - a.settled; exact != 0 && !a.prepaid {
 			d.usage = append(d.usage, settlement{a.id, a.chargingAccount, exact})
 		}
 	}
@@ -258,7 +258,7 @@ func (c *computed) apply(g *group, period charge.Span, states []charge.PriceStat
 		}
 		adv.priorUntil, adv.priorUsageAfter = a.until, a.usageAfter
 		a.version++
-		a.until, a.revision = period.Until, 0
+		a.until, a.revision, a.settled = period.Until, 0, 0
 		for k := range a.usage {
 			a.usageAfter = max(a.usageAfter, a.usage[k].Last)
 		}

@@ -20,6 +20,7 @@ type job struct {
 	mode    Mode
 	asOf    charge.Day
 	through int64 // records behind it are for a later run
+	drafts  int64 // the run whose drafts are finalised, 0 if it bills what is due
 
 	mu     sync.Mutex
 	limits map[instant.Instant]int64 // last record before a moment

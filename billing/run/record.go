@@ -42,8 +42,10 @@ type Run struct {
 	Mode         Mode            `bun:"mode"`
 	State        RunState        `bun:"state"`
 	UsageThrough int64           `bun:"usage_through"`
-	Accounts     int64           `bun:"accounts"` // payers that were due when it began
-	Invoices     int64           `bun:"invoices"` // with credit notes
+	Account      int64           `bun:"account_id"` // the only payer that it bills; 0 is all
+	DraftRun     int64           `bun:"draft_run"`  // whose drafts it finalises
+	Accounts     int64           `bun:"accounts"`   // payers that were due when it began
+	Invoices     int64           `bun:"invoices"`   // with credit notes
 	Statements   int64           `bun:"statements"`
 	Empty        int64           `bun:"empty"`
 	Parked       int64           `bun:"parked"`
@@ -98,7 +100,7 @@ func (r *Runner) List(ctx context.Context, limit, offset int64) (found []Run, er
 }
 
 func newJob(run *Run, request *Request) *job {
-	return &job{run: run.ID, mode: run.Mode, asOf: request.AsOf, through: run.UsageThrough, limits: map[instant.Instant]int64{}}
+	return &job{run: run.ID, mode: run.Mode, asOf: request.AsOf, through: run.UsageThrough, drafts: run.DraftRun, limits: map[instant.Instant]int64{}}
 }
 
 // begin finds the run to go on with, or makes one.
@@ -110,12 +112,12 @@ func (r *Runner) begin(ctx context.Context, by database.Actor, request *Request)
 		return Run{}, refusal.New(refusal.Invalid, "as_of_invalid", "asOf", "cycles that end by %s: give a day that has come", request.AsOf)
 	}
 	due := int64(0)
-	if err := r.eachDue(ctx, &job{asOf: request.AsOf}, request, func(*account) error { due++; return nil }); err != nil {
+	if err := r.eachDue(ctx, &job{asOf: request.AsOf, drafts: request.drafts}, request, func(*account) error { due++; return nil }); err != nil {
 		return Run{}, err
 	}
 	err = r.db.Write(ctx, by, func(ctx context.Context, tx *database.Tx) error {
 		var open []Run
-		q := tx.NewSelect().Model(&open).Where("as_of = ? AND mode = ? AND state = 'running'", request.AsOf.String(), request.Mode)
+		q := tx.NewSelect().Model(&open).Where("as_of = ? AND mode = ? AND account_id = ? AND draft_run = ? AND state = 'running'", request.AsOf.String(), request.Mode, request.Account, request.drafts)
 		if err := q.Scan(ctx); err != nil {
 			return fmt.Errorf("look for the run: %w", err)
 		}
@@ -127,11 +129,14 @@ func (r *Runner) begin(ctx context.Context, by database.Actor, request *Request)
 			return err
 		}
 		run = Run{
-			AsOf: request.AsOf.String(), Mode: request.Mode, State: Running, Accounts: due, TotalsText: "{}", Digest: "0",
+			AsOf: request.AsOf.String(), Mode: request.Mode, Account: request.Account, State: Running, Accounts: due, TotalsText: "{}", Digest: "0",
 			StartedAt: tx.Now(), UpdatedAt: tx.Now(), StartedBy: tx.By().Name, Totals: map[string]Sums{},
 		}
 		if err := tx.NewRaw("SELECT COALESCE(MAX(record), 0) FROM usage_record").Scan(ctx, &run.UsageThrough); err != nil {
 			return fmt.Errorf("find the last usage: %w", err)
+		}
+		if request.drafts > 0 {
+			run.UsageThrough, run.DraftRun = request.through, request.drafts
 		}
 		if _, err := tx.NewInsert().Model(&run).Exec(ctx); err != nil {
 			return fmt.Errorf("begin a run: %w", err)
@@ -143,7 +148,7 @@ func (r *Runner) begin(ctx context.Context, by database.Actor, request *Request)
 
 // caughtUp refuses a run that would miss usage that is already there to fetch.
 func (r *Runner) caughtUp(ctx context.Context, tx *database.Tx, request *Request) error {
-	if request.Behind {
+	if request.Behind || request.drafts > 0 {
 		return nil
 	}
 	var behind int64

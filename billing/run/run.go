@@ -76,6 +76,8 @@ type Request struct {
 	Behind bool
 	// Progress is called after each batch, from one goroutine; it may be nil.
 	Progress func(Run)
+
+	drafts, through int64 // see Commit
 }
 
 // AsOfCycle reads what people call a cycle: 2026-11 is all cycles that ended with that month, or in it; 2026-11-15
@@ -101,6 +103,11 @@ func (r *Runner) Run(ctx context.Context, by database.Actor, request Request) (R
 	return r.resume(ctx, by, run, &request)
 }
 
+// Begin makes a run, or finds the one that is unfinished, without carrying it out: see Resume.
+func (r *Runner) Begin(ctx context.Context, by database.Actor, request Request) (Run, error) {
+	return r.begin(ctx, by, &request)
+}
+
 // Resume goes on with an interrupted run.
 func (r *Runner) Resume(ctx context.Context, by database.Actor, id int64, progress func(Run)) (Run, error) {
 	run, err := r.Get(ctx, id)
@@ -114,7 +121,7 @@ func (r *Runner) Resume(ctx context.Context, by database.Actor, id int64, progre
 	if err != nil {
 		return Run{}, err
 	}
-	return r.resume(ctx, by, run, &Request{AsOf: asOf, Mode: run.Mode, Progress: progress})
+	return r.resume(ctx, by, run, &Request{AsOf: asOf, Mode: run.Mode, Account: run.Account, Progress: progress})
 }
 
 func (r *Runner) resume(ctx context.Context, by database.Actor, run Run, request *Request) (Run, error) {
@@ -241,6 +248,10 @@ func (r *Runner) eachDue(ctx context.Context, j *job, request *Request, fn func(
 	if request.Account > 0 {
 		where += "AND a.id = ? "
 		args = append(args, request.Account)
+	}
+	if j.drafts > 0 {
+		where += "AND EXISTS (SELECT 1 FROM invoice d WHERE d.run_id = ? AND d.billing_account_id = a.id AND d.state IN ('draft', 'reviewed')) "
+		args = append(args, j.drafts)
 	}
 	if !request.Retry && request.Account == 0 {
 		where += "AND NOT EXISTS (SELECT 1 FROM invoice_run_account x WHERE x.run_id = ? AND x.billing_account_id = a.id AND x.state = 'parked') "

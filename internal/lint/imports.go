@@ -134,6 +134,10 @@ var layers = []layer{
 		why: "a run reads what others wrote and stores bills; it reaches the core and the customers by jobs",
 	},
 	{folder: "billing/usage", may: join(ground, "api/client", "internal/database"), why: "the intake asks the core over HTTP as anybody does, and knows billing accounts by their names"},
+	{
+		folder: "billing", may: join(ground, "api/client", "billing/charge", "billing/tax", "billing/invoice", "billing/ledger", "billing/run", "billing/usage", "internal/refusal", "internal/database", "internal/zone"),
+		why: "what others ask of billing; the core is reached over HTTP, customers by a function that is given",
+	},
 	{folder: "billing/tax", may: join(ground, "billing/charge"), why: "tax and rounding follow from the lines and the configuration alone"},
 	{folder: "testdata", why: "files that go into the binary"},
 	{folder: "internal/voucher", why: "makes codes from randomness; the core has their hashes only"},

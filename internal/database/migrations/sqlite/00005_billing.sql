@@ -48,7 +48,8 @@ CREATE TABLE billing_state (
     version            BIGINT NOT NULL,
     revision           INTEGER NOT NULL DEFAULT 0, -- of the next bill: above 0 when its cycle is billed anew
     prior_until        TEXT NOT NULL, -- before the last bill, to which billing anew goes back
-    prior_usage_after  BIGINT NOT NULL
+    prior_usage_after  BIGINT NOT NULL,
+    settled            BIGINT NOT NULL DEFAULT 0 -- usage on the next bill that the core has settled already, for one that was billed anew
 );
 
 -- What is charged of a product's price: see the charge package of billing.
@@ -68,6 +69,8 @@ CREATE TABLE invoice_run (
     mode          TEXT NOT NULL CHECK (mode IN ('dry', 'draft', 'final')),
     state         TEXT NOT NULL CHECK (state IN ('running', 'done', 'reviewed', 'cancelled')),
     usage_through BIGINT NOT NULL, -- records behind it are for a later run
+    account_id    BIGINT NOT NULL DEFAULT 0, -- the only payer that it bills; 0: all
+    draft_run     BIGINT NOT NULL DEFAULT 0, -- whose drafts it finalises; 0: it bills what is due
     accounts      BIGINT NOT NULL, -- due when it began
     invoices      BIGINT NOT NULL,
     statements    BIGINT NOT NULL,
@@ -81,7 +84,7 @@ CREATE TABLE invoice_run (
     finished_at   BIGINT NOT NULL,
     started_by    TEXT NOT NULL
 );
-CREATE UNIQUE INDEX invoice_run_running ON invoice_run (as_of, mode) WHERE state = 'running';
+CREATE UNIQUE INDEX invoice_run_running ON invoice_run (as_of, mode, account_id, draft_run) WHERE state = 'running';
 
 -- Accounts that a run could not bill, with the reason. Those it billed have their invoice.
 CREATE TABLE invoice_run_account (

@@ -1,0 +1,232 @@
+package billing
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/uptrace/bun"
+
+	"gyro/api/client"
+	"gyro/billing/charge"
+	"gyro/billing/invoice"
+	"gyro/billing/run"
+	"gyro/billing/usage"
+	"gyro/internal/database"
+	"gyro/internal/instant"
+	"gyro/internal/money"
+)
+
+func isNoRows(err error) bool { return errors.Is(err, sql.ErrNoRows) }
+
+// Core is what billing needs of the charging core; *client.Charging is it.
+type Core interface {
+	usage.Feed
+	// Settle takes what was billed off what an account owes in the core, once a key.
+	Settle(ctx context.Context, account, key string, s client.Settlement) (client.Movement, error)
+}
+
+// Notify tells the customer of an account something, once for its key.
+type Notify func(ctx context.Context, tx *database.Tx, account int64, template string, data map[string]string, key string) error
+
+// Options say how a Service works.
+type Options struct {
+	Run    run.Options
+	Notify Notify // nil tells nobody
+	Logger *slog.Logger
+}
+
+// Service is billing as the office runs it.
+type Service struct {
+	db     *database.DB
+	core   Core
+	notify Notify
+	log    *slog.Logger
+
+	Runs   *run.Runner
+	Intake *usage.Intake
+}
+
+// New makes a Service on an open database.
+func New(db *database.DB, core Core, o Options) *Service {
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	return &Service{db: db, core: core, notify: o.Notify, log: o.Logger, Runs: run.New(db, o.Run), Intake: usage.New(db, core)}
+}
+
+// intakeJob fetches usage; runJob carries an invoice run out.
+type (
+	intakeJob struct{}
+	runJob    struct {
+		Run int64  `json:"run"`
+		By  string `json:"by"`
+	}
+)
+
+func (intakeJob) Kind() string { return "billing_usage_intake" }
+func (runJob) Kind() string    { return "billing_invoice_run" }
+
+const (
+	intakeEvery = 2 * instant.Second
+	// followUpWithin bounds one run of the job behind a batch: some hundred settlements over HTTP.
+	followUpWithin = 10 * time.Minute
+	// queue keeps bills from holding other jobs up.
+	queue = "billing"
+)
+
+// Register names the workers of billing's jobs and lets the intake run.
+func (s *Service) Register(jobs *database.Jobs) {
+	jobs.Queue(queue, 2)
+	database.RegisterJob(jobs, func(ctx context.Context, _ intakeJob, _ database.JobInfo) error {
+		_, err := s.Intake.CatchUp(ctx)
+		return err
+	}, database.Timeout(followUpWithin), database.Backoff(instant.Second, 10*instant.Second))
+	jobs.Every("billing_usage_intake", intakeEvery, func(instant.Instant) database.JobArgs { return intakeJob{} },
+		database.UniqueKey("intake"), database.MaxAttempts(3))
+	database.RegisterJob(jobs, func(ctx context.Context, f run.FollowUp, _ database.JobInfo) error { return s.FollowUp(ctx, f) }, database.Timeout(followUpWithin))
+	database.RegisterJob(jobs, func(ctx context.Context, r runJob, _ database.JobInfo) error {
+		_, err := s.Runs.Resume(ctx, database.Actor{Name: r.By, Role: "finance", Via: "job"}, r.Run, nil)
+		return err
+	}, database.Timeout(0))
+}
+
+// StartRun begins a run, or finds the one that is unfinished, and leaves it to a job.
+func (s *Service) StartRun(ctx context.Context, by database.Actor, request run.Request) (run.Run, error) {
+	made, err := s.Runs.Begin(ctx, by, request)
+	if err != nil {
+		return made, err
+	}
+	return made, s.hand(ctx, by, made.ID)
+}
+
+// ResumeRun leaves a run that was interrupted to a job.
+func (s *Service) ResumeRun(ctx context.Context, by database.Actor, id int64) (run.Run, error) {
+	found, err := s.Runs.Get(ctx, id)
+	if err != nil || found.State != run.Running {
+		return found, err
+	}
+	return found, s.hand(ctx, by, id)
+}
+
+// CommitRun leaves the finalising of drafts to a job.
+func (s *Service) CommitRun(ctx context.Context, by database.Actor, id int64) (run.Run, error) {
+	made, err := s.Runs.BeginCommit(ctx, by, id)
+	if err != nil {
+		return made, err
+	}
+	return made, s.hand(ctx, by, made.ID)
+}
+
+func (s *Service) hand(ctx context.Context, by database.Actor, id int64) error {
+	return s.db.Write(ctx, by, func(ctx context.Context, tx *database.Tx) error {
+		return tx.Enqueue(ctx, runJob{id, by.Name}, database.Queue(queue), database.UniqueKey(fmt.Sprint("run-", id)))
+	})
+}
+
+// FollowUp settles the usage of finalised documents in the core and tells their
+// customers. Both happen once, however often it is asked: settlements by their
+// key in the core, messages by theirs in the outbox.
+func (s *Service) FollowUp(ctx context.Context, f run.FollowUp) error {
+	return errors.Join(s.settle(ctx, f), s.tell(ctx, f))
+}
+
+type settlementRow struct {
+	Invoice         int64  `bun:"invoice_id"`
+	Account         int64  `bun:"billing_account_id"`
+	ChargingAccount string `bun:"charging_account"`
+	Amount          int64  `bun:"amount"`
+	Currency        string `bun:"currency"`
+}
+
+func (s *Service) settle(ctx context.Context, f run.FollowUp) error {
+	var waiting []settlementRow
+	err := s.db.Read(ctx, func(ctx context.Context, q bun.IDB) error {
+		return q.NewRaw(`SELECT invoice_id, billing_account_id, charging_account, amount, currency FROM invoice_settlement
+			WHERE settled_at = 0 AND invoice_id BETWEEN ? AND ? ORDER BY invoice_id`, f.First, f.Last).Scan(ctx, &waiting)
+	})
+	if err != nil {
+		return fmt.Errorf("read the settlements: %w", err)
+	}
+	var later error
+	for k := range waiting {
+		if err := s.settleOne(ctx, &waiting[k]); err != nil {
+			later = err
+		}
+	}
+	return later
+}
+
+// settleOne settles one account's usage. What the core refuses for good is kept
+// with its reason, where people see it; anything else is tried again.
+func (s *Service) settleOne(ctx context.Context, w *settlementRow) error {
+	currency, err := money.ParseCurrency(w.Currency)
+	if err != nil {
+		return err
+	}
+	_, err = s.core.Settle(ctx, w.ChargingAccount, fmt.Sprintf("invoice-%d", w.Invoice), client.Settlement{Amount: money.Amount(w.Amount), Currency: currency})
+	var problem *client.Problem
+	failure, at := "", s.db.Now()
+	if errors.As(err, &problem) && problem.Status >= 400 && problem.Status < 500 && problem.Status != 429 {
+		failure, at, err = problem.Error(), 0, nil
+	}
+	if err != nil {
+		return fmt.Errorf("settle invoice %d with account %s: %w", w.Invoice, w.ChargingAccount, err)
+	}
+	if failure != "" {
+		s.log.Warn("the core refused to settle an invoice", "invoice", w.Invoice, "account", w.ChargingAccount, "refusal", failure)
+	}
+	return s.db.Write(ctx, worker, func(ctx context.Context, tx *database.Tx) error {
+		_, err := tx.ExecContext(ctx, "UPDATE invoice_settlement SET settled_at = ?, failure = ? WHERE invoice_id = ? AND billing_account_id = ?", at, failure, w.Invoice, w.Account)
+		return err
+	})
+}
+
+var worker = database.Actor{Name: "billing", Role: "administrator", Via: "job"}
+
+// tellAtOnce is how many messages one transaction writes.
+const tellAtOnce = 100
+
+func (s *Service) tell(ctx context.Context, f run.FollowUp) error {
+	if s.notify == nil {
+		return nil
+	}
+	var all []invoice.Invoice
+	err := s.db.Read(ctx, func(ctx context.Context, q bun.IDB) error {
+		return q.NewSelect().Model(&all).Where("id BETWEEN ? AND ? AND type = 'invoice' AND state = 'finalised'", f.First, f.Last).
+			Where("billing_account_id IN (SELECT id FROM billing_account WHERE delivery <> 'none')").Order("id").Scan(ctx)
+	})
+	if err != nil {
+		return fmt.Errorf("read the invoices to tell of: %w", err)
+	}
+	for len(all) > 0 {
+		part := all[:min(len(all), tellAtOnce)]
+		all = all[len(part):]
+		if err := s.db.Write(ctx, worker, func(ctx context.Context, tx *database.Tx) error {
+			for k := range part {
+				i := &part[k]
+				currency, err := money.ParseCurrency(i.Currency)
+				if err != nil {
+					return err
+				}
+				data := map[string]string{"number": *i.Number, "amount": i.Total.Format(currency.Exponent()) + " " + i.Currency, "due": i.DueOn}
+				if err := s.notify(ctx, tx, i.Account, "bill_ready", data, fmt.Sprintf("invoice-%d", i.ID)); err != nil {
+					return fmt.Errorf("tell of invoice %d: %w", i.ID, err)
+				}
+			}
+			return nil
+		}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Today is the day in UTC, which runs without a day of their own are of.
+func (s *Service) Today() charge.Day {
+	z := instant.UTC()
+	return charge.DayOf(&z, s.db.Now())
+}
