@@ -98,10 +98,10 @@ const wrong = "testdata/wrong"
 func TestImportsCanFail(t *testing.T) {
 	expect(t, CheckImports(packages(t, wrong)), nil,
 		"gyro/api: library",
-		"gyro/billing: layer",
 		"gyro/charging/gy: import",
 		"gyro/charging/journal: import",
 		"gyro/network: import",
+		"gyro/nowhere: layer",
 		"gyro/rating: import",
 		"gyro/rating: pure", // maps
 		"gyro/rating: pure", // time

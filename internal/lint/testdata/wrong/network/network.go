@@ -1,7 +1,7 @@
 // Package network knows who pays.
 package network
 
-import "gyro/billing"
+import "gyro/nowhere"
 
 // Owner is who pays.
-type Owner = billing.Customer
+type Owner = nowhere.Customer

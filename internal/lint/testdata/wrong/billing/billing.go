@@ -1,5 +1,0 @@
-// Package billing has no layer.
-package billing
-
-// Customer is one.
-type Customer struct{}
