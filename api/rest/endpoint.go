@@ -31,6 +31,9 @@ type Endpoint struct {
 	// Roles are who may; an endpoint that nobody may use is refused by New. Public ones need no authentication.
 	Roles  access.Roles
 	Public bool
+	// Signed ones are public, and prove who asks by a signature of the body, which Do checks: programs send them by the
+	// hundred, so that they do not count among strangers.
+	Signed bool
 	// Summary says in one sentence what it does, for the page of the API.
 	Summary string
 	// Parameters are those of the query; others are refused.

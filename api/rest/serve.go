@@ -111,7 +111,7 @@ func (s *Server) work(c *fasthttp.RequestCtx, call *Call) (answer *Answer, err e
 func (s *Server) authorize(ctx context.Context, c *fasthttp.RequestCtx, call *Call) (err error) {
 	e, remote := call.endpoint, call.Remote()
 	if e.Public {
-		if !e.Early && !s.limits.stranger(remote) {
+		if !e.Early && !e.Signed && !s.limits.stranger(remote) {
 			return tooMany("your address")
 		}
 		return nil

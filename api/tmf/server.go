@@ -6,6 +6,8 @@ import (
 	"gyro/api/access"
 	"gyro/api/hub"
 	"gyro/api/rest"
+	"gyro/billing/dunning"
+	"gyro/billing/payment"
 	"gyro/customer"
 )
 
@@ -19,6 +21,9 @@ type Options struct {
 	Hub *hub.Service
 	// Customers are parties, customers and billing accounts.
 	Customers *customer.Service
+	// Payments and Dunning come with the receivables journal; both or none.
+	Payments *payment.Service
+	Dunning  *dunning.Service
 }
 
 // New prepares the server of the office's API.
@@ -48,6 +53,9 @@ func (o *Options) sets() []rest.Set {
 	}
 	if o.Customers != nil {
 		sets = append(sets, individuals(o.Customers), organizations(o.Customers), customers(o.Customers), billingAccounts(o.Customers))
+	}
+	if o.Payments != nil {
+		sets = append(sets, payments(o.Payments), refunds(o.Payments), receivables{o.Payments, o.Dunning}, dunnings{o.Dunning}, ledgers{})
 	}
 	return sets
 }

@@ -11,6 +11,8 @@ import (
 	"gyro/api/rest"
 	"gyro/api/tmf"
 	"gyro/api/tmf/tmftest"
+	"gyro/billing/dunning"
+	"gyro/billing/payment"
 	"gyro/customer"
 	"gyro/internal/database"
 	"gyro/internal/database/dbtest"
@@ -23,7 +25,11 @@ func everything(t *testing.T, db *database.DB) tmf.Options {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return tmf.Options{Access: s, Hub: hub.New(db, hub.Options{}), Customers: customer.New(db)}
+	lifts := dunning.New(dunning.Options{DB: db})
+	return tmf.Options{
+		Access: s, Hub: hub.New(db, hub.Options{}), Customers: customer.New(db),
+		Dunning: lifts, Payments: payment.New(payment.Options{DB: db, Moved: lifts.Lift}),
+	}
 }
 
 // TestWhoMayDoWhat: testdata/tmf/roles.txt says of every route who may use it, and

@@ -71,7 +71,10 @@ func (s *Service) check(ctx context.Context, tx *database.Tx, account int64, asO
 		return outcome, "", saveCase(ctx, tx, c)
 	}
 	step := &policy.Steps[n-1]
-	return Stepped, step.Action, s.take(ctx, tx, c, n, step, asOf, due)
+	if outcome == Nothing {
+		outcome = Stepped
+	}
+	return outcome, step.Action, s.take(ctx, tx, c, n, step, asOf, due)
 }
 
 func open(ctx context.Context, tx *database.Tx, account int64, asOf, since, currency string) (*Case, error) {
@@ -330,9 +333,10 @@ func (s *Service) checkOne(ctx context.Context, by database.Actor, account int64
 		summary.Opened++
 	case Closed:
 		summary.Closed++
-	case Stepped:
+	case Stepped, Nothing:
+	}
+	if action != "" {
 		summary.Steps[action]++
-	case Nothing:
 	}
 	return nil
 }

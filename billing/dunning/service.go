@@ -201,3 +201,15 @@ func overdue(ctx context.Context, tx *database.Tx, account int64, asOf string) (
 	}
 	return sum, since, currency, due, nil
 }
+
+// Cases are the cases behind a cursor; an empty state and account 0 leave none
+// out.
+func Cases(ctx context.Context, q bun.IDB, state string, account, after int64, limit int) ([]Case, error) {
+	var rows []Case
+	err := q.NewRaw("SELECT "+CaseColumns+" FROM dunning_case WHERE id > ? AND (? = '' OR state = ?) AND (? = 0 OR billing_account_id = ?) ORDER BY id LIMIT ?",
+		after, state, state, account, account, limit).Scan(ctx, &rows)
+	if err != nil {
+		return nil, fmt.Errorf("dunning cases: %w", err)
+	}
+	return rows, nil
+}

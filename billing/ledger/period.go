@@ -58,12 +58,12 @@ func mustBeOpen(ctx context.Context, tx *database.Tx, entries []Entry) error {
 }
 
 // Periods are the months that anything was posted in.
-func Periods(ctx context.Context, db *database.DB) ([]Period, error) {
+func Periods(ctx context.Context, q bun.IDB) ([]Period, error) {
 	var all []Period
-	err := db.Read(ctx, func(ctx context.Context, q bun.IDB) error {
-		return q.NewRaw("SELECT period, state, closed_at, closed_by FROM accounting_period ORDER BY period").Scan(ctx, &all)
-	})
-	return all, err
+	if err := q.NewRaw("SELECT period, state, closed_at, closed_by FROM accounting_period ORDER BY period").Scan(ctx, &all); err != nil {
+		return nil, fmt.Errorf("periods of the books: %w", err)
+	}
+	return all, nil
 }
 
 // Close closes a month that is over: from then on it takes no postings. Its

@@ -5,8 +5,11 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/uptrace/bun"
+
 	"gyro/billing/payment/provider"
 	"gyro/internal/database"
+	"gyro/internal/instant"
 	"gyro/internal/refusal"
 )
 
@@ -104,4 +107,27 @@ func (s *Service) Retry(ctx context.Context, tx *database.Tx, id int64) error {
 		return err
 	}
 	return tx.Enqueue(ctx, eventArgs{Event: id})
+}
+
+// Event is a stored report of the provider.
+type Event struct {
+	ID         int64           `bun:"id"`
+	EventID    string          `bun:"event_id"`
+	Type       string          `bun:"type"`
+	Subject    string          `bun:"subject"` // the provider's name of the charge
+	ReceivedAt instant.Instant `bun:"received_at"`
+	Outcome    string          `bun:"outcome"` // "" while a job is on it
+	Note       string          `bun:"note"`
+}
+
+// Events are the reports behind a cursor, those with one outcome or, with "",
+// all of them.
+func Events(ctx context.Context, q bun.IDB, outcome string, after int64, limit int) ([]Event, error) {
+	var rows []Event
+	err := q.NewRaw("SELECT id, event_id, type, subject, received_at, outcome, note FROM provider_event WHERE id > ? AND (? = '' OR outcome = ?) ORDER BY id LIMIT ?",
+		after, outcome, outcome, limit).Scan(ctx, &rows)
+	if err != nil {
+		return nil, fmt.Errorf("the provider's reports: %w", err)
+	}
+	return rows, nil
 }

@@ -22,6 +22,9 @@ type coreMoney struct {
 // an office elsewhere cannot see; it is a day unless an operator made it shorter.
 const fresh = 10 * instant.Second
 
+// clocks is how far the clocks of the office and of a core elsewhere may lie apart.
+const clocks = instant.Hour
+
 // TopUp implements payment.Core.
 func (c coreMoney) TopUp(ctx context.Context, account, key string, amount money.Amount, currency money.Currency, since instant.Instant) error {
 	return c.once(ctx, account, key, since, func() error {
@@ -43,7 +46,7 @@ func (c coreMoney) TakeBack(ctx context.Context, account, key string, amount mon
 // postings first.
 func (c coreMoney) once(ctx context.Context, account, key string, since instant.Instant, move func() error) error {
 	if c.now().Sub(since) > fresh {
-		if _, found, err := c.core.Moved(ctx, account, key, since); err != nil || found {
+		if _, found, err := c.core.Moved(ctx, account, key, since.Add(-clocks)); err != nil || found {
 			return final(err)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"gyro/api/access"
 	"gyro/api/rest"
 	"gyro/api/tmf"
+	"gyro/billing/dunning"
 	"gyro/billing/payment"
 	"gyro/catalog"
 	"gyro/customer"
@@ -18,6 +19,7 @@ type services struct {
 	customers *customer.Service
 	catalog   *catalog.Service
 	payments  *payment.Service
+	dunning   *dunning.Service
 }
 
 // openServices makes the services and registers their jobs, each after those
@@ -33,6 +35,8 @@ func (o *officeHalf) openServices(ctx context.Context, jobs *database.Jobs) (err
 	s.customers = customer.New(o.db, customer.Brand(cfg.Brand))
 	s.customers.RegisterJobs(jobs, customer.Outbox{Logger: o.Logger})
 	s.catalog = catalog.New(o.db, o.Core)
+	s.dunning = dunning.New(dunning.Options{DB: o.db, Letter: o.letter, Logger: o.Logger})
+	s.dunning.Register(jobs)
 	if s.payments, err = o.openPayments(); err != nil {
 		return err
 	}
@@ -43,7 +47,7 @@ func (o *officeHalf) openServices(ctx context.Context, jobs *database.Jobs) (err
 // openPayments makes the service that takes payments, with the provider that the
 // configuration names; without one, only those that are entered by hand.
 func (o *officeHalf) openPayments() (*payment.Service, error) {
-	options := payment.Options{DB: o.db, Core: coreMoney{o.Core, o.db.Now}, Letter: o.letter, Logger: o.Logger}
+	options := payment.Options{DB: o.db, Core: coreMoney{o.Core, o.db.Now}, Moved: o.services.dunning.Lift, Letter: o.letter, Logger: o.Logger}
 	var err error
 	if options.Provider, options.Verifier, err = openProvider(&o.Config.Office.Payment); err != nil {
 		return nil, err
@@ -75,5 +79,5 @@ func (o *officeHalf) keepAdministratorKey(ctx context.Context) error {
 
 // api is what the office's API serves.
 func (s *services) api(server rest.Options) tmf.Options {
-	return tmf.Options{Server: server, Access: s.access, Customers: s.customers}
+	return tmf.Options{Server: server, Access: s.access, Customers: s.customers, Payments: s.payments, Dunning: s.dunning}
 }
