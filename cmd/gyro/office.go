@@ -44,6 +44,9 @@ type officeHalf struct {
 	services services
 	server   *rest.Server
 	served   chan error
+	// untell ends the telling of listeners; told is closed when it has ended.
+	untell context.CancelFunc
+	told   chan struct{}
 }
 
 // startOffice binds the listener, opens the database, brings its schema up to
@@ -83,6 +86,7 @@ func startOffice(ctx context.Context, options officeOptions) (_ *officeHalf, err
 	if err = o.db.StartJobs(ctx, jobs); err != nil {
 		return nil, err
 	}
+	o.tellListeners()
 	o.server.SetReady(true)
 	go func() { o.served <- o.server.Serve(o.listener) }()
 	o.Logger.Info(officeReadyMessage, "office", o.listener.Addr().String(), "database", string(o.db.Dialect()), "core", o.Core.Server)
@@ -112,6 +116,10 @@ func (o *officeHalf) stop(ctx context.Context) error {
 		if err := o.listener.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
 			errs = append(errs, err)
 		}
+	}
+	if o.untell != nil {
+		o.untell()
+		<-o.told
 	}
 	if o.db != nil {
 		errs = append(errs, o.db.StopJobs(ctx), o.db.Close())

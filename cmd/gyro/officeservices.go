@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"gyro/api/access"
+	"gyro/api/hub"
 	"gyro/api/rest"
 	"gyro/api/tmf"
 	"gyro/billing/dunning"
@@ -16,6 +17,7 @@ import (
 // services are the domains of the office, put together once.
 type services struct {
 	access    *access.Service
+	hub       *hub.Service
 	customers *customer.Service
 	catalog   *catalog.Service
 	payments  *payment.Service
@@ -26,7 +28,7 @@ type services struct {
 // that it stands on.
 func (o *officeHalf) openServices(ctx context.Context, jobs *database.Jobs) (err error) {
 	s, cfg := &o.services, &o.Config.Office
-	if s.access, err = access.New(o.db, access.Options{PublicURL: cfg.PublicURL, Logger: o.Logger}); err != nil {
+	if err := o.openAccess(); err != nil {
 		return err
 	}
 	if err := o.keepAdministratorKey(ctx); err != nil {
@@ -79,5 +81,5 @@ func (o *officeHalf) keepAdministratorKey(ctx context.Context) error {
 
 // api is what the office's API serves.
 func (s *services) api(server rest.Options) tmf.Options {
-	return tmf.Options{Server: server, Access: s.access, Customers: s.customers, Payments: s.payments, Dunning: s.dunning}
+	return tmf.Options{Server: server, Access: s.access, Customers: s.customers, Payments: s.payments, Dunning: s.dunning, Hub: s.hub}
 }

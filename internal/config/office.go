@@ -28,6 +28,7 @@ type Office struct {
 	Webhook     Webhook  `koanf:"webhook"`
 	Elements    Elements `koanf:"elements"`
 	Payment     Payment  `koanf:"payment"`
+	OIDC        OIDC     `koanf:"oidc"`
 }
 
 // Core is the charging API of a remote engine, for gyro office.
@@ -46,7 +47,7 @@ type SMTP struct {
 	Timeout      time.Duration `koanf:"timeout"`
 }
 
-// Webhook is how messages to customers' programs are sent.
+// Webhook is how messages to customers' programs, and notifications to listeners, are sent.
 type Webhook struct {
 	// AllowPrivate lets them go to loopback, private and link-local addresses.
 	AllowPrivate bool          `koanf:"allow_private"`
@@ -67,6 +68,15 @@ type Payment struct {
 	WebhookSecretFile string `koanf:"webhook_secret_file"`
 }
 
+// OIDC is the issuer whose bearer tokens the office's API takes.
+type OIDC struct {
+	Issuer    string `koanf:"issuer"` // empty is none
+	Audience  string `koanf:"audience"`
+	RoleClaim string `koanf:"role_claim"`
+	// Roles are the words of the claim and the roles that they give: bss-finance=finance,bss-admin=administrator.
+	Roles string `koanf:"roles"`
+}
+
 func officeDefaults(defaults map[string]any) {
 	for key, value := range map[string]any{
 		"enabled": true, "database": "", "listen": "127.0.0.1:8090", "public_url": "", "behind_proxy": false,
@@ -76,6 +86,7 @@ func officeDefaults(defaults map[string]any) {
 		"webhook.allow_private": false, "webhook.timeout": "10s",
 		"elements.hss": "", "elements.pcrf": "", "elements.timeout": "3s",
 		"payment.provider": "", "payment.key_file": "", "payment.webhook_secret_file": "",
+		"oidc.issuer": "", "oidc.audience": "gyro", "oidc.role_claim": "roles", "oidc.roles": "",
 	} {
 		defaults["office."+key] = value
 	}
