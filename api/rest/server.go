@@ -136,18 +136,21 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	return s.http.ShutdownWithContext(ctx)
 }
 
+// nowhere is the path of requests that no endpoint is for, in logs and metrics.
+const nowhere = "unknown"
+
 // router builds the dispatch from the table.
 func (s *Server) router() *router.Router {
 	r := router.New()
 	r.RedirectTrailingSlash, r.RedirectFixedPath, r.HandleOPTIONS = false, false, false
 	r.NotFound = func(c *fasthttp.RequestCtx) {
-		s.serve(c, &Endpoint{Path: "unknown", Public: true, Early: true, Do: func(context.Context, *Call) (*Answer, error) {
+		s.serve(c, &Endpoint{Path: nowhere, Public: true, Early: true, Do: func(context.Context, *Call) (*Answer, error) {
 			return nil, refusal.New(refusal.NotFound, "not_found", "", "there is no %q; /api/docs shows what there is", c.Path())
 		}})
 	}
 	r.MethodNotAllowed = func(c *fasthttp.RequestCtx) {
 		allowed := withoutOptions(c.Response.Header.Peek(fasthttp.HeaderAllow))
-		s.serve(c, &Endpoint{Path: "unknown", Public: true, Early: true, Do: func(context.Context, *Call) (*Answer, error) {
+		s.serve(c, &Endpoint{Path: nowhere, Public: true, Early: true, Do: func(context.Context, *Call) (*Answer, error) {
 			return nil, fail(fasthttp.StatusMethodNotAllowed, "method_not_allowed", "%s is not possible on %q; use %s", c.Method(), c.Path(), allowed)
 		}})
 		c.Response.Header.Set(fasthttp.HeaderAllow, allowed)

@@ -143,5 +143,6 @@ func TestNothingLetsNobodyIn(t *testing.T) {
 		c.Do(t, "GET", "/healthz", "").Want(t, 200)
 		c.Do(t, "GET", "/readyz", "").Want(t, 200)
 		c.Do(t, "GET", "/metrics", "").Want(t, 401)
+		c.Do(t, "POST", "/office/v1/nowhere?a=b", `{"a":1}`).Want(t, 404) // whatever it brings along
 	})
 }

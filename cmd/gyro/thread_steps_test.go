@@ -78,9 +78,18 @@ func (o *operator) pay(account, token, key string, amount json.Number) (id strin
 	var payment reference
 	o.ask(http.MethodPost, "/tmf-api/paymentManagement/v4/payment", map[string]any{
 		"account": reference{ID: account}, "totalAmount": map[string]any{"unit": "EUR", "value": amount}, "correlatorId": key,
-		"paymentMethod": map[string]any{"name": "tokenizedCard", "@type": "TokenizedCard", "token": token},
+		"paymentMethod": map[string]any{"name": "provider", "id": token},
 	}, &payment, "Idempotency-Key", key)
 	return payment.ID
+}
+
+// awaitPayment waits until a payment is in a state.
+func (o *operator) awaitPayment(id, status string) {
+	o.t.Helper()
+	var payment struct{ Status string }
+	eventually(o.t, "payment "+id+" is "+status, func() bool {
+		return o.try("/tmf-api/paymentManagement/v4/payment/"+id, &payment) && payment.Status == status
+	})
 }
 
 // traffic has a simulated packet gateway use data for a subscriber.

@@ -128,13 +128,50 @@ func TestBothHalvesComeUpTogether(t *testing.T) {
 	})
 }
 
-// TestFromOrderToCash is the thread from end to end, over the public APIs alone.
-func TestFromOrderToCash(t *testing.T) {
+// TestPaymentsThroughAProvider: each payment is one charge, however often the office, the provider and the network between
+// them fail, and what has become of it is known in the end.
+func TestPaymentsThroughAProvider(t *testing.T) {
 	t.Parallel()
 	onBoth(t, func(t *testing.T, o *operator) {
-		ada, ben := o.customer("Ada", "Lang"), o.customer("Ben", "Kurz")
-		if ada == ben {
-			t.Fatalf("two customers, one account %s", ada)
+		account := o.customer("Ada", "Lang")
+		o.payments.fails(`{"refuse":100,"drop_before":150,"drop_after":150,"exit_after":50,"seed":3}`)
+		ended := map[string]string{} // payment to its end
+		for n, token := range []string{"tok_visa", "tok_late", "tok_declined", "mnd_1", "tok_late_declined", "tok_visa_2"} {
+			id := o.pay(account, token, fmt.Sprintf("pay-%d", n), "10.00")
+			ended[id] = "settled"
+			if strings.Contains(token, "declined") {
+				ended[id] = "failed"
+			}
+			switch n {
+			case 2:
+				o.p.kill()
+				o.payments.p.kill()
+				o.payments.start()
+				o.payments.fails(`{"drop_before":150,"drop_after":150,"seed":4}`)
+				o.start()
+			case 4:
+				o.p.kill()
+				o.start()
+			}
+		}
+		o.payments.fails("")
+		for id, status := range ended {
+			o.awaitPayment(id, status)
+		}
+		var page struct{ Charges []struct{ State string } }
+		o.payments.ask(http.MethodGet, "/v1/charges", "", &page)
+		if len(page.Charges) != len(ended) {
+			t.Errorf("%d payments became %d charges: %+v", len(ended), len(page.Charges), page.Charges)
+		}
+		credit := 0
+		for _, c := range o.openItems(account).Credits {
+			if c.Open != "10.00" && c.Open != "10" {
+				t.Errorf("a credit of %s", c.Open)
+			}
+			credit++
+		}
+		if credit != 4 {
+			t.Errorf("%d payments are the customer's credit, want 4", credit)
 		}
 		o.p.stop()
 	})
