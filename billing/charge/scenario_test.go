@@ -15,7 +15,7 @@ import (
 // TestScenarios carries out the scripts of testdata/billing: their manual is testdata/billing/README.md.
 func TestScenarios(t *testing.T) {
 	datadriven.Walk(t, "../../testdata/billing", func(t *testing.T, path string) {
-		if strings.HasSuffix(path, ".md") {
+		if strings.HasSuffix(path, ".md") || strings.Contains(path, "documents") {
 			return
 		}
 		s := newScenario()
