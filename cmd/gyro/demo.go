@@ -86,6 +86,11 @@ func runDemo(cmd *cobra.Command, cfg *config.Config, d *demoFlags) (err error) {
 		return err
 	}
 	servedAs(cfg)
+	office, err := openDemoSurroundings(cfg, work)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, office.end()) }()
 	clock := demo.NewClock()
 	n, err := startNodeAt(cfg, logger, clock.Now)
 	if err != nil {
@@ -97,15 +102,17 @@ func runDemo(cmd *cobra.Command, cfg *config.Config, d *demoFlags) (err error) {
 		return errors.Join(err, n.stop())
 	}
 	_, _ = fmt.Fprintf(out, "the demo operator has %d subscribers; try: gyro account show demo-00000 --server http://%s\n", operator.Subscribers(), n.http.addr())
-	terminal := term.IsTerminal(int(os.Stdout.Fd()))
-	err = demo.Run(ctx, demo.Options{
+	options := demo.Options{
 		Engine: n.core.engine, Operator: operator, Server: n.gateways[0].Addr().String(),
 		Realm: cfg.Origin.Realm, Dir: work, For: d.span,
-		Rate: d.rate, Seed: d.seed, Summary: d.summary, Out: out, Terminal: terminal,
+		Rate: d.rate, Seed: d.seed, Summary: d.summary, Out: out, Terminal: term.IsTerminal(int(os.Stdout.Fd())),
 		Close: func() (*demo.Books, error) { return closeDemoBooks(n.core) },
 		Asked: func() demo.Asked { return askedOf(n.notices.Counts()) },
-	})
-	return errors.Join(err, n.stop())
+	}
+	if err = office.open(ctx, n, &options); err == nil {
+		err = demo.Run(ctx, options)
+	}
+	return errors.Join(err, office.stop(), n.stop())
 }
 
 // servedAs gives the demo's elements the profiles of what they simulate, unless

@@ -1,15 +1,13 @@
 package demo
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"sync"
-	"syscall"
 	"time"
 
 	"gyro/network/element"
@@ -17,8 +15,9 @@ import (
 
 // elementSpec is one simulated network element of the demo.
 type elementSpec struct {
-	name string
-	args []string
+	name  string
+	args  []string
+	joins bool // subscribers join it while it runs, and nobody else uses it
 }
 
 // elements are the demo's network: each is a process of its own. Their names
@@ -26,14 +25,14 @@ type elementSpec struct {
 func (o *Options) elements() []elementSpec {
 	people, devices := &o.Operator.Groups[0], &o.Operator.Groups[len(o.Operator.Groups)-1]
 	element := func(name string, share int, customers *Group, args ...string) elementSpec {
-		return elementSpec{name, append([]string{
+		return elementSpec{name: name, args: append([]string{
 			"simulate", args[0], "--connect", o.Server, "--rate", fmt.Sprint(max(o.Rate*share/100, 1)), "--origin-host", elementHost(name),
 			"--origin-realm", "demo.example", "--destination-realm", o.Realm, "--subscribers", fmt.Sprint(customers.Subscribers),
 			"--imsi-base", o.Operator.imsi(customers.first), "--msisdn-base", o.Operator.msisdn(customers.first),
 			"--report", "json", "--retransmit", "10", "--seed", fmt.Sprint(o.Seed), "--usage-log", o.usageLog(name),
 		}, args[1:]...)}
 	}
-	return []elementSpec{
+	list := []elementSpec{
 		element("smf", 20, people, "pgw", "--style", "open5gs", "--sessions", "200", "--max-octets", "4000000"),
 		element("pgw", 40, people, "pgw", "--style", "staros", "--sessions", "300", "--rating-groups", "10,20,30,40", "--patience", "4s",
 			"--access", "6,10,1,3", "--access-change", "100", "--roaming", "120", "--visited", "20801,22210,21407,22802,23410,310260,52001"),
@@ -42,6 +41,31 @@ func (o *Options) elements() []elementSpec {
 		element("ims", 25, people, "ims", "--sessions", "200", "--on-net", "300"),
 		element("smsc", 10, people, "smsc", "--sessions", "50", "--on-net", "300"),
 	}
+	if o.Office == nil {
+		return list
+	}
+	// Those whom orders have activated: their allowances and their calls.
+	newcomers := []elementSpec{
+		element("pgw-new", 2, people, "pgw", "--style", "pgw", "--sessions", "20", "--rating-groups", "10,20", "--max-octets", "4000000", "--join"),
+		element("ims-new", 2, people, "ims", "--sessions", "20", "--join"),
+	}
+	for n := range newcomers {
+		newcomers[n].joins = true
+	}
+	return append(list, newcomers...)
+}
+
+// join tells the elements of newcomers about one.
+func join(elements []*networkElement, imsi, msisdn string) error {
+	for _, e := range elements {
+		if e.joins == nil {
+			continue
+		}
+		if _, err := fmt.Fprintf(e.joins, "%s %s\n", imsi, msisdn); err != nil {
+			return fmt.Errorf("element %s: %w; its log is %s", e.name, err, e.log)
+		}
+	}
+	return nil
 }
 
 // Profiles are the profiles of the elements by their Origin-Hosts, under which
@@ -50,6 +74,7 @@ func Profiles() map[string]string {
 	return map[string]string{
 		elementHost("smf"): "open5gs", elementHost("pgw"): "staros", elementHost("iot"): "lenient",
 		elementHost("ims"): "kamailio", elementHost("smsc"): "lenient",
+		elementHost("pgw-new"): "lenient", elementHost("ims-new"): "kamailio",
 	}
 }
 
@@ -60,24 +85,20 @@ func (o *Options) usageLog(name string) string { return filepath.Join(o.Dir, nam
 
 // networkElement is a running element and its latest report.
 type networkElement struct {
-	elementSpec
-	cmd    *exec.Cmd
-	log    string
-	done   chan error
+	process
 	mu     sync.Mutex
 	report element.Report
+	// joins takes an IMSI and an MSISDN a line; nil where nobody joins.
+	joins io.WriteCloser
 }
 
-// startElement starts an element in its own process group: a Ctrl-C in the
-// terminal reaches the demo alone, which ends the elements in order.
+// startElement starts an element.
 func startElement(spec elementSpec, dir string) (*networkElement, error) {
-	self, err := os.Executable()
+	p, err := prepare(spec.name, spec.args, dir)
 	if err != nil {
 		return nil, err
 	}
-	e := &networkElement{elementSpec: spec, cmd: exec.Command(self, spec.args...), done: make(chan error, 1)}
-	e.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
-	e.log = filepath.Join(dir, spec.name+".log")
+	e := &networkElement{process: *p}
 	log, err := os.Create(e.log)
 	if err != nil {
 		return nil, err
@@ -88,23 +109,19 @@ func startElement(spec elementSpec, dir string) (*networkElement, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := e.cmd.Start(); err != nil {
-		return nil, fmt.Errorf("element %s: %w", spec.name, err)
-	}
-	go func() {
-		lines := bufio.NewScanner(out)
-		lines.Buffer(nil, 1<<20)
-		for lines.Scan() {
-			var r element.Report
-			if json.Unmarshal(lines.Bytes(), &r) == nil {
-				e.mu.Lock()
-				e.report = r
-				e.mu.Unlock()
-			}
+	if spec.joins {
+		if e.joins, err = e.cmd.StdinPipe(); err != nil {
+			return nil, err
 		}
-		e.done <- e.cmd.Wait()
-	}()
-	return e, nil
+	}
+	return e, e.start(out, func(line []byte) {
+		var r element.Report
+		if json.Unmarshal(line, &r) == nil {
+			e.mu.Lock()
+			e.report = r
+			e.mu.Unlock()
+		}
+	})
 }
 
 func (e *networkElement) latest() element.Report {
@@ -118,22 +135,13 @@ const stopTimeout = 30 * time.Second
 
 // stop has the element end its sessions and disconnect.
 func (e *networkElement) stop(ctx context.Context) error {
-	_ = e.cmd.Process.Signal(syscall.SIGTERM)
-	ctx, cancel := context.WithTimeout(ctx, stopTimeout)
-	defer cancel()
-	select {
-	case err := <-e.done:
-		if err != nil {
-			return fmt.Errorf("element %s: %w; its log is %s", e.name, err, e.log)
-		}
-		if !e.latest().Final {
-			return fmt.Errorf("element %s ended without a final report; its log is %s", e.name, e.log)
-		}
-		return nil
-	case <-ctx.Done():
-		_ = e.cmd.Process.Kill()
-		return fmt.Errorf("element %s did not end within %s; its log is %s", e.name, stopTimeout, e.log)
+	if err := e.terminate(ctx, stopTimeout); err != nil {
+		return err
 	}
+	if !e.latest().Final {
+		return fmt.Errorf("element %s ended without a final report; its log is %s", e.name, e.log)
+	}
+	return nil
 }
 
 // merged joins the latest reports of all elements.

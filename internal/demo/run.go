@@ -11,6 +11,7 @@ import (
 
 	"gyro/charging"
 	"gyro/charging/engine"
+	"gyro/internal/demo/thread"
 	"gyro/network/element"
 )
 
@@ -48,6 +49,12 @@ type Options struct {
 	Close func() (*Books, error)
 	// Asked tells what the core asked gateways for so far.
 	Asked func() Asked
+	// Office is the thread from order to cash; nil without an office.
+	Office *thread.Thread
+	// Ended is an error when a process that the office needs has ended by itself;
+	// nil without an office.
+	Ended func() error
+	Look  []string // where to look into the office, and what to try
 }
 
 // Asked is what the core asked gateways for unasked, and how many of them
@@ -82,6 +89,8 @@ type Summary struct {
 	Customers          Customers         `json:"customers"`
 	Asked              Asked             `json:"asked_of_gateways"`
 	Gateways           Gateways          `json:"gateways"`
+	Office             *thread.Figures   `json:"office,omitempty"` // absent without an office
+	Look               []string          `json:"where_to_look,omitempty"`
 	ElapsedSeconds     float64           `json:"elapsed_seconds"`
 }
 
@@ -134,6 +143,9 @@ func Run(ctx context.Context, o Options) (err error) {
 	failed := o.live(ctx, v, elements, started, after)
 	_, _ = fmt.Fprintln(o.Out, "draining: the elements end their sessions")
 	stopped := errors.Join(failed, stopAll(elements))
+	if stopped == nil && o.Office != nil {
+		stopped = o.closeOffice()
+	}
 	summary, err := o.summarise(elements, after, &began, v.told())
 	if err != nil {
 		return errors.Join(stopped, err)
@@ -141,6 +153,21 @@ func Run(ctx context.Context, o Options) (err error) {
 	summary.ElapsedSeconds = time.Since(started).Seconds()
 	summary.print(o.Out)
 	return errors.Join(stopped, o.write(summary), summary.verdict())
+}
+
+// closeTimeout bounds what the office has left to do when the network is quiet:
+// orders that were under way, and the last usage records.
+const closeTimeout = 30 * time.Second
+
+// closeOffice lets the office end what it is at, and proves its books.
+func (o *Options) closeOffice() error {
+	_, _ = fmt.Fprintln(o.Out, "closing: the office ends its orders and takes in the last usage")
+	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+	defer cancel()
+	if err := o.Office.Close(ctx); err != nil {
+		return fmt.Errorf("office: %w", err)
+	}
+	return nil
 }
 
 // live serves the customers and draws the view until the context ends, or one
@@ -157,9 +184,22 @@ func (o *Options) live(ctx context.Context, v *view, elements []*networkElement,
 		}
 		closed <- err
 	}()
+	thread := make(chan error, 1)
+	go func() {
+		if o.Office == nil {
+			thread <- nil
+			return
+		}
+		err := o.Office.Run(ctx, func(imsi, msisdn string) error { return join(elements, imsi, msisdn) })
+		if err != nil {
+			err = fmt.Errorf("office: %w", err)
+			stop(err)
+		}
+		thread <- err
+	}()
 	failed := o.watch(ctx, v, elements, started)
 	stop(nil)
-	return errors.Join(failed, <-closed)
+	return errors.Join(failed, <-closed, <-thread)
 }
 
 // watch draws the view each second until the context ends or an element does.
@@ -177,13 +217,19 @@ func (o *Options) watch(ctx context.Context, v *view, elements []*networkElement
 			customers: v.told(), asked: o.Asked(),
 		}
 		f.look(o.Engine)
+		if o.Office != nil {
+			office := o.Office.Figures()
+			f.office = &office
+		}
 		v.draw(f)
+		if o.Ended != nil {
+			if err := o.Ended(); err != nil {
+				return err
+			}
+		}
 		for _, e := range elements {
-			select {
-			case err := <-e.done:
-				e.done <- err
-				return fmt.Errorf("element %s ended by itself (%w); its log is %s", e.name, err, e.log)
-			default:
+			if err := e.ended(); err != nil {
+				return err
 			}
 		}
 	}
@@ -218,7 +264,13 @@ func (o *Options) summarise(elements []*networkElement, after uint64, began *cha
 	}
 	f := figures{}
 	f.look(o.Engine)
+	var office *thread.Figures
+	if o.Office != nil {
+		ended := o.Office.Figures()
+		office = &ended
+	}
 	return &Summary{
+		Office: office, Look: o.Look,
 		CCRTotal: network.CCRTotal, Answers2001: network.Answers2001, AnswersByResult: network.AnswersByResult,
 		RefusalsByCause: network.RefusalsByCause,
 		LatencyUS:       LatencyUS{network.Latency.QuantileUS(500), network.Latency.QuantileUS(990), network.Latency.MaxUS()},
@@ -250,6 +302,11 @@ func (s *Summary) print(out io.Writer) {
 	_, _ = fmt.Fprintf(out, "retransmissions %d, of which %d were answered from memory; answers that differed %d\n",
 		s.Retransmissions, s.DuplicatesAnswered, s.AnswerMismatches)
 	_, _ = fmt.Fprintf(out, "asked of gateways: %s\ncustomers: %s\ngateways: %s\n", &s.Asked, &s.Customers, &s.Gateways)
+	if s.Office != nil {
+		for _, line := range s.Office.Tell() {
+			_, _ = fmt.Fprintln(out, line)
+		}
+	}
 	for _, line := range bars(s.Revenue) {
 		_, _ = fmt.Fprintln(out, "  "+line)
 	}
@@ -278,6 +335,8 @@ func (s *Summary) verdict() error {
 			ErrBooks, s.SessionsOpen, s.ReservationsOpen, s.ReservedAfterDrain)
 	case s.AnswerMismatches > 0:
 		return fmt.Errorf("%w: %d retransmissions were answered differently", ErrBooks, s.AnswerMismatches)
+	case s.Office != nil && !s.Office.Whole():
+		return fmt.Errorf("%w: those of the office have %d problems, and %d of %d usage records", ErrBooks, len(s.Office.Problems), s.Office.UsageTaken, s.Office.UsageRecords)
 	case s.CCRTotal > 0 && s.Answers2001 == 0:
 		return ErrNothingServed
 	}

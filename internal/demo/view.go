@@ -11,6 +11,7 @@ import (
 
 	"gyro/balance"
 	"gyro/charging"
+	"gyro/internal/demo/thread"
 	"gyro/internal/ident"
 	"gyro/internal/money"
 	"gyro/network/element"
@@ -106,6 +107,7 @@ type figures struct {
 
 	customers Customers
 	asked     Asked
+	office    *thread.Figures // nil without an office
 }
 
 // look takes the core's figures.
@@ -140,11 +142,19 @@ func (v *view) draw(f *figures) {
 }
 
 func (v *view) line(f *figures, perSecond uint64, latency *element.Histogram) {
-	_, _ = fmt.Fprintf(v.out, "%4.0fs  %6d CCR/s  %4d sessions  p50 %8s  p99 %8s  2001 %d  refused %d  RAR %d  ASR %d  top-ups %d  renewals %d  revenue %s\n",
+	_, _ = fmt.Fprintf(v.out, "%4.0fs  %6d CCR/s  %4d sessions  p50 %8s  p99 %8s  2001 %d  refused %d  RAR %d  ASR %d  top-ups %d  renewals %d  revenue %s%s\n",
 		f.elapsed.Seconds(), perSecond, f.stats.OpenSessions,
 		milliseconds(latency.QuantileUS(500)), milliseconds(latency.QuantileUS(990)),
 		f.network.Answers2001, total(f.network.RefusalsByCause),
-		f.asked.Reauthorise, f.asked.Abort, f.customers.TopUps+f.customers.Vouchers, f.customers.Renewals, f.revenueTotal())
+		f.asked.Reauthorise, f.asked.Abort, f.customers.TopUps+f.customers.Vouchers, f.customers.Renewals, f.revenueTotal(), f.officeLine())
+}
+
+// officeLine is the end of the line, about the office.
+func (f *figures) officeLine() string {
+	if f.office == nil {
+		return ""
+	}
+	return "  " + f.office.Line()
 }
 
 func (f *figures) block(perSecond uint64, latency *element.Histogram) string {
@@ -162,6 +172,11 @@ func (f *figures) block(perSecond uint64, latency *element.Histogram) string {
 	fmt.Fprintf(&b, "  customers                %s\n", &f.customers)
 	gateways := gatewaysOf(n)
 	fmt.Fprintf(&b, "  gateways                 %s\n", &gateways)
+	if f.office != nil {
+		for _, line := range f.office.Block() {
+			fmt.Fprintf(&b, "  %-24s %s\n", line[0], line[1])
+		}
+	}
 	b.WriteString("  elements                ")
 	for _, e := range f.elements {
 		r := e.latest()

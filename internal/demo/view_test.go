@@ -21,7 +21,7 @@ func shown(t *testing.T, second int, latency element.Histogram) *figures {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e := &networkElement{elementSpec: elementSpec{name: "pgw"}}
+	e := &networkElement{process: process{name: "pgw"}}
 	e.report = element.Report{
 		At: time.Unix(int64(second), 0), Connected: true, Latency: latency, CCRTotal: latency.Count(), Answers2001: latency.Count(),
 		AnswersByResult: map[uint32]uint64{2001: latency.Count()}, RefusalsByCause: map[uint32]uint64{4012: 3},

@@ -108,9 +108,10 @@ var layers = []layer{
 	},
 
 	{
-		folder: "internal/demo", may: join(domain, "charging/engine", "internal/voucher", "network/element"),
+		folder: "internal/demo", may: join(domain, "charging/engine", "internal/demo/thread", "internal/voucher", "network/element"),
 		why: "the demo drives a running engine with simulated elements over the network; commands start the engine",
 	},
+	{folder: "internal/demo/thread", why: "the demo's customers reach the office over its API, as any program does"},
 	{
 		folder: "customer", may: join(ground, "internal/database", "internal/refusal", "internal/zone"),
 		why: "everything else in the office stands on who buys; it knows neither what is sold nor what is billed",
@@ -186,7 +187,7 @@ var libraries = []restricted{
 	{library: "modernc.org/sqlite", in: []string{"internal/database"}, why: "which database it is, is decided in one place"},
 	{library: "github.com/pressly/goose", in: []string{"internal/database"}, why: "the schema is brought up to date by whoever opens the database"},
 	{library: "github.com/riverqueue/river", in: []string{"internal/database"}, why: "a job is inserted by the transaction it belongs to; which queue does that is decided in one place"},
-	{library: "net/http", in: []string{"api", "bench", "internal/simulator", "network/element", "provisioning/adapter", "billing/payment"}, why: "HTTP is an edge"},
+	{library: "net/http", in: []string{"api", "bench", "internal/simulator", "network/element", "provisioning/adapter", "billing/payment", "internal/demo/thread"}, why: "HTTP is an edge"},
 	{library: "log", in: []string{"charging/journal"}, why: "logs are structured: use log/slog (the journal adapts the logger that raft wants)"},
 }
 
