@@ -56,10 +56,11 @@ func (r *recipe) then() {
 	}
 }
 
-// finish adds the last task: inventory, pools and messages, in one transaction with the end of the item.
+// finish adds the last task: inventory, pools and messages, in one transaction with the end of the item. What is in the
+// inventory is changed by another order, not by undoing this one.
 func (r *recipe) finish() []Task {
 	r.then()
-	r.do(officeElement, officeFinish, Operations{Do: Step{Kind: officeFinish}}, false)
+	r.do(officeElement, officeFinish, Operations{Do: Step{Kind: officeFinish}}, true)
 	return r.tasks
 }
 

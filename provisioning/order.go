@@ -6,6 +6,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"gyro/internal/instant"
+	"gyro/internal/money"
 	"gyro/provisioning/workflow"
 )
 
@@ -34,7 +35,9 @@ type Order struct {
 	StartedAt             instant.Instant `json:"started_at,omitempty"`
 	CompletedAt           instant.Instant `json:"completed_at,omitempty"`
 	WakeAt                instant.Instant `json:"wake_at,omitempty"` // when the workflow looks at it next; 0 is not by itself
-	Version               int64           `json:"version"`
+	// CancellationID is the wish to cancel it that is being carried out; 0 is none.
+	CancellationID int64 `bun:",nullzero" json:"cancellation_id,omitempty"`
+	Version        int64 `json:"version"`
 
 	Items []Item `bun:"-" json:"items,omitempty"`
 	Tasks []Task `bun:"-" json:"tasks,omitempty"`
@@ -84,6 +87,20 @@ type Item struct {
 	DueAt           instant.Instant   `json:"due_at,omitempty"` // 0 is at once
 	Characteristics map[string]string `bun:"type:text" json:"characteristics,omitempty"`
 	Plan            Plan              `bun:"type:text" json:"plan"`
+	Line            Line              `bun:"type:text" json:"line"`
+}
+
+// Line is by which names others know a line.
+type Line struct {
+	MSISDN string `json:"msisdn,omitempty"`
+	IMSI   string `json:"imsi,omitempty"`
+	ICCID  string `json:"iccid,omitempty"`
+	// Account is the charging core's.
+	Account     string       `json:"account,omitempty"`
+	Kind        string       `json:"kind,omitempty"`
+	Currency    string       `json:"currency,omitempty"`
+	CreditLimit money.Amount `json:"credit_limit,omitempty"`
+	CycleDay    int          `json:"cycle_day,omitempty"`
 }
 
 // Task is what one system has to do for an item.

@@ -37,8 +37,8 @@ var transitions = map[State][]State{
 	Acknowledged:          {Pending, Held, InProgress, AssessingCancellation, Completed},
 	Pending:               {InProgress, Held, AssessingCancellation, Completed},
 	InProgress:            {Pending, Held, AssessingCancellation, PendingCancellation, Completed, Failed, Partial},
-	Held:                  {InProgress, Pending, AssessingCancellation, PendingCancellation, Completed, Failed, Partial},
-	AssessingCancellation: {Pending, Held, InProgress, PendingCancellation, Cancelled, Acknowledged},
+	Held:                  {InProgress, Pending, AssessingCancellation, PendingCancellation, Completed, Failed, Partial, Cancelled},
+	AssessingCancellation: {Pending, Held, InProgress, PendingCancellation, Cancelled, Acknowledged, Completed, Failed, Partial},
 	PendingCancellation:   {Held, InProgress, Cancelled, Failed, Partial},
 }
 

@@ -1,7 +1,7 @@
 -- +goose Up
 -- An order (TMF 622): what a billing account wants changed. version counts its writes: who drives an order from an older
 -- version than there is has been overtaken. wake_at is when the workflow has to look at it next, 0 when nothing but a
--- person or another order moves it.
+-- person or another order moves it. cancellation_id is the wish to cancel it that is being carried out.
 CREATE TABLE product_order (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     external_id TEXT NOT NULL DEFAULT '',
@@ -22,6 +22,7 @@ CREATE TABLE product_order (
     started_at BIGINT NOT NULL DEFAULT 0,
     completed_at BIGINT NOT NULL DEFAULT 0,
     wake_at BIGINT NOT NULL DEFAULT 0,
+    cancellation_id BIGINT,
     version BIGINT NOT NULL DEFAULT 1
 );
 CREATE UNIQUE INDEX product_order_external_id ON product_order (billing_account_id, external_id) WHERE external_id <> '';
@@ -32,7 +33,7 @@ CREATE INDEX product_order_expected ON product_order (expected_completion_at)
     WHERE jeopardy = FALSE AND state IN ('acknowledged', 'pending', 'held', 'inProgress');
 
 -- One thing that an order changes. change says what the action comes to; plan is what the catalogue said when the order was
--- placed (prices, discounts, tasks' profiles).
+-- placed (prices, discounts, tasks' profiles); line is by which names the network and the core know the line.
 CREATE TABLE product_order_item (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     order_id BIGINT NOT NULL REFERENCES product_order (id),
@@ -42,12 +43,13 @@ CREATE TABLE product_order_item (
     state TEXT NOT NULL CHECK (state IN ('acknowledged', 'rejected', 'pending', 'held', 'inProgress', 'cancelled', 'completed',
         'failed', 'partial', 'assessingCancellation', 'pendingCancellation')),
     reason TEXT NOT NULL DEFAULT '',
-    offering_id BIGINT,
+    offering_id BIGINT REFERENCES product_offering (id),
     product_id BIGINT,
     subscription_id BIGINT REFERENCES subscription (id),
     due_at BIGINT NOT NULL DEFAULT 0,
     characteristics TEXT NOT NULL DEFAULT '{}',
     plan TEXT NOT NULL DEFAULT '{}',
+    line TEXT NOT NULL DEFAULT '{}',
     UNIQUE (order_id, position)
 );
 CREATE INDEX product_order_item_product ON product_order_item (product_id);
@@ -79,6 +81,12 @@ CREATE TABLE order_task (
 );
 CREATE INDEX order_task_fallout ON order_task (id) WHERE state = 'fallout';
 
+-- Which order is changing a line: one at a time.
+CREATE TABLE line_lock (
+    subscription_id BIGINT PRIMARY KEY REFERENCES subscription (id),
+    order_id BIGINT NOT NULL REFERENCES product_order (id)
+);
+
 -- A wish to cancel an order (TMF 622 cancelProductOrder), and what became of it.
 CREATE TABLE order_cancellation (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -95,7 +103,7 @@ CREATE INDEX order_cancellation_order ON order_cancellation (order_id);
 -- What a customer has (TMF 637).
 CREATE TABLE product (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
-    offering_id BIGINT NOT NULL,
+    offering_id BIGINT NOT NULL REFERENCES product_offering (id),
     subscription_id BIGINT REFERENCES subscription (id),
     billing_account_id BIGINT NOT NULL REFERENCES billing_account (id),
     name TEXT NOT NULL,
@@ -103,7 +111,7 @@ CREATE TABLE product (
     charging_offer TEXT NOT NULL DEFAULT '',
     status TEXT NOT NULL CHECK (status IN ('created', 'pendingActive', 'active', 'suspended', 'pendingTerminate', 'terminated', 'cancelled')),
     characteristics TEXT NOT NULL DEFAULT '{}',
-    order_item_id BIGINT NOT NULL REFERENCES product_order_item (id),
+    order_item_id BIGINT REFERENCES product_order_item (id),
     commitment_until BIGINT NOT NULL DEFAULT 0,
     activated_at BIGINT NOT NULL DEFAULT 0,
     terminated_at BIGINT NOT NULL DEFAULT 0,
@@ -124,6 +132,7 @@ CREATE TABLE product_price (
     amount BIGINT NOT NULL,
     currency TEXT NOT NULL,
     period_months BIGINT NOT NULL DEFAULT 0,
+    period_days BIGINT NOT NULL DEFAULT 0,
     in_advance BOOLEAN NOT NULL DEFAULT FALSE,
     prorate BOOLEAN NOT NULL DEFAULT FALSE,
     tax_category TEXT NOT NULL,
@@ -141,6 +150,7 @@ CREATE TABLE product_discount (
     rate_millionths BIGINT NOT NULL DEFAULT 0 CHECK (rate_millionths BETWEEN 0 AND 1000000),
     amount BIGINT NOT NULL DEFAULT 0 CHECK (amount >= 0),
     currency TEXT NOT NULL DEFAULT '',
+    applies_to TEXT NOT NULL DEFAULT 'recurring' CHECK (applies_to IN ('recurring', 'one_time')),
     cycles BIGINT NOT NULL DEFAULT 0,
     valid_from BIGINT NOT NULL CHECK (valid_from > 0),
     valid_until BIGINT NOT NULL DEFAULT 0

@@ -1,0 +1,248 @@
+package provisioning
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+
+	"gyro/internal/database"
+	"gyro/internal/refusal"
+	"gyro/provisioning/workflow"
+)
+
+// officePlan is the first task of an item that is dated: when its date has come the line is looked at again, and the tasks
+// follow from what it has then.
+const officePlan = "plan"
+
+// begin gives an item its tasks: those of an item for now are laid out at once, a dated one has a task that does so.
+func (d *drafting) begin(ctx context.Context, tx *database.Tx, item *Item) error {
+	o := d.order
+	var needs []int
+	earlier := 0
+	if item.SubscriptionID != 0 && item.Change != NoneAtAll {
+		if earlier = d.last[item.SubscriptionID]; earlier != 0 {
+			if err := together(o.item(earlier), item); err != nil {
+				return err
+			}
+			needs = o.lastTasks(earlier)
+		}
+		d.last[item.SubscriptionID] = item.Position
+	}
+	if item.DueAt == 0 && (earlier == 0 || o.item(earlier).DueAt == 0) {
+		return d.s.layOut(ctx, tx, o, item, needs)
+	}
+	if err := d.s.fits(ctx, tx, o, item); err != nil {
+		return err
+	}
+	if earlier != 0 {
+		item.DueAt = max(item.DueAt, o.item(earlier).DueAt)
+	}
+	r := begin(o.Tasks, item, needs)
+	r.do(officeElement, officePlan, Operations{Do: Step{Kind: officePlan}}, false)
+	o.Tasks = r.tasks
+	return nil
+}
+
+// together refuses two items for one line that cannot be in one order: what the second one meets would depend on how the
+// first one ends.
+func together(earlier, item *Item) error {
+	if item.Change == AddOn && (earlier.Change == Activate || earlier.Change == AddOn) {
+		return nil
+	}
+	return invalid("line_twice", "product.id", "item %d changes the same line; put this one into an order of its own", earlier.Position)
+}
+
+// lastTasks are the tasks of an item that no other task of it needs.
+func (o *Order) lastTasks(position int) []int {
+	for k := len(o.Tasks) - 1; k >= 0; k-- {
+		if o.Tasks[k].item == position {
+			return []int{o.Tasks[k].Position}
+		}
+	}
+	return nil
+}
+
+// fits checks that the line is such that the item makes sense, and tells what it has.
+func (s *Service) fits(ctx context.Context, tx *database.Tx, o *Order, item *Item) error {
+	_, err := s.situation(ctx, tx, o, item)
+	return err
+}
+
+// layOut locks the line, looks at it, and appends the item's tasks to the order.
+func (s *Service) layOut(ctx context.Context, tx *database.Tx, o *Order, item *Item, needs []int) error {
+	if item.Change == NoneAtAll {
+		o.Tasks = decompose(o.Tasks, item, needs, situation{})
+		return nil
+	}
+	if err := lockLine(ctx, tx, item.SubscriptionID, o.ID); err != nil {
+		return err
+	}
+	found, err := s.situation(ctx, tx, o, item)
+	if err != nil {
+		return err
+	}
+	if missing := slices.IndexFunc(elements(append(slices.Clone(found.rest), item.Plan)...), func(name string) bool { return s.elements[name] == nil }); missing >= 0 {
+		name := elements(append(slices.Clone(found.rest), item.Plan)...)[missing]
+		return refusal.New(refusal.Unavailable, "element_unknown", "productOffering.id", "the specification needs the element %s, which is not connected; name its address in the configuration", name)
+	}
+	o.Tasks = decompose(o.Tasks, item, needs, found)
+	return nil
+}
+
+// lockLine makes the order the one that changes a line.
+func lockLine(ctx context.Context, tx *database.Tx, subscription, order int64) error {
+	inserted, err := tx.ExecContext(ctx, "INSERT INTO line_lock (subscription_id, order_id) VALUES (?, ?) ON CONFLICT (subscription_id) DO NOTHING", subscription, order)
+	if err != nil {
+		return fmt.Errorf("lock line %d: %w", subscription, err)
+	}
+	if n, err := inserted.RowsAffected(); err != nil || n == 1 {
+		return err
+	}
+	var other int64
+	err = tx.QueryRowContext(ctx, "SELECT order_id FROM line_lock WHERE subscription_id = ?", subscription).Scan(&other)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return fmt.Errorf("lock line %d: %w", subscription, err)
+	}
+	if other != order {
+		return refusal.New(refusal.Conflict, "line_busy", "product.id", "order %d is changing the line; wait until it is done, or cancel it", other)
+	}
+	return nil
+}
+
+// unlockLine ends that, unless another item of the order is still at it.
+func unlockLine(ctx context.Context, tx *database.Tx, o *Order, item *Item) error {
+	for k := range o.Items {
+		if other := &o.Items[k]; other.Position != item.Position && other.SubscriptionID == item.SubscriptionID && !other.State.Final() {
+			return nil
+		}
+	}
+	_, err := tx.ExecContext(ctx, "DELETE FROM line_lock WHERE subscription_id = ? AND order_id = ?", item.SubscriptionID, o.ID)
+	return err
+}
+
+// situation looks at the line of an item and refuses what does not fit it.
+func (s *Service) situation(ctx context.Context, tx *database.Tx, o *Order, item *Item) (found situation, err error) {
+	if item.Change == NoneAtAll {
+		return found, nil
+	}
+	if item.Change == Activate {
+		return found, nil // the line is the order's own
+	}
+	has, err := s.holdings(ctx, tx, item.SubscriptionID, o.ID, item.Position)
+	if err != nil {
+		return found, err
+	}
+	k := slices.IndexFunc(has, func(h holding) bool { return h.ID == item.ProductID })
+	if k < 0 && item.Change != AddOn {
+		return found, unprocessable("product_not_active", "product.id", "product %d is not in use; only one that is active or suspended is changed", item.ProductID)
+	}
+	if len(has) == 0 {
+		return found, unprocessable("line_not_active", "product.id", "line %d has no product in use", item.SubscriptionID)
+	}
+	found = situation{rest: plans(has, 0), suspended: has[0].Status == ProductSuspended}
+	if item.Change == ChangePlan || item.Change == EndAddOn {
+		found.plan, found.rest = has[k].Plan, plans(has, item.ProductID)
+	}
+	return found, s.possible(ctx, tx, item, has, found.suspended)
+}
+
+// possible checks a change against what the line has.
+func (s *Service) possible(ctx context.Context, tx *database.Tx, item *Item, has []holding, suspended bool) error {
+	switch item.Change {
+	case AddOn, ChangePlan, EndAddOn, Suspend:
+		if suspended {
+			return unprocessable("line_suspended", "product.id", "line %d is suspended; resume it first", item.SubscriptionID)
+		}
+	case Resume:
+		if !suspended {
+			return unprocessable("line_not_suspended", "product.id", "line %d is not suspended", item.SubscriptionID)
+		}
+		return s.sameReason(ctx, tx, item)
+	case Activate, Terminate, NoneAtAll:
+	}
+	switch item.Change {
+	case AddOn:
+		return related(item.Plan, has, item.ProductID)
+	case ChangePlan:
+		return replaceable(item, has)
+	case Terminate, EndAddOn:
+		return s.releasable(tx, item, has)
+	case Suspend, Resume, Activate, NoneAtAll:
+	}
+	return nil
+}
+
+// replaceable checks a change of plan.
+func replaceable(item *Item, has []holding) error {
+	k := slices.IndexFunc(has, func(h holding) bool { return h.ID == item.ProductID })
+	old := &has[k]
+	switch {
+	case old.AddOn != item.Plan.AddOn:
+		return unprocessable("offering_not_alike", "productOffering.id", "%s cannot take the place of %s: one is an add-on, the other one is not", item.Plan.Name, old.Name)
+	case old.OfferingID == item.Plan.OfferingID:
+		return unprocessable("offering_same", "productOffering.id", "product %d is %s already", old.ID, old.Name)
+	}
+	if err := related(item.Plan, has, item.ProductID); err != nil {
+		return err
+	}
+	return stillRequired(old.Plan.Offering, item.Plan.Offering, has, item.ProductID)
+}
+
+// releasable checks the end of a product.
+func (s *Service) releasable(tx *database.Tx, item *Item, has []holding) error {
+	for k := range has {
+		h := &has[k]
+		if item.Change == EndAddOn && h.ID != item.ProductID {
+			continue
+		}
+		if h.CommitmentUntil > tx.Now() && item.Characteristics[waiveCommitment] != "true" {
+			return unprocessable("commitment_running", "product.id", "%s is committed to until %s; order its end for then, or waive the commitment", h.Name, h.CommitmentUntil)
+		}
+	}
+	if item.Change == Terminate {
+		return nil
+	}
+	k := slices.IndexFunc(has, func(h holding) bool { return h.ID == item.ProductID })
+	return stillRequired(has[k].Plan.Offering, "", has, item.ProductID)
+}
+
+// sameReason refuses to lift a suspension for another reason than it was made for: who pays a debt does not get a stolen
+// card back into use.
+func (s *Service) sameReason(ctx context.Context, tx *database.Tx, item *Item) error {
+	var reason string
+	err := tx.QueryRowContext(ctx, "SELECT reason FROM product_suspension WHERE product_id = ? AND until_at = 0", item.ProductID).Scan(&reason)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("suspension of product %d: %w", item.ProductID, err)
+	}
+	if asked := item.Characteristics[reasonWord]; asked != reason {
+		return unprocessable("suspended_for_another_reason", "product.id", "product %d is suspended for the reason %s, not %s; name that reason to resume it", item.ProductID, reason, asked)
+	}
+	return nil
+}
+
+// replan is the task of a dated item whose date has come.
+func (s *Service) replan(ctx context.Context, tx *database.Tx, o *Order, t *Task) error {
+	item := o.item(t.item)
+	needs := []int{t.Position}
+	for k := range o.Items[:t.item-1] { // items of the same line before it
+		if o.Items[k].SubscriptionID == item.SubscriptionID && item.SubscriptionID != 0 {
+			needs = append(needs, o.lastTasks(o.Items[k].Position)...)
+		}
+	}
+	now := *item
+	now.DueAt = 0
+	if err := s.layOut(ctx, tx, o, &now, needs); err != nil {
+		return err
+	}
+	for k := range o.Tasks {
+		if o.Tasks[k].ID == 0 && o.Tasks[k].State != workflow.Waiting {
+			return fmt.Errorf("order %d: task %d begins in state %s", o.ID, k+1, o.Tasks[k].State)
+		}
+	}
+	return nil
+}

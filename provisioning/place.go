@@ -1,0 +1,279 @@
+package provisioning
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"gyro/customer"
+	"gyro/internal/database"
+	"gyro/internal/instant"
+	"gyro/internal/refusal"
+	"gyro/provisioning/workflow"
+)
+
+// Place takes an order: it is checked, numbers are reserved, and the job that carries it out is there when Place returns.
+// What cannot be understood, names what is not there, or collides with another order is an error and leaves nothing. What
+// a rule of the business forbids (eligibility, relations, credit) is kept as a rejected order with its reason, so that the
+// one who sells can see and show it; the error is nil then.
+//
+// The same request again under its ExternalID returns the order that there is.
+func (s *Service) Place(ctx context.Context, by database.Actor, r OrderRequest) (o Order, err error) {
+	err = s.db.Write(ctx, by, func(ctx context.Context, tx *database.Tx) (err error) {
+		o, err = s.PlaceIn(ctx, tx, r)
+		return err
+	})
+	refused := refusal.Of(err)
+	if refused == nil || refused.Kind != refusal.Unprocessable {
+		return o, err
+	}
+	err = s.db.Write(ctx, by, func(ctx context.Context, tx *database.Tx) (err error) {
+		o, err = s.reject(ctx, tx, r, refused)
+		return err
+	})
+	return o, err
+}
+
+// PlaceIn is Place inside a transaction, for programs that order. It keeps no rejected order: every refusal is an error.
+func (s *Service) PlaceIn(ctx context.Context, tx *database.Tx, r OrderRequest) (Order, error) {
+	if err := r.check(tx.Now()); err != nil {
+		return Order{}, err
+	}
+	if o, found, err := s.repeated(ctx, tx, &r); err != nil || found {
+		return o, err
+	}
+	d, err := s.draft(ctx, tx, &r)
+	if err != nil {
+		return Order{}, err
+	}
+	if err := d.items(ctx, tx, &r); err != nil {
+		return Order{}, err
+	}
+	o := d.order
+	if err := o.addTasks(ctx, tx); err != nil {
+		return Order{}, err
+	}
+	s.settle(o, tx.Now())
+	if _, err := tx.NewUpdate().Model(o).Column("state", "wake_at", "expected_completion_at").WherePK().Exec(ctx); err != nil {
+		return Order{}, fmt.Errorf("order %d: %w", o.ID, err)
+	}
+	for k := range o.Items {
+		if _, err := tx.NewUpdate().Model(&o.Items[k]).WherePK().Exec(ctx); err != nil {
+			return Order{}, fmt.Errorf("item %d of order %d: %w", k+1, o.ID, err)
+		}
+	}
+	if err := o.announce(ctx, tx, nil, "place"); err != nil {
+		return Order{}, err
+	}
+	return *o, s.enqueue(ctx, tx, o)
+}
+
+// check looks at the request alone.
+func (r *OrderRequest) check(now instant.Instant) error {
+	switch {
+	case len(r.Items) == 0:
+		return invalid("items_missing", "productOrderItem", "an order has at least one item")
+	case len(r.Items) > maxItems:
+		return invalid("items_too_many", "productOrderItem", "an order has at most %d items, not %d; divide it", maxItems, len(r.Items))
+	case len(r.ExternalID) > maxExternal:
+		return invalid("external_id_long", "externalId", "at most %d characters", maxExternal)
+	case r.StartAt != 0 && r.StartAt > now.Add(maxAhead):
+		return invalid("start_too_far", "requestedStartDate", "%s is more than a year ahead; order it later", r.StartAt)
+	case r.CompleteBy != 0 && r.CompleteBy <= max(now, r.StartAt):
+		return invalid("completion_past", "requestedCompletionDate", "%s is over before the order begins", r.CompleteBy)
+	}
+	return nil
+}
+
+// digest tells two requests apart.
+func (r *OrderRequest) digest() (string, error) {
+	text, err := json.Marshal(r)
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:]), err
+}
+
+// repeated finds the order that the request has made already.
+func (s *Service) repeated(ctx context.Context, tx *database.Tx, r *OrderRequest) (o Order, found bool, err error) {
+	if r.ExternalID == "" {
+		return o, false, nil
+	}
+	digest, err := r.digest()
+	if err != nil {
+		return o, false, err
+	}
+	var id int64
+	var was string
+	err = tx.QueryRowContext(ctx, "SELECT id, request FROM product_order WHERE billing_account_id = ? AND external_id = ?", r.AccountID, r.ExternalID).Scan(&id, &was)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return o, false, nil
+	case err != nil:
+		return o, false, fmt.Errorf("order %q: %w", r.ExternalID, err)
+	case was != digest:
+		return o, false, refusal.New(refusal.Conflict, "external_id_used", "externalId", "order %d of the account is called %q already and asks for something else; give this one another name", id, r.ExternalID)
+	}
+	o, err = s.Order(ctx, tx, id)
+	return o, true, err
+}
+
+// drafting is an order on its way into the books.
+type drafting struct {
+	s        *Service
+	order    *Order
+	account  customer.BillingAccount
+	customer customer.Customer
+	newLine  int64         // the line that an earlier item makes
+	last     map[int64]int // by line: the position of the last item that changes it
+}
+
+// draft stores an order without items.
+func (s *Service) draft(ctx context.Context, tx *database.Tx, r *OrderRequest) (*drafting, error) {
+	account, err := s.o.Customers.Account(ctx, tx, r.AccountID)
+	if err != nil {
+		return nil, err
+	}
+	owner, err := s.o.Customers.Customer(ctx, tx, account.CustomerID)
+	if err != nil {
+		return nil, err
+	}
+	digest, err := r.digest()
+	if err != nil {
+		return nil, err
+	}
+	o := &Order{
+		ExternalID: r.ExternalID, BillingAccountID: account.ID, CustomerID: owner.ID, State: workflow.Acknowledged, Description: r.Description,
+		Request: digest, PlacedBy: tx.By().Name, RequestedStartAt: r.StartAt, RequestedCompletionAt: r.CompleteBy,
+		CreatedAt: tx.Now(), UpdatedAt: tx.Now(), Version: 1,
+	}
+	return &drafting{s: s, order: o, account: account, customer: owner, last: map[int64]int{}}, o.insert(ctx, tx)
+}
+
+// items checks and stores the items, with the tasks of those that begin at once.
+func (d *drafting) items(ctx context.Context, tx *database.Tx, r *OrderRequest) error {
+	for k := range r.Items {
+		if err := d.item(ctx, tx, r, k); err != nil {
+			return at(err, k)
+		}
+	}
+	latest := tx.Now()
+	for k := range d.order.Items {
+		latest = max(latest, d.order.Items[k].DueAt)
+	}
+	d.order.ExpectedCompletionAt = cmp.Or(r.CompleteBy, latest.Add(d.s.o.Expected))
+	return nil
+}
+
+// at says in which item a refusal arose.
+func at(err error, k int) error {
+	if refused := refusal.Of(err); refused != nil {
+		moved := *refused
+		moved.Field = fmt.Sprintf("productOrderItem[%d]", k)
+		if refused.Field != "" {
+			moved.Field += "." + refused.Field
+		}
+		return &moved
+	}
+	return err
+}
+
+func (d *drafting) item(ctx context.Context, tx *database.Tx, r *OrderRequest, k int) error {
+	asked := &r.Items[k]
+	due, err := d.due(tx.Now(), r, asked)
+	if err != nil {
+		return err
+	}
+	item := Item{
+		OrderID: d.order.ID, Position: k + 1, Action: asked.Action, State: workflow.Acknowledged, DueAt: due, Characteristics: asked.Characteristics,
+		Line: Line{
+			Account: d.account.ChargingAccount, Kind: string(d.account.Kind), Currency: d.account.Currency,
+			CreditLimit: d.account.CreditLimit, CycleDay: d.account.CycleDay,
+		},
+	}
+	if item.Characteristics == nil {
+		item.Characteristics = map[string]string{}
+	}
+	if err := d.fill(ctx, tx, asked, &item); err != nil {
+		return err
+	}
+	if _, err := tx.NewInsert().Model(&item).Returning("id").Exec(ctx); err != nil {
+		return fmt.Errorf("item %d of order %d: %w", item.Position, d.order.ID, err)
+	}
+	if item.Change == Activate || item.Change == AddOn {
+		if err := d.give(ctx, tx, &item); err != nil {
+			return err
+		}
+	}
+	d.order.Items = append(d.order.Items, item)
+	return d.begin(ctx, tx, &d.order.Items[k])
+}
+
+// due is when an item takes effect, 0 for at once.
+func (d *drafting) due(now instant.Instant, r *OrderRequest, asked *ItemRequest) (due instant.Instant, err error) {
+	switch asked.When {
+	case "", Now:
+		due = r.StartAt
+	case OnDate:
+		if due = asked.At; due == 0 {
+			return 0, invalid("date_missing", "at", "say at which date the item takes effect")
+		}
+	case CycleEnd:
+		if d.s.o.CycleEnd == nil {
+			return 0, invalid("cycle_unknown", "when", "billing cycles are not known here; name a date")
+		}
+		if due, err = d.s.o.CycleEnd(d.account, max(now, r.StartAt)); err != nil {
+			return 0, err
+		}
+	default:
+		return 0, invalid("when_unknown", "when", "%q is not now, cycle_end or date", asked.When)
+	}
+	if due > now.Add(maxAhead) {
+		return 0, invalid("date_too_far", "at", "%s is more than a year ahead; order it later", due)
+	}
+	if due <= now {
+		due = 0
+	}
+	return due, nil
+}
+
+// reject keeps an order that a rule forbids, so that it can be seen.
+func (s *Service) reject(ctx context.Context, tx *database.Tx, r OrderRequest, why *refusal.Error) (Order, error) {
+	d, err := s.draft(ctx, tx, &r)
+	if err != nil {
+		return Order{}, err
+	}
+	o := d.order
+	o.State, o.Reason = workflow.Rejected, why.Error()
+	if _, err := tx.NewUpdate().Model(o).Column("state", "reason").WherePK().Exec(ctx); err != nil {
+		return Order{}, fmt.Errorf("order %d: %w", o.ID, err)
+	}
+	for k := range r.Items {
+		item := Item{
+			OrderID: o.ID, Position: k + 1, Action: r.Items[k].Action, Change: NoneAtAll, State: workflow.Rejected,
+			ProductID: r.Items[k].ProductID, Characteristics: r.Items[k].Characteristics,
+		}
+		if item.Characteristics == nil {
+			item.Characteristics = map[string]string{}
+		}
+		if item.Plan.Offering = r.Items[k].Offering; len(why.Field) > 0 {
+			item.Reason = rejectedBecause(why, k)
+		}
+		if _, err := tx.NewInsert().Model(&item).Returning("id").Exec(ctx); err != nil {
+			return Order{}, fmt.Errorf("item %d of order %d: %w", k+1, o.ID, err)
+		}
+		o.Items = append(o.Items, item)
+	}
+	return *o, o.announce(ctx, tx, nil, "reject")
+}
+
+// rejectedBecause is the refusal's message where it is about the item.
+func rejectedBecause(why *refusal.Error, k int) string {
+	if prefix := fmt.Sprintf("productOrderItem[%d]", k); len(why.Field) >= len(prefix) && why.Field[:len(prefix)] == prefix {
+		return why.Message
+	}
+	return ""
+}
