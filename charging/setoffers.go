@@ -79,6 +79,9 @@ func (s *State) changeable(i slab.Index, c *PutAccount, plan *rating.Plan, offer
 // parting refuses to take offers away that are bound, or that what stays needs.
 func (s *State) parting(a *account, plan *rating.Plan, offers []ident.Name, o *Outcome) bool {
 	now, _ := s.catalogs.current(a.Catalog)
+	if len(offers) == 0 {
+		plan = now // an account without offers of its own stays in the catalogue that its subscribers' are of
+	}
 	for k := a.Subscriptions; k != 0; k = s.subscriptions.At(k).Next {
 		p := s.subscriptions.At(k)
 		switch {

@@ -41,6 +41,7 @@ var errInterrupted = &ElementError{Temporary: true, Code: "interrupted", Message
 // end notes how an attempt ended: done, to be tried again, or for a person.
 func (s *Service) end(t *Task, err error, now instant.Instant) {
 	t.FinishedAt = now
+	t.Effect = t.Effect || !effectless(err)
 	if err == nil {
 		t.State, t.CauseCode, t.Cause, t.Suggestion = workflow.Done, "", "", ""
 		return
@@ -56,14 +57,40 @@ func (s *Service) end(t *Task, err error, now instant.Instant) {
 		return
 	}
 	t.State, t.NotBefore = workflow.Waiting, now.Add(policy.Backoff(t.Attempts))
+	if errors.Is(err, errInterrupted) {
+		t.NotBefore = now // it has waited for its time to be over
+	}
 }
+
+// effectless reports whether an attempt that ended so has certainly changed nothing: the request was answered, and refused.
+func effectless(err error) bool {
+	var half *halfDone
+	if err == nil || errors.As(err, &half) {
+		return false
+	}
+	var refused *ElementError
+	if !errors.As(err, &refused) {
+		return false
+	}
+	switch refused.Code {
+	case "429", "503", "busy", "not_ready", "stopped", "line_busy":
+		return true // nobody has looked at it
+	}
+	return !refused.Temporary
+}
+
+// halfDone is the error of a task of which a part was done.
+type halfDone struct{ err error }
+
+func (h *halfDone) Error() string { return h.err.Error() }
+func (h *halfDone) Unwrap() error { return h.err }
 
 // suggest says what a person may do about a task that failed.
 func suggest(t *Task, permanent bool) string {
 	way := "or carry it out by hand and complete the task; or cancel the item, which undoes what was done"
 	if t.Direction == workflow.Back {
 		way = "or undo it by hand and complete the task"
-	} else if t.NoReturn && t.Attempts > 0 {
+	} else if t.NoReturn && t.Effect {
 		way = "or carry it out by hand and complete the task: there is no way back any more"
 	}
 	switch {

@@ -15,7 +15,7 @@ type Amendment struct {
 	Description *string
 	CompleteBy  *instant.Instant
 	// StartAt moves the items that wait for a date and have not begun.
-	StartAt *instant.Instant
+	StartAt   *instant.Instant
 	Offerings map[int]string // by position of an item that has not begun: what it orders instead
 }
 
@@ -49,8 +49,9 @@ func (s *Service) Amend(ctx context.Context, by database.Actor, order int64, a A
 				return at(err, position-1)
 			}
 		}
+		err = s.intervene(ctx, tx, &before, after, "amend", "")
 		o = *after
-		return s.intervene(ctx, tx, &before, after, "amend", "")
+		return err
 	})
 	return o, err
 }
@@ -107,7 +108,8 @@ func (s *Service) exchange(ctx context.Context, tx *database.Tx, o *Order, posit
 		return unprocessable("offering_not_alike", "productOffering.id", "%s cannot take the place of %s: one is an add-on, the other one is not", item.Plan.Name, was.Name)
 	}
 	if item.Change == ChangePlan {
-		return s.fits(ctx, tx, o, item)
+		_, err := s.situation(ctx, tx, o, item)
+		return err
 	}
 	before, err := s.Product(ctx, tx, item.ProductID)
 	if err != nil {
@@ -118,7 +120,8 @@ func (s *Service) exchange(ctx context.Context, tx *database.Tx, o *Order, posit
 	if err := saveProduct(ctx, tx, &before, &after, "amend"); err != nil {
 		return err
 	}
-	return s.fits(ctx, tx, o, item)
+	_, err = s.situation(ctx, tx, o, item)
+	return err
 }
 
 // untouched reports whether an item waits for its date and has not begun.

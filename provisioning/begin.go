@@ -16,28 +16,36 @@ import (
 // follow from what it has then.
 const officePlan = "plan"
 
-// begin gives an item its tasks: those of an item for now are laid out at once, a dated one has a task that does so.
+// alone checks an item against the line that it changes, and against the items before it.
+func (d *drafting) alone(ctx context.Context, tx *database.Tx, item *Item) error {
+	d.found = situation{}
+	if item.Change == NoneAtAll || item.Change == Activate {
+		return nil
+	}
+	if earlier := d.last[item.SubscriptionID]; earlier != 0 && item.SubscriptionID != 0 {
+		if err := together(d.order.item(earlier), item); err != nil {
+			return err
+		}
+	}
+	var err error
+	d.found, err = d.s.situation(ctx, tx, d.order, item)
+	return err
+}
+
+// begin gives an item its tasks: those of an item for now are laid out at once, a dated one has a task that does so when
+// the date has come.
 func (d *drafting) begin(ctx context.Context, tx *database.Tx, item *Item) error {
 	o := d.order
 	var needs []int
 	earlier := 0
 	if item.SubscriptionID != 0 && item.Change != NoneAtAll {
 		if earlier = d.last[item.SubscriptionID]; earlier != 0 {
-			if err := together(o.item(earlier), item); err != nil {
-				return err
-			}
-			needs = o.lastTasks(earlier)
+			needs, item.DueAt = o.lastTasks(earlier), max(item.DueAt, o.item(earlier).DueAt)
 		}
 		d.last[item.SubscriptionID] = item.Position
 	}
-	if item.DueAt == 0 && (earlier == 0 || o.item(earlier).DueAt == 0) {
-		return d.s.layOut(ctx, tx, o, item, needs)
-	}
-	if err := d.s.fits(ctx, tx, o, item); err != nil {
-		return err
-	}
-	if earlier != 0 {
-		item.DueAt = max(item.DueAt, o.item(earlier).DueAt)
+	if item.DueAt == 0 {
+		return d.s.layOut(ctx, tx, o, item, needs, d.found)
 	}
 	r := begin(o.Tasks, item, needs)
 	r.do(officeElement, officePlan, Operations{Do: Step{Kind: officePlan}}, false)
@@ -64,14 +72,8 @@ func (o *Order) lastTasks(position int) []int {
 	return nil
 }
 
-// fits checks that the line is such that the item makes sense, and tells what it has.
-func (s *Service) fits(ctx context.Context, tx *database.Tx, o *Order, item *Item) error {
-	_, err := s.situation(ctx, tx, o, item)
-	return err
-}
-
-// layOut locks the line, looks at it, and appends the item's tasks to the order.
-func (s *Service) layOut(ctx context.Context, tx *database.Tx, o *Order, item *Item, needs []int) error {
+// layOut locks the line and appends the item's tasks to the order, as they follow from what was found of the line.
+func (s *Service) layOut(ctx context.Context, tx *database.Tx, o *Order, item *Item, needs []int, found situation) error {
 	if item.Change == NoneAtAll {
 		o.Tasks = decompose(o.Tasks, item, needs, situation{})
 		return nil
@@ -79,13 +81,10 @@ func (s *Service) layOut(ctx context.Context, tx *database.Tx, o *Order, item *I
 	if err := lockLine(ctx, tx, item.SubscriptionID, o.ID); err != nil {
 		return err
 	}
-	found, err := s.situation(ctx, tx, o, item)
-	if err != nil {
-		return err
-	}
-	if missing := slices.IndexFunc(elements(append(slices.Clone(found.rest), item.Plan)...), func(name string) bool { return s.elements[name] == nil }); missing >= 0 {
-		name := elements(append(slices.Clone(found.rest), item.Plan)...)[missing]
-		return refusal.New(refusal.Unavailable, "element_unknown", "productOffering.id", "the specification needs the element %s, which is not connected; name its address in the configuration", name)
+	for _, name := range elements(append(slices.Clone(found.rest), item.Plan)...) {
+		if s.elements[name] == nil {
+			return refusal.New(refusal.Unavailable, "element_unknown", "productOffering.id", "the specification needs the element %s, which is not connected; name its address in the configuration", name)
+		}
 	}
 	o.Tasks = decompose(o.Tasks, item, needs, found)
 	return nil
@@ -93,6 +92,9 @@ func (s *Service) layOut(ctx context.Context, tx *database.Tx, o *Order, item *I
 
 // lockLine makes the order the one that changes a line.
 func lockLine(ctx context.Context, tx *database.Tx, subscription, order int64) error {
+	if subscription == 0 {
+		return nil // what belongs to the account as a whole is changed by the row of the product alone
+	}
 	inserted, err := tx.ExecContext(ctx, "INSERT INTO line_lock (subscription_id, order_id) VALUES (?, ?) ON CONFLICT (subscription_id) DO NOTHING", subscription, order)
 	if err != nil {
 		return fmt.Errorf("lock line %d: %w", subscription, err)
@@ -130,9 +132,12 @@ func (s *Service) situation(ctx context.Context, tx *database.Tx, o *Order, item
 	if item.Change == Activate {
 		return found, nil // the line is the order's own
 	}
-	has, err := s.holdings(ctx, tx, item.SubscriptionID, o.ID, item.Position)
+	has, err := s.holdings(ctx, tx, o, item)
 	if err != nil {
 		return found, err
+	}
+	if item.SubscriptionID == 0 && item.Change == AddOn {
+		return found, related(item.Plan, has, item.ProductID)
 	}
 	k := slices.IndexFunc(has, func(h holding) bool { return h.ID == item.ProductID })
 	if k < 0 && item.Change != AddOn {
@@ -234,9 +239,13 @@ func (s *Service) replan(ctx context.Context, tx *database.Tx, o *Order, t *Task
 			needs = append(needs, o.lastTasks(o.Items[k].Position)...)
 		}
 	}
+	found, err := s.situation(ctx, tx, o, item)
+	if err != nil {
+		return err
+	}
 	now := *item
-	now.DueAt = 0
-	if err := s.layOut(ctx, tx, o, &now, needs); err != nil {
+	now.DueAt = 0 // it has come
+	if err := s.layOut(ctx, tx, o, &now, needs, found); err != nil {
 		return err
 	}
 	for k := range o.Tasks {

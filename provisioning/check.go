@@ -164,6 +164,9 @@ func (d *drafting) onLine(ctx context.Context, tx *database.Tx, asked *ItemReque
 		item.SubscriptionID, item.Line = d.newLine, made.Line
 		return nil
 	}
+	if asked.ProductID == 0 && len(item.Plan.Resources) == 0 && item.Plan.ChargingOffer == "" {
+		return nil // something of the account, which no line needs to know
+	}
 	if asked.ProductID == 0 {
 		return invalid("line_missing", "product.productRelationship", "%s is for a line; name the product of the line, or order one before it", item.Plan.Name)
 	}
@@ -171,7 +174,9 @@ func (d *drafting) onLine(ctx context.Context, tx *database.Tx, asked *ItemReque
 	if err != nil {
 		return err
 	}
-	item.SubscriptionID = base.SubscriptionID
+	if item.SubscriptionID = base.SubscriptionID; base.SubscriptionID == 0 {
+		return unprocessable("line_missing", "product.productRelationship", "product %d is of the account, not of a line; name the product of a line", base.ID)
+	}
 	return d.identify(ctx, tx, item)
 }
 
@@ -189,6 +194,9 @@ func (d *drafting) owned(ctx context.Context, tx *database.Tx, id int64) (Produc
 
 // identify takes over the names of a line that is there.
 func (d *drafting) identify(ctx context.Context, tx *database.Tx, item *Item) error {
+	if item.SubscriptionID == 0 {
+		return nil
+	}
 	line, err := d.s.o.Customers.Subscription(ctx, tx, item.SubscriptionID)
 	item.Line.MSISDN, item.Line.IMSI, item.Line.ICCID = line.MSISDN, line.IMSI, line.ICCID
 	return err
@@ -196,6 +204,9 @@ func (d *drafting) identify(ctx context.Context, tx *database.Tx, item *Item) er
 
 // openLine reserves a number and a card and makes the line.
 func (d *drafting) openLine(ctx context.Context, tx *database.Tx, item *Item) (err error) {
+	if err := d.store(ctx, tx); err != nil {
+		return err
+	}
 	line := customer.Subscription{BillingAccountID: d.account.ID, Status: customer.LineOrdered}
 	if from := pooled(item.Characteristics[numberPool], item.Plan.NumberPool); from != "" {
 		if line.MSISDN, err = pool.ReserveNumber(ctx, tx, from, item.Characteristics[wantedNumber], d.order.ID); err != nil {

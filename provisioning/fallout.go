@@ -79,8 +79,9 @@ func (s *Service) Resolve(ctx context.Context, by database.Actor, task int64, r 
 		if err := s.resolve(after, task, r, by.Name); err != nil {
 			return err
 		}
+		err = s.intervene(ctx, tx, &before, after, "fallout "+string(r), note)
 		o = *after
-		return s.intervene(ctx, tx, &before, after, "fallout "+string(r), note)
+		return err
 	})
 	return o, err
 }
@@ -105,7 +106,7 @@ func (s *Service) resolve(o *Order, task int64, r Resolution, who string) error 
 	case Skip:
 		t.State = workflow.Skipped
 	case Complete:
-		t.State = workflow.Done
+		t.State, t.Effect = workflow.Done, true
 	case CancelIt:
 		if t.Direction == workflow.Back {
 			return unprocessable("undoing_already", "resolution", "%s is being undone already; retry, skip or complete that", t.Name)

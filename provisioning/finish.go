@@ -3,9 +3,11 @@ package provisioning
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
+	"gyro/catalog"
 	"gyro/customer"
 	"gyro/internal/database"
 	"gyro/internal/instant"
@@ -134,7 +136,7 @@ func beginPlan(ctx context.Context, tx *database.Tx, p *Product, plan *Plan) err
 // endPlan ends what a product costs and what the network does for it.
 func endPlan(ctx context.Context, tx *database.Tx, product int64) error {
 	for _, statement := range []string{
-		"UPDATE product_price SET valid_until = ? WHERE product_id = ? AND valid_until = 0",
+		"UPDATE product_price SET valid_until = ? WHERE product_id = ? AND valid_until = 0 AND type = 'recurring'", // what was due once was due
 		"UPDATE product_discount SET valid_until = ? WHERE product_id = ? AND valid_until = 0",
 	} {
 		if _, err := tx.ExecContext(ctx, statement, tx.Now(), product); err != nil {
@@ -165,7 +167,9 @@ func (s *Service) changeProduct(ctx context.Context, tx *database.Tx, item *Item
 	if err := saveProduct(ctx, tx, &before, &after, "change plan"); err != nil {
 		return err
 	}
-	return beginPlan(ctx, tx, &after, &item.Plan)
+	plan := item.Plan // what is due once was due when the product was new
+	plan.Prices = slices.DeleteFunc(slices.Clone(plan.Prices), func(p Price) bool { return p.Type == string(catalog.OneTime) })
+	return beginPlan(ctx, tx, &after, &plan)
 }
 
 // suspendLine suspends a line with all that it has.

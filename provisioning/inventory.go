@@ -55,7 +55,7 @@ type ProductPrice struct {
 
 	ID        int64 `bun:",pk,autoincrement" json:"id"`
 	ProductID int64 `json:"product_id"`
-	Price     `bun:",extend"`
+	Price
 	ValidFrom  instant.Instant `json:"valid_from"`
 	ValidUntil instant.Instant `json:"valid_until,omitempty"`
 }
@@ -64,9 +64,9 @@ type ProductPrice struct {
 type ProductDiscount struct {
 	bun.BaseModel `bun:"table:product_discount" json:"-"`
 
-	ID         int64           `bun:",pk,autoincrement" json:"id"`
-	ProductID  int64           `json:"product_id"`
-	Discount   `bun:",extend"`
+	ID        int64 `bun:",pk,autoincrement" json:"id"`
+	ProductID int64 `json:"product_id"`
+	Discount
 	ValidFrom  instant.Instant `json:"valid_from"`
 	ValidUntil instant.Instant `json:"valid_until,omitempty"`
 }
@@ -116,20 +116,24 @@ type holding struct {
 	Plan Plan
 }
 
-// holdings are what a line has: its own product first, then the add-ons. What earlier items of an order are about to give
-// it counts as well.
-func (s *Service) holdings(ctx context.Context, q bun.IDB, subscription, order int64, position int) (list []holding, err error) {
+// holdings are what the line of an item has: its own product first, then the add-ons; of an item for no line, what the
+// account has beside its lines. What earlier items of the order are about to give it counts as well.
+func (s *Service) holdings(ctx context.Context, q bun.IDB, o *Order, item *Item) (list []holding, err error) {
 	var rows []struct {
 		Product `bun:",extend"`
 		Plan    *Plan `bun:"plan,type:text"`
 	}
+	where, of := "p.subscription_id = ?", item.SubscriptionID
+	if of == 0 {
+		where, of = "p.subscription_id IS NULL AND p.billing_account_id = ?", o.BillingAccountID
+	}
 	err = q.NewSelect().Model(&rows).ModelTableExpr("product AS p").ColumnExpr("p.*, i.plan").
 		Join("LEFT JOIN product_order_item AS i ON i.id = p.order_item_id").
-		Where("p.subscription_id = ?", subscription).
-		Where("(p.status IN ('active', 'suspended') OR p.status = 'pendingActive' AND i.order_id = ? AND i.position < ?)", order, position).
+		Where(where, of).
+		Where("(p.status IN ('active', 'suspended') OR p.status = 'pendingActive' AND i.order_id = ? AND i.position < ?)", o.ID, item.Position).
 		OrderExpr("p.add_on, p.id").Scan(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("products of line %d: %w", subscription, err)
+		return nil, fmt.Errorf("products of line %d: %w", item.SubscriptionID, err)
 	}
 	for k := range rows {
 		h := holding{Product: rows[k].Product}

@@ -119,6 +119,7 @@ type Task struct {
 	Direction  workflow.Direction `json:"direction"`
 	State      workflow.TaskState `json:"state"`
 	Attempts   int                `json:"attempts,omitempty"`
+	Effect     bool               `json:"effect,omitempty"` // an attempt may have changed something
 	NotBefore  instant.Instant    `json:"not_before,omitempty"`
 	StartedAt  instant.Instant    `json:"started_at,omitempty"`
 	FinishedAt instant.Instant    `json:"finished_at,omitempty"`
@@ -173,7 +174,7 @@ func (o *Order) graph() []workflow.Task {
 		t := &o.Tasks[k]
 		tasks[k] = workflow.Task{
 			Position: t.Position, Item: t.item, Needs: t.Needs, NoReturn: t.NoReturn, Direction: t.Direction, State: t.State,
-			Attempts: t.Attempts, NotBefore: t.NotBefore, Started: t.StartedAt,
+			Attempts: t.Attempts, Effect: t.Effect, NotBefore: t.NotBefore, Started: t.StartedAt,
 		}
 	}
 	return tasks
@@ -186,7 +187,7 @@ func (o *Order) take(tasks []workflow.Task) {
 		if t.Direction != w.Direction {
 			t.CauseCode, t.Cause, t.Suggestion, t.ResolvedBy, t.FinishedAt = "", "", "", "", 0
 		}
-		t.Direction, t.State, t.Attempts, t.NotBefore, t.StartedAt = w.Direction, w.State, w.Attempts, w.NotBefore, w.Started
+		t.Direction, t.State, t.Attempts, t.Effect, t.NotBefore, t.StartedAt = w.Direction, w.State, w.Attempts, w.Effect, w.NotBefore, w.Started
 	}
 }
 

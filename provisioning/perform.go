@@ -44,7 +44,9 @@ func (s *Service) performCore(ctx context.Context, line *Line, step *Step, key s
 		err = s.o.Core.RemoveSubscriber(ctx, line.Account, subscriber)
 	case coreActivate:
 		if err = s.subscribe(ctx, line, step, key+"-offer"); err == nil {
-			err = s.setState(ctx, line, step, key)
+			if err = s.setState(ctx, line, step, key); err != nil && step.Offer != "" {
+				return &halfDone{coreError(err)}
+			}
 		}
 	case coreSubscribe:
 		err = s.subscribe(ctx, line, step, key)
@@ -54,7 +56,9 @@ func (s *Service) performCore(ctx context.Context, line *Line, step *Step, key s
 		err = s.setState(ctx, line, step, key)
 	case coreEnd:
 		if err = s.setState(ctx, line, step, key); err == nil || client.Refused(err, "subscriber_unknown") || client.Refused(err, "account_unknown") {
-			err = s.o.Core.RemoveSubscriber(ctx, line.Account, subscriber)
+			if err = s.o.Core.RemoveSubscriber(ctx, line.Account, subscriber); err != nil {
+				return &halfDone{coreError(err)}
+			}
 		}
 	default:
 		err = fmt.Errorf("the core has no step %q", step.Kind)

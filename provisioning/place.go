@@ -129,9 +129,10 @@ type drafting struct {
 	customer customer.Customer
 	newLine  int64         // the line that an earlier item makes
 	last     map[int64]int // by line: the position of the last item that changes it
+	found    situation     // of the line of the item at hand
 }
 
-// draft stores an order without items.
+// draft makes an order without items, which is not stored yet.
 func (s *Service) draft(ctx context.Context, tx *database.Tx, r *OrderRequest) (*drafting, error) {
 	account, err := s.o.Customers.Account(ctx, tx, r.AccountID)
 	if err != nil {
@@ -150,7 +151,15 @@ func (s *Service) draft(ctx context.Context, tx *database.Tx, r *OrderRequest) (
 		Request: digest, PlacedBy: tx.By().Name, RequestedStartAt: r.StartAt, RequestedCompletionAt: r.CompleteBy,
 		CreatedAt: tx.Now(), UpdatedAt: tx.Now(), Version: 1,
 	}
-	return &drafting{s: s, order: o, account: account, customer: owner, last: map[int64]int{}}, o.insert(ctx, tx)
+	return &drafting{s: s, order: o, account: account, customer: owner, last: map[int64]int{}}, nil
+}
+
+// store gives the order its number: once an item has passed the checks that need none.
+func (d *drafting) store(ctx context.Context, tx *database.Tx) error {
+	if d.order.ID != 0 {
+		return nil
+	}
+	return d.order.insert(ctx, tx)
 }
 
 // items checks and stores the items, with the tasks of those that begin at once.
@@ -188,7 +197,7 @@ func (d *drafting) item(ctx context.Context, tx *database.Tx, r *OrderRequest, k
 		return err
 	}
 	item := Item{
-		OrderID: d.order.ID, Position: k + 1, Action: asked.Action, State: workflow.Acknowledged, DueAt: due, Characteristics: asked.Characteristics,
+		Position: k + 1, Action: asked.Action, State: workflow.Acknowledged, DueAt: due, Characteristics: asked.Characteristics,
 		Line: Line{
 			Account: d.account.ChargingAccount, Kind: string(d.account.Kind), Currency: d.account.Currency,
 			CreditLimit: d.account.CreditLimit, CycleDay: d.account.CycleDay,
@@ -200,6 +209,13 @@ func (d *drafting) item(ctx context.Context, tx *database.Tx, r *OrderRequest, k
 	if err := d.fill(ctx, tx, asked, &item); err != nil {
 		return err
 	}
+	if err := d.alone(ctx, tx, &item); err != nil {
+		return err
+	}
+	if err := d.store(ctx, tx); err != nil {
+		return err
+	}
+	item.OrderID = d.order.ID
 	if _, err := tx.NewInsert().Model(&item).Returning("id").Exec(ctx); err != nil {
 		return fmt.Errorf("item %d of order %d: %w", item.Position, d.order.ID, err)
 	}
@@ -248,8 +264,8 @@ func (s *Service) reject(ctx context.Context, tx *database.Tx, r OrderRequest, w
 	}
 	o := d.order
 	o.State, o.Reason = workflow.Rejected, why.Error()
-	if _, err := tx.NewUpdate().Model(o).Column("state", "reason").WherePK().Exec(ctx); err != nil {
-		return Order{}, fmt.Errorf("order %d: %w", o.ID, err)
+	if err := d.store(ctx, tx); err != nil {
+		return Order{}, err
 	}
 	for k := range r.Items {
 		item := Item{

@@ -49,13 +49,13 @@ type Price struct {
 	InAdvance    bool         `json:"in_advance,omitempty"`
 	Prorate      bool         `json:"prorate,omitempty"`
 	TaxCategory  string       `json:"tax_category"`
-	GLCode       string       `json:"gl_code"`
+	GLCode       string       `bun:"gl_code" json:"gl_code"`
 }
 
 // Discount is taken off before tax: a rate in millionths or an amount.
 type Discount struct {
 	Name      string       `json:"name"`
-	Rate      int64        `json:"rate_millionths,omitempty"`
+	Rate      int64        `bun:"rate_millionths" json:"rate_millionths,omitempty"`
 	Amount    money.Amount `json:"amount,omitempty"`
 	Currency  string       `json:"currency,omitempty"`
 	AppliesTo string       `json:"applies_to"`       // recurring or one_time

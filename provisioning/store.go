@@ -129,12 +129,13 @@ func (o *Order) saveTasks(ctx context.Context, tx *database.Tx, before *Order) e
 		direction                        workflow.Direction
 		state                            workflow.TaskState
 		attempts                         int
+		effect                           bool
 		notBefore, started, finished     instant.Instant
 		causeCode, cause, suggestion, by string
 	}
 	of := func(t *Task) values {
 		return values{
-			t.Direction, t.State, t.Attempts, t.NotBefore, t.StartedAt, t.FinishedAt, t.CauseCode, t.Cause, t.Suggestion, t.ResolvedBy,
+			t.Direction, t.State, t.Attempts, t.Effect, t.NotBefore, t.StartedAt, t.FinishedAt, t.CauseCode, t.Cause, t.Suggestion, t.ResolvedBy,
 		}
 	}
 	var order []values
@@ -150,8 +151,8 @@ func (o *Order) saveTasks(ctx context.Context, tx *database.Tx, before *Order) e
 		ids[v] = append(ids[v], o.Tasks[k].ID)
 	}
 	for _, v := range order {
-		if _, err := tx.ExecContext(ctx, `UPDATE order_task SET direction = ?, state = ?, attempts = ?, not_before = ?, started_at = ?, finished_at = ?,
-			cause_code = ?, cause = ?, suggestion = ?, resolved_by = ? WHERE id IN (?)`, v.direction, v.state, v.attempts, v.notBefore, v.started,
+		if _, err := tx.ExecContext(ctx, `UPDATE order_task SET direction = ?, state = ?, attempts = ?, effect = ?, not_before = ?, started_at = ?, finished_at = ?,
+			cause_code = ?, cause = ?, suggestion = ?, resolved_by = ? WHERE id IN (?)`, v.direction, v.state, v.attempts, v.effect, v.notBefore, v.started,
 			v.finished, v.causeCode, v.cause, v.suggestion, v.by, bun.In(ids[v])); err != nil {
 			return fmt.Errorf("tasks of order %d: %w", o.ID, err)
 		}

@@ -20,6 +20,9 @@ func ItemState(tasks []Task, item int, now instant.Instant, wished bool) State {
 		if s.back > 0 {
 			return PendingCancellation
 		}
+		if s.begun == 0 {
+			return Acknowledged
+		}
 		return InProgress
 	case s.fallout > 0:
 		return Held
@@ -55,11 +58,10 @@ func sum(tasks []Task, item int, now instant.Instant) (s tally) {
 			s.running++
 		case t.State == Fallout:
 			s.fallout++
-		case !free(tasks, t):
-		case t.NotBefore <= now:
-			s.ready++
-		default:
+		case t.NotBefore > now:
 			s.later++
+		case free(tasks, t):
+			s.ready++
 		}
 	}
 	return s

@@ -15,12 +15,14 @@ type Task struct {
 	Item int
 	// Needs are the positions of the tasks that must be done before it; all of them are smaller than its own.
 	Needs []int
-	// NoReturn: once this task has been begun, its item is not undone any more.
+	// NoReturn: once this task may have had an effect, its item is not undone any more.
 	NoReturn  bool
 	Direction Direction
 	State     TaskState
 	// Attempts counts how often it was begun in its direction.
 	Attempts int
+	// Effect tells that an attempt on the way forward may have changed something: none has if all were refused.
+	Effect bool
 	// NotBefore is when it may begin; 0 is at once.
 	NotBefore instant.Instant
 	// Started is when it was last begun, 0 if never.
@@ -33,8 +35,10 @@ var ErrNoReturn = errors.New("it has passed the point of no return")
 // settled: nothing more is to be waited for, in the direction that it has.
 func (t *Task) settled() bool { return t.State == Done || t.State == Skipped || t.State == Dropped }
 
-// begun reports whether the task may have had an effect on the way forward.
-func (t *Task) begun() bool { return t.Direction == Forward && t.Attempts > 0 && t.State != Skipped }
+// touched reports whether the task may have changed something on the way forward.
+func (t *Task) touched() bool {
+	return t.Direction == Forward && t.State != Skipped && (t.Effect || t.State == Running || t.State == Done)
+}
 
 // Ready returns the positions of the tasks that can begin now, and the next moment at which another one can: 0 if only the
 // end of what runs, or a person, brings anything about.
@@ -95,11 +99,11 @@ func dependants(tasks []Task, item int) []int {
 func Irreversible(tasks []Task, item int) bool {
 	items := dependants(tasks, item)
 	return slices.ContainsFunc(tasks, func(t Task) bool {
-		return t.NoReturn && slices.Contains(items, t.Item) && t.Direction == Forward && t.Attempts > 0 && t.State != Skipped
+		return t.NoReturn && slices.Contains(items, t.Item) && t.touched()
 	})
 }
 
-// Undo turns an item back, and those that need it: what has been begun is undone in reverse order, the rest is dropped. A
+// Undo turns an item back, and those that need it: what may have had an effect is undone in reverse order, the rest is dropped. A
 // task that is Running must not be turned: how it ended has to be known first, or its time to be over. notBefore holds back
 // the undoing of tasks whose last attempt may still be on its way; it gets the task's position.
 func Undo(tasks []Task, item int, notBefore func(position int) instant.Instant) ([]int, error) {
@@ -112,12 +116,12 @@ func Undo(tasks []Task, item int, notBefore func(position int) instant.Instant) 
 		if !slices.Contains(items, t.Item) || t.Direction == Back {
 			continue
 		}
-		if t.begun() {
+		if t.touched() {
 			t.State, t.NotBefore = Waiting, notBefore(t.Position)
 		} else {
 			t.State, t.NotBefore = Dropped, 0
 		}
-		t.Direction, t.Attempts, t.Started = Back, 0, 0
+		t.Direction, t.Attempts, t.Started, t.Effect = Back, 0, 0, false
 	}
 	return items, nil
 }

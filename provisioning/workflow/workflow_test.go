@@ -65,14 +65,15 @@ func TestEveryOrderEndsFinishedOrUndone(t *testing.T) {
 			begin(t, tasks, one, now)
 			switch rapid.IntRange(0, 3).Draw(t, "outcome") {
 			case 0:
+				one.Effect = true
 				one.State, one.NotBefore = Waiting, now.Add(DefaultPolicy.Backoff(one.Attempts))
 				if one.Attempts > 3 {
 					one.State = Fallout
 				}
-			case 1:
+			case 1: // refused: nothing has come of it
 				one.State = Fallout
 			default:
-				one.State, done[one.Position] = Done, one.Direction == Forward
+				one.State, one.Effect, done[one.Position] = Done, true, one.Direction == Forward
 			}
 		}
 		ends(t, tasks, now, done)

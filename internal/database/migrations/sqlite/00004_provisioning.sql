@@ -56,7 +56,8 @@ CREATE INDEX product_order_item_product ON product_order_item (product_id);
 CREATE INDEX product_order_item_subscription ON product_order_item (subscription_id);
 
 -- What one system has to do for an item. needs are the positions of the tasks that come before; direction is back when the
--- task is being undone. A task that is running was begun, and how it ended is not known yet.
+-- task is being undone. A task that is running was begun, and how it ended is not known yet; effect says that an attempt may have
+-- changed something.
 CREATE TABLE order_task (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     order_id BIGINT NOT NULL REFERENCES product_order (id),
@@ -70,6 +71,7 @@ CREATE TABLE order_task (
     direction TEXT NOT NULL DEFAULT 'forward' CHECK (direction IN ('forward', 'back')),
     state TEXT NOT NULL CHECK (state IN ('waiting', 'running', 'done', 'fallout', 'skipped', 'cancelled')),
     attempts BIGINT NOT NULL DEFAULT 0,
+    effect BOOLEAN NOT NULL DEFAULT FALSE,
     not_before BIGINT NOT NULL DEFAULT 0,
     started_at BIGINT NOT NULL DEFAULT 0,
     finished_at BIGINT NOT NULL DEFAULT 0,
