@@ -7,11 +7,13 @@ import (
 	"gyro/api/hub"
 	"gyro/api/rest"
 	"gyro/api/tmf"
+	"gyro/billing"
 	"gyro/billing/dunning"
 	"gyro/billing/payment"
 	"gyro/catalog"
 	"gyro/customer"
 	"gyro/internal/database"
+	"gyro/internal/money"
 )
 
 // services are the domains of the office, put together once.
@@ -37,7 +39,7 @@ func (o *officeHalf) openServices(ctx context.Context, jobs *database.Jobs) (err
 	s.customers = customer.New(o.db, customer.Brand(cfg.Brand))
 	s.customers.RegisterJobs(jobs, customer.Outbox{Logger: o.Logger})
 	s.catalog = catalog.New(o.db, o.Core)
-	s.dunning = dunning.New(dunning.Options{DB: o.db, Letter: o.letter, Logger: o.Logger})
+	s.dunning = dunning.New(dunning.Options{DB: o.db, Letter: o.letter, Charge: feeOnNextBill, Logger: o.Logger})
 	s.dunning.Register(jobs)
 	if s.payments, err = o.openPayments(); err != nil {
 		return err
@@ -55,6 +57,13 @@ func (o *officeHalf) openPayments() (*payment.Service, error) {
 		return nil, err
 	}
 	return payment.New(options), nil
+}
+
+// feeOnNextBill puts a dunning fee on the next bill; it is no supply, and not taxed.
+func feeOnNextBill(ctx context.Context, tx *database.Tx, account int64, amount money.Amount, currency, glCode, description, key string) error {
+	return billing.AddCharge(ctx, tx, billing.Charge{
+		Account: account, Kind: billing.Debit, Amount: amount, Currency: currency, Description: description, TaxCategory: "zero", GLCode: glCode, Key: key,
+	})
 }
 
 // letter tells the customer of an account something, once for its key. A name
