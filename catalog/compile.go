@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -211,6 +212,9 @@ func (c *compiler) relations(n int) {
 	}
 }
 
+// rulesApart is between the rules of a service in the words of a price.
+const rulesApart = "; "
+
 // usagePrices adds to each offer how its usage is booked, and in words what it
 // costs: a price for each service that the offer rates.
 func (c *compiler) usagePrices() {
@@ -236,7 +240,7 @@ func (c *compiler) usagePrices() {
 				})
 			}
 			if o.Prices[k].Description != "" {
-				o.Prices[k].Description += "; "
+				o.Prices[k].Description += rulesApart
 			}
 			o.Prices[k].Description += rule + ": " + fact.New
 		}
@@ -256,12 +260,26 @@ func (c *compiler) sign() {
 			signed = c.Specifications[c.specs[read.specification]].Digest
 			o.Specification = &c.Specifications[c.specs[read.specification]]
 		}
-		o.Digest = digest([]any{withoutSpecification(*o), signed})
+		o.Digest = digest([]any{settled(*o), signed})
 	}
 }
 
-func withoutSpecification(o Offering) Offering {
+// settled is what of an offer makes a version: without the specification, whose
+// digest says more, and with its usage in an order that other offers of the
+// document have no part in.
+func settled(o Offering) Offering {
 	o.Specification = nil
+	o.Prices = slices.Clone(o.Prices)
+	for n := range o.Prices {
+		if p := &o.Prices[n]; p.Type == Usage {
+			rules := strings.Split(p.Description, rulesApart)
+			slices.Sort(rules)
+			p.Description, p.Position = strings.Join(rules, rulesApart), 0
+		}
+	}
+	slices.SortStableFunc(o.Prices, func(a, b Price) int {
+		return cmp.Or(cmp.Compare(a.Type, b.Type), cmp.Compare(a.Position, b.Position), cmp.Compare(a.Name, b.Name))
+	})
 	return o
 }
 

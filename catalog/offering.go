@@ -107,7 +107,7 @@ const (
 // Price is one price of an offer. That of usage has no amount: the core rates
 // usage, and the price says how it is booked and taxed; its Name is the service.
 type Price struct {
-	bun.BaseModel `bun:"table:product_offering_price" json:"-"`
+	bun.BaseModel `bun:"table:product_offering_price,alias:p" json:"-"`
 
 	ID          int64        `bun:",pk,autoincrement" json:"id"`
 	OfferingID  int64        `json:"-"`

@@ -31,6 +31,9 @@ type Service struct {
 // New makes a service on an open database, which publishes to a core.
 func New(db *database.DB, core Charging) *Service { return &Service{db: db, core: core} }
 
+// Now is the moment by the office's clock.
+func (s *Service) Now() instant.Instant { return s.db.Now() }
+
 // Offering is the version of an offer that is in force at a moment, by its
 // name; or any version by its id in decimal digits, whatever the moment. Names
 // begin with a letter, so that the two cannot be confused. It comes with
@@ -117,6 +120,16 @@ func (s *Service) Offerings(ctx context.Context, q bun.IDB, f Filter) ([]Offerin
 		return nil, 0, fmt.Errorf("offers: %w", err)
 	}
 	return list, int(total), nil
+}
+
+// Complete adds to offers, read by their rows alone, what belongs to them.
+func Complete(ctx context.Context, q bun.IDB, offers []Offering) error {
+	return complete(ctx, q, offers)
+}
+
+// CompleteSpecifications adds their components to specifications.
+func CompleteSpecifications(ctx context.Context, q bun.IDB, list []Specification) error {
+	return withComponents(ctx, q, list)
 }
 
 // complete adds to offers what belongs to them, with one query for each sort.

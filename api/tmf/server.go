@@ -8,6 +8,7 @@ import (
 	"gyro/api/rest"
 	"gyro/billing/dunning"
 	"gyro/billing/payment"
+	"gyro/catalog"
 	"gyro/customer"
 )
 
@@ -24,6 +25,8 @@ type Options struct {
 	// Payments and Dunning come with the receivables journal; both or none.
 	Payments *payment.Service
 	Dunning  *dunning.Service
+	// Catalog is what is sold: TMF620, and the publication of catalogue documents.
+	Catalog *catalog.Service
 }
 
 // New prepares the server of the office's API.
@@ -56,6 +59,9 @@ func (o *Options) sets() []rest.Set {
 	}
 	if o.Payments != nil {
 		sets = append(sets, payments(o.Payments), refunds(o.Payments), receivables{o.Payments, o.Dunning}, dunnings{o.Dunning}, ledgers{})
+	}
+	if o.Catalog != nil {
+		sets = append(sets, catalogs(), categories(o.Catalog), offerings(o.Catalog), prices(), specifications(o.Catalog), offers{o.Catalog})
 	}
 	return sets
 }

@@ -13,6 +13,7 @@ import (
 	"gyro/api/tmf/tmftest"
 	"gyro/billing/dunning"
 	"gyro/billing/payment"
+	"gyro/catalog"
 	"gyro/customer"
 	"gyro/internal/database"
 	"gyro/internal/database/dbtest"
@@ -29,6 +30,7 @@ func everything(t *testing.T, db *database.DB) tmf.Options {
 	return tmf.Options{
 		Access: s, Hub: hub.New(db, hub.Options{}), Customers: customer.New(db),
 		Dunning: lifts, Payments: payment.New(payment.Options{DB: db, Moved: lifts.Lift}),
+		Catalog: catalog.New(db, nil),
 	}
 }
 

@@ -41,6 +41,7 @@ func (o *officeHalf) openServices(ctx context.Context, jobs *database.Jobs) (err
 	s.catalog = catalog.New(o.db, o.Core)
 	s.dunning = dunning.New(dunning.Options{DB: o.db, Letter: o.letter, Charge: feeOnNextBill, Logger: o.Logger})
 	s.dunning.Register(jobs)
+	s.catalog.RegisterJobs(jobs)
 	if s.payments, err = o.openPayments(); err != nil {
 		return err
 	}
@@ -90,5 +91,5 @@ func (o *officeHalf) keepAdministratorKey(ctx context.Context) error {
 
 // api is what the office's API serves.
 func (s *services) api(server rest.Options) tmf.Options {
-	return tmf.Options{Server: server, Access: s.access, Customers: s.customers, Payments: s.payments, Dunning: s.dunning, Hub: s.hub}
+	return tmf.Options{Server: server, Access: s.access, Customers: s.customers, Payments: s.payments, Dunning: s.dunning, Hub: s.hub, Catalog: s.catalog}
 }
