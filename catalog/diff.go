@@ -166,3 +166,9 @@ func moment(word string, at instant.Instant) string {
 	}
 	return word + " " + at.String()
 }
+
+// Change is one difference, in the words that the core has for its own.
+type Change = rating.Change
+
+// Errors are what is wrong in a document, with line, place, reason and remedy.
+type Errors = rating.SourceErrors

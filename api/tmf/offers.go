@@ -12,7 +12,6 @@ import (
 	"gyro/catalog"
 	"gyro/internal/instant"
 	"gyro/internal/refusal"
-	"gyro/rating"
 
 	"github.com/valyala/fasthttp"
 )
@@ -76,7 +75,7 @@ func moment(c *rest.Call) (instant.Instant, error) {
 
 // documentErrors makes a refusal of what is wrong in a document.
 func documentErrors(err error) error {
-	if wrong, is := errors.AsType[rating.SourceErrors](err); is {
+	if wrong, is := errors.AsType[catalog.Errors](err); is {
 		return refusal.New(refusal.Unprocessable, "catalog_invalid", "", "the document has errors; nothing was kept\n%v", wrong)
 	}
 	return err
@@ -89,7 +88,7 @@ func (o offers) submit(ctx context.Context, c *rest.Call) (*rest.Answer, error) 
 	}
 	query, source := c.Query(), c.Body()
 	draft := query.Get("draft") == "true"
-	answer := submissionView{Offers: []rating.Change{}, Charging: []rating.Change{}}
+	answer := submissionView{Offers: []catalog.Change{}, Charging: []catalog.Change{}}
 	if !draft {
 		_, changes, err := o.s.Check(ctx, source)
 		if err != nil {

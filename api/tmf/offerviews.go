@@ -5,7 +5,6 @@ import (
 
 	"gyro/api/rest"
 	"gyro/catalog"
-	"gyro/rating"
 )
 
 // documentView is a version of a catalogue document.
@@ -38,8 +37,8 @@ type submissionView struct {
 	// Document is nothing of a dry run.
 	Document *documentView `json:"document,omitempty"`
 	// Offers are the differences of the office's half, Charging those of the core's.
-	Offers   []rating.Change `json:"offers"`
-	Charging []rating.Change `json:"charging"`
+	Offers   []catalog.Change `json:"offers"`
+	Charging []catalog.Change `json:"charging"`
 }
 
 // offerView is a version of an offer with everything that belongs to it.
