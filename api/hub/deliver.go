@@ -14,6 +14,7 @@ import (
 
 	"gyro/internal/database"
 	"gyro/internal/instant"
+	"gyro/internal/outbound"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/uptrace/bun"
@@ -73,7 +74,7 @@ func New(db *database.DB, o Options) *Service {
 		o.Logger = slog.Default()
 	}
 	return &Service{
-		db: db, o: o, client: newClient(o), busy: map[int64]bool{},
+		db: db, o: o, client: outbound.NewClient(outbound.Options{AllowPrivate: o.AllowPrivate, Timeout: o.Timeout}), busy: map[int64]bool{},
 		deliveries: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "gyro_office_hub_deliveries_total", Help: "Notifications sent to listeners, by what came of it.",
 		}, []string{"outcome"}),

@@ -18,6 +18,7 @@ import (
 
 	"gyro/internal/database"
 	"gyro/internal/database/dbtest"
+	"gyro/internal/outbound"
 	"gyro/internal/refusal"
 
 	"github.com/uptrace/bun"
@@ -197,7 +198,7 @@ func TestListenersAreToldInOrder(t *testing.T) {
 		if string(r.raw[0]) != want {
 			o.Errorf("got  %s\nwant %s", r.raw[0], want)
 		}
-		if got := r.header[0].Get(SignatureHeader); got != sign("a secret of the listener", o.clock.tell(), r.raw[0]) || !strings.HasPrefix(got, "t=1795424400,v1=") {
+		if got := r.header[0].Get(SignatureHeader); got != outbound.Sign("a secret of the listener", o.clock.tell(), r.raw[0]) || !strings.HasPrefix(got, "t=1795424400,v1=") {
 			o.Errorf("signature %q", got)
 		}
 		if narrow.header[0].Get(SignatureHeader) != "" {
@@ -390,7 +391,7 @@ func TestNothingIsSentToPrivateAddresses(t *testing.T) {
 		number := o.subscribe(622, "https://localhost:1/x", "", "").ID
 		o.emit(order(1, "a"))
 		o.deliver()
-		if is := o.listener(number); !strings.Contains(is.LastError, errPrivate.Error()) {
+		if is := o.listener(number); !strings.Contains(is.LastError, outbound.ErrPrivate.Error()) {
 			o.Errorf("%+v", is)
 		}
 	})
@@ -399,7 +400,7 @@ func TestNothingIsSentToPrivateAddresses(t *testing.T) {
 		"100.64.0.1": false, "169.254.1.1": false, "0.0.0.0": false, "255.255.255.255": false, "224.0.0.1": false, "::": false, "::1": false,
 		"fc00::1": false, "fe80::1": false, "64:ff9b::7f00:1": false, "::ffff:127.0.0.1": false, "2002:7f00:1::": false, "0.1.2.3": false,
 	} {
-		if got := isPublic(netip.MustParseAddr(address)); got != public {
+		if got := outbound.IsPublic(netip.MustParseAddr(address)); got != public {
 			t.Errorf("%s: public %v", address, got)
 		}
 	}

@@ -11,6 +11,7 @@ import (
 
 	"gyro/internal/database"
 	"gyro/internal/instant"
+	"gyro/internal/outbound"
 	"gyro/internal/refusal"
 
 	"github.com/uptrace/bun"
@@ -144,7 +145,7 @@ func (s *Service) checkCallback(callback string) error {
 	case u.Scheme == "http" && !s.o.AllowPrivate:
 		return bad("events have personal data, which plain http shows to everybody on the way; use https")
 	}
-	if address, err := netip.ParseAddr(u.Hostname()); err == nil && !s.o.AllowPrivate && !isPublic(address) {
+	if address, err := netip.ParseAddr(u.Hostname()); err == nil && !s.o.AllowPrivate && !outbound.IsPublic(address) {
 		return bad("%s is no public address", address)
 	}
 	return nil

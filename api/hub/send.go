@@ -3,21 +3,14 @@ package hub
 import (
 	"bytes"
 	"context"
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
-	"net/netip"
-	"strconv"
-	"syscall"
-	"time"
 
 	"gyro/internal/database"
+	"gyro/internal/outbound"
 	"gyro/internal/refusal"
 )
 
@@ -99,7 +92,7 @@ func (s *Service) send(ctx context.Context, l *Listener, e *database.StoredEvent
 	request.Header.Set("Content-Type", "application/json")
 	request.Header.Set("User-Agent", "gyro")
 	if l.Secret != "" {
-		request.Header.Set(SignatureHeader, sign(l.Secret, s.db.Now().Time(), body))
+		request.Header.Set(SignatureHeader, outbound.Sign(l.Secret, s.db.Now().Time(), body))
 	}
 	response, err := s.client.Do(request)
 	if err != nil {
@@ -121,69 +114,3 @@ func (s *Service) send(ctx context.Context, l *Listener, e *database.StoredEvent
 
 // maxAnswer is how much is read of an answer, so that the connection can be used again.
 const maxAnswer = 64 << 10
-
-// sign makes the value of SignatureHeader.
-func sign(secret string, at time.Time, body []byte) string {
-	moment := strconv.FormatInt(at.Unix(), 10)
-	mac := hmac.New(sha256.New, []byte(secret))
-	mac.Write([]byte(moment + "."))
-	mac.Write(body)
-	return "t=" + moment + ",v1=" + hex.EncodeToString(mac.Sum(nil))
-}
-
-var errPrivate = errors.New("no public address")
-
-// newClient sends to public addresses only: what a name means is checked when it is dialled, for it may have meant
-// something else when the listener was made, and redirections are not followed.
-func newClient(o Options) *http.Client {
-	dialer := &net.Dialer{Timeout: o.Timeout}
-	if !o.AllowPrivate {
-		dialer.Control = func(_, address string, _ syscall.RawConn) error {
-			target, err := netip.ParseAddrPort(address)
-			if err != nil {
-				return err
-			}
-			if !isPublic(target.Addr()) {
-				return fmt.Errorf("%s is %w: nothing is sent to machines of our own networks", target.Addr(), errPrivate)
-			}
-			return nil
-		}
-	}
-	return &http.Client{
-		Timeout: o.Timeout,
-		Transport: &http.Transport{
-			DialContext: dialer.DialContext, MaxIdleConnsPerHost: 2, IdleConnTimeout: time.Minute,
-			TLSHandshakeTimeout: o.Timeout, ResponseHeaderTimeout: o.Timeout, MaxResponseHeaderBytes: maxAnswer, ForceAttemptHTTP2: true,
-		},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
-}
-
-// special are ranges that are no private networks to netip, and lead to some all the same.
-var special = []netip.Prefix{
-	netip.MustParsePrefix("0.0.0.0/8"),       // this network (RFC 791)
-	netip.MustParsePrefix("100.64.0.0/10"),   // between providers and customers (RFC 6598)
-	netip.MustParsePrefix("192.0.0.0/24"),    // protocol assignments (RFC 6890)
-	netip.MustParsePrefix("198.18.0.0/15"),   // benchmarks (RFC 2544)
-	netip.MustParsePrefix("240.0.0.0/4"),     // reserved, and broadcast
-	netip.MustParsePrefix("64:ff9b::/96"),    // IPv4 behind a translator (RFC 6052)
-	netip.MustParsePrefix("64:ff9b:1::/48"),  // the same, locally (RFC 8215)
-	netip.MustParsePrefix("2002::/16"),       // 6to4
-	netip.MustParsePrefix("2001::/32"),       // Teredo
-	netip.MustParsePrefix("fec0::/10"),       // site-local
-	netip.MustParsePrefix("::ffff:0:0:0/96"), // IPv4 translated (RFC 2765)
-}
-
-// isPublic reports whether an address is one of the public Internet.
-func isPublic(a netip.Addr) bool {
-	a = a.Unmap()
-	if !a.IsGlobalUnicast() || a.IsPrivate() {
-		return false
-	}
-	for _, p := range special {
-		if p.Contains(a) {
-			return false
-		}
-	}
-	return true
-}

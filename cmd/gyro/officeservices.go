@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 
 	"gyro/api/access"
 	"gyro/api/hub"
@@ -12,6 +13,8 @@ import (
 	"gyro/billing/payment"
 	"gyro/catalog"
 	"gyro/customer"
+	"gyro/customer/sender"
+	"gyro/internal/config"
 	"gyro/internal/database"
 	"gyro/internal/money"
 )
@@ -37,7 +40,12 @@ func (o *officeHalf) openServices(ctx context.Context, jobs *database.Jobs) (err
 		return err
 	}
 	s.customers = customer.New(o.db, customer.Brand(cfg.Brand))
-	s.customers.RegisterJobs(jobs, customer.Outbox{Logger: o.Logger})
+	outbox, err := openOutbox(cfg)
+	if err != nil {
+		return err
+	}
+	outbox.Logger = o.Logger
+	s.customers.RegisterJobs(jobs, outbox)
 	s.catalog = catalog.New(o.db, o.Core)
 	s.dunning = dunning.New(dunning.Options{DB: o.db, Letter: o.letter, Charge: feeOnNextBill, Logger: o.Logger})
 	s.dunning.Register(jobs)
@@ -47,6 +55,26 @@ func (o *officeHalf) openServices(ctx context.Context, jobs *database.Jobs) (err
 	}
 	s.payments.Register(jobs)
 	return nil
+}
+
+// openOutbox is how messages to customers leave.
+func openOutbox(cfg *config.Office) (o customer.Outbox, err error) {
+	o.Webhook = sender.NewWebhook(sender.WebhookOptions{AllowPrivate: cfg.Webhook.AllowPrivate, Timeout: cfg.Webhook.Timeout})
+	if cfg.SMTP.Address == "" {
+		return o, nil
+	}
+	password, err := secretFrom("office.smtp.password_file", cfg.SMTP.PasswordFile)
+	if err != nil {
+		return o, err
+	}
+	o.Email, err = sender.NewSMTP(sender.SMTPOptions{
+		Address: cfg.SMTP.Address, From: cfg.SMTP.From, Username: cfg.SMTP.Username, Password: password,
+		Security: sender.Security(cfg.SMTP.TLS), Timeout: cfg.SMTP.Timeout,
+	})
+	if err != nil {
+		return o, fmt.Errorf("office.smtp: %w", err)
+	}
+	return o, nil
 }
 
 // openPayments makes the service that takes payments, with the provider that the

@@ -94,7 +94,7 @@ var layers = []layer{
 		why: "who may do what is decided without knowing what there is to do, nor HTTP",
 	},
 	{
-		folder: "api/hub", may: join(ground, "internal/database", "internal/refusal"),
+		folder: "api/hub", may: join(ground, "internal/database", "internal/outbound", "internal/refusal"),
 		why: "whoever is told of events is not known to those whose events they are",
 	},
 	{
@@ -113,7 +113,7 @@ var layers = []layer{
 	},
 	{folder: "internal/demo/thread", why: "the demo's customers reach the office over its API, as any program does"},
 	{
-		folder: "customer", may: join(ground, "internal/database", "internal/refusal", "internal/zone"),
+		folder: "customer", may: join(ground, "internal/database", "internal/outbound", "internal/refusal", "internal/zone"),
 		why: "everything else in the office stands on who buys; it knows neither what is sold nor what is billed",
 	},
 	{
@@ -126,6 +126,7 @@ var layers = []layer{
 		why: "a test's charging core is the real one, on a journal that keeps nothing",
 	},
 	{folder: "api/apitest", may: []string{"api", "api/client", "charging/engine", "internal/coretest"}, why: "tests of the API's clients talk to the real one"},
+	{folder: "internal/outbound", why: "where strangers' addresses may lead is decided without knowing what is sent there"},
 	{folder: "internal/refusal", why: "refusals are words; they know nobody"},
 	{folder: "billing/charge", may: ground, why: "what is owed follows from the input alone, so that a dry run is the real one; no database, no clock"},
 	{folder: "billing/invoice", may: join(ground, "billing/charge", "billing/tax", "billing/ledger", "internal/refusal", "internal/database"), why: "documents are read and printed; what is on them was decided before"},
@@ -187,7 +188,7 @@ var libraries = []restricted{
 	{library: "modernc.org/sqlite", in: []string{"internal/database"}, why: "which database it is, is decided in one place"},
 	{library: "github.com/pressly/goose", in: []string{"internal/database"}, why: "the schema is brought up to date by whoever opens the database"},
 	{library: "github.com/riverqueue/river", in: []string{"internal/database"}, why: "a job is inserted by the transaction it belongs to; which queue does that is decided in one place"},
-	{library: "net/http", in: []string{"api", "bench", "internal/simulator", "network/element", "provisioning/adapter", "billing/payment", "internal/demo/thread"}, why: "HTTP is an edge"},
+	{library: "net/http", in: []string{"api", "bench", "internal/simulator", "network/element", "provisioning/adapter", "billing/payment", "internal/demo/thread", "customer/sender", "internal/outbound"}, why: "HTTP is an edge"},
 	{library: "log", in: []string{"charging/journal"}, why: "logs are structured: use log/slog (the journal adapts the logger that raft wants)"},
 }
 
