@@ -374,7 +374,7 @@ func TestTheLastAdministratorStays(t *testing.T) {
 func TestFourEyes(t *testing.T) {
 	ada, bob := Principal{Name: "user:ada"}, Principal{Name: "user:bob"}
 	for _, test := range []struct {
-		amount, limit   money.Amount
+		amount, above   money.Amount
 		asked, approved Principal
 		want            string
 	}{
@@ -383,12 +383,15 @@ func TestFourEyes(t *testing.T) {
 		{-101, 100, ada, Principal{}, "approval_needed"},
 		{101, 100, ada, ada, "own_approval"},
 		{101, 100, ada, bob, ""},
-		{money.Min, 0, ada, bob, ""},
-		{money.Max, -1, ada, Principal{}, ""},
+		{money.Min, 1, ada, bob, ""},
+		{money.Max, 0, ada, Principal{}, ""},
 	} {
-		err := FourEyes(test.amount, test.limit, test.asked, test.approved)
+		err := FourEyes(WithApproval(WithPrincipal(t.Context(), test.asked), test.approved, test.above), test.amount)
 		if (test.want == "") != (err == nil) || test.want != "" && !refusal.Is(err, test.want) {
 			t.Errorf("%+v: %v", test, err)
 		}
+	}
+	if err := FourEyes(t.Context(), money.Max); err != nil {
+		t.Errorf("a job is held up: %v", err)
 	}
 }

@@ -1,27 +1,44 @@
 package access
 
 import (
+	"context"
+
 	"gyro/internal/money"
 	"gyro/internal/refusal"
 )
 
-// FourEyes refuses money that one person alone may not move: over the limit a
-// second principal must have approved, and nobody approves their own. The limit is
-// in the currency of the amount; the sign of the amount does not matter. A limit
-// of zero asks for a second one always, a negative one never.
-//
-// The approver proves himself in the request: rest.Call.Approver.
-func FourEyes(amount, limit money.Amount, asked, approved Principal) error {
+// approval is who stands behind a request besides the one who asks, and from which amount on that is needed.
+type approval struct {
+	approver Principal
+	above    money.Amount
+}
+
+type approvalKey struct{}
+
+// WithApproval says in a context which second person stands behind a request (the zero Principal is nobody), and above which
+// amount one is needed; 0 is never.
+func WithApproval(ctx context.Context, approver Principal, above money.Amount) context.Context {
+	return context.WithValue(ctx, approvalKey{}, approval{approver, above})
+}
+
+// FourEyes refuses money that one person alone may not move: above the limit of the
+// server a second principal must have approved, and nobody approves their own. The
+// limit is in the currency of the amount, whose sign does not matter. Whoever moves
+// money for somebody who asks (a refund, an adjustment, a write-off) calls it with
+// the context of the request; a job, behind which no request is, is not held up.
+func FourEyes(ctx context.Context, amount money.Amount) error {
+	a, _ := ctx.Value(approvalKey{}).(approval)
 	if amount < 0 {
 		amount = -amount
 	}
-	if limit < 0 || amount <= limit {
+	asked := PrincipalOf(ctx)
+	switch {
+	case a.above <= 0 || amount <= a.above:
 		return nil
-	}
-	if approved.Name == "" {
-		return refusal.New(refusal.Forbidden, "approval_needed", "", "%s is over the limit of %s: a second person has to approve; send his key in the header X-Approver-Key", amount, limit)
-	}
-	if approved.Name == asked.Name {
+	case a.approver.Name == "":
+		return refusal.New(refusal.Forbidden, "approval_needed", "",
+			"%s is above %s: a second person has to approve; send that person's key in the header X-Approver-Key", amount, a.above)
+	case a.approver.Name == asked.Name:
 		return refusal.New(refusal.Forbidden, "own_approval", "", "%s asks and approves; nobody approves their own", asked.Name)
 	}
 	return nil

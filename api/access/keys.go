@@ -147,7 +147,7 @@ func (s *Service) byKey(ctx context.Context, secret string) (Principal, error) {
 		return Principal{}, unauthenticated("the key %q was rotated; use the new secret", k.Name)
 	}
 	if now.Sub(k.UsedAt) >= touchEvery {
-		s.touch(ctx, "UPDATE access_key SET used_at = ? WHERE id = ?", now, k.ID)
+		s.touch(ctx, hash, "UPDATE access_key SET used_at = ? WHERE id = ?", now, k.ID)
 	}
 	return Principal{Name: "key:" + k.Name, Roles: k.Roles(), Via: ViaKey}, nil
 }

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/url"
 	"strings"
+	"sync"
 
 	"gyro/internal/database"
 	"gyro/internal/instant"
@@ -30,6 +31,8 @@ type Service struct {
 	o      Options
 	hasher hasher
 	oidc   *verifier
+
+	touching sync.Map // of what is being noted that it was used, by its hash
 }
 
 // New makes a Service over a database.
@@ -98,7 +101,11 @@ const touchEvery = instant.Minute
 
 // touch notes that a key or session was used; it is no change of the business and leaves no audit row. A failure is logged
 // only: who may read must not be kept from it by a disk that is full.
-func (s *Service) touch(ctx context.Context, query string, args ...any) {
+func (s *Service) touch(ctx context.Context, hash, query string, args ...any) {
+	if _, busy := s.touching.LoadOrStore(hash, true); busy {
+		return // of many requests at once one is enough
+	}
+	defer s.touching.Delete(hash)
 	err := s.db.Write(ctx, database.Actor{Name: "access", Via: "api"}, func(ctx context.Context, tx *database.Tx) error {
 		_, err := tx.ExecContext(ctx, query, args...)
 		return err

@@ -172,7 +172,7 @@ func (s *Service) bySession(ctx context.Context, r Request) (Principal, error) {
 		return Principal{}, unauthenticated("the header X-CSRF-Token is missing or not this session's; GET /office/v1/me has it")
 	}
 	if now.Sub(found.SeenAt) >= touchEvery {
-		s.touch(ctx, "UPDATE access_session SET seen_at = ? WHERE hash = ?", now, found.Hash)
+		s.touch(ctx, found.Hash, "UPDATE access_session SET seen_at = ? WHERE hash = ?", now, found.Hash)
 	}
 	return Principal{Name: "user:" + u.Name, Roles: u.Roles(), Via: ViaSession, MustChange: u.MustChange}, nil
 }

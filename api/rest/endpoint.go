@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strconv"
@@ -106,33 +107,41 @@ type Call struct {
 	server    *Server
 	endpoint  *Endpoint
 	principal access.Principal
+	approver  access.Principal
 	request   string // correlates the traces of the request
 }
 
 // Principal is who asks.
 func (c *Call) Principal() access.Principal { return c.principal }
 
-// Approver is the second person who stands behind a request: whoever the header X-Approver-Key proves, if the endpoint is
-// for him, too. The zero Principal is nobody. See access.FourEyes.
-func (c *Call) Approver(ctx context.Context) (access.Principal, error) {
+// prove finds out who the second person behind a request is: whoever the header X-Approver-Key proves, if the endpoint is
+// for them, too.
+func (c *Call) prove(ctx context.Context) error {
 	secret := c.Header(ApproverHeader)
-	if secret == "" || c.server.o.Access == nil {
-		return access.Principal{}, nil
+	if secret == "" || c.server.o.Access == nil || c.endpoint.Public {
+		return nil
 	}
 	p, err := c.server.o.Access.Authenticate(ctx, access.Request{Authorization: "Bearer " + secret, Remote: c.Remote()})
 	if errors.Is(err, access.ErrUnauthenticated) {
 		c.server.limits.stranger(c.Remote())
-		return p, refusal.New(refusal.Forbidden, "approver_unknown", ApproverHeader, "it proves nobody: %v", err)
+		return refusal.New(refusal.Forbidden, "approver_unknown", ApproverHeader, "it proves nobody: %v", err)
 	}
-	if err == nil && !p.May(c.endpoint.Roles) {
-		return access.Principal{}, refusal.New(refusal.Forbidden, "approver_forbidden", ApproverHeader, "%s has the roles [%s]; who approves this must be one of %s", p.Name, p.Roles, c.endpoint.Roles)
+	if err != nil {
+		return err
 	}
-	return p, err
+	if !p.May(c.endpoint.Roles) || p.MustChange {
+		return refusal.New(refusal.Forbidden, "approver_forbidden", ApproverHeader, "%s has the roles [%s]; who approves this must be one of %s", p.Name, p.Roles, c.endpoint.Roles)
+	}
+	c.approver = p
+	return nil
 }
 
 // Actor is who asks, as the audit trail knows it.
 func (c *Call) Actor() database.Actor {
 	role := strings.Join((c.principal.Roles & c.endpoint.Roles).Names(), ",")
+	if c.approver.Name != "" {
+		role += ", approved by " + c.approver.Name
+	}
 	name := c.principal.Name
 	if name == "" {
 		name = "anonymous"
@@ -188,11 +197,21 @@ func (c *Call) Body() []byte { return c.http.PostBody() }
 // Cookie is a cookie of the request, "" if there is none.
 func (c *Call) Cookie(name string) string { return string(c.http.Request.Header.Cookie(name)) }
 
-// Secure reports whether the request came over TLS.
-func (c *Call) Secure() bool { return c.http.IsTLS() }
+// Secure reports whether the client speaks TLS, with this server or with the proxy in front of it.
+func (c *Call) Secure() bool { return c.http.IsTLS() || c.server.o.BehindProxy }
 
-// Remote is the address that the request came from.
-func (c *Call) Remote() string { return c.http.RemoteIP().String() }
+// Remote is the address that the request came from. Behind a proxy it is the one that the proxy says it got the request
+// from: the last of X-Forwarded-For, for those before it are the client's own words.
+func (c *Call) Remote() string {
+	if c.server.o.BehindProxy {
+		forwarded := c.Header(fasthttp.HeaderXForwardedFor)
+		last := strings.TrimSpace(forwarded[strings.LastIndexByte(forwarded, ',')+1:])
+		if address, err := netip.ParseAddr(last); err == nil {
+			return address.Unmap().String()
+		}
+	}
+	return c.http.RemoteIP().String()
+}
 
 // Request is what correlates the traces of the request.
 func (c *Call) Request() string { return c.request }

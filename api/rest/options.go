@@ -12,6 +12,7 @@ import (
 
 	"gyro/api/access"
 	"gyro/internal/database"
+	"gyro/internal/money"
 
 	"github.com/prometheus/client_golang/prometheus"
 )
@@ -31,7 +32,9 @@ type Options struct {
 	// listen off loopback without TLS.
 	TLS         *tls.Config
 	BehindProxy bool
-	Logger      *slog.Logger
+	// ApprovalAbove is the amount, of any currency, above which one person alone moves no money (access.FourEyes); 0 is none.
+	ApprovalAbove money.Amount
+	Logger        *slog.Logger
 	// Collectors are metrics of other parts of the process to be shown with those of this package.
 	Collectors []prometheus.Collector
 	// ReadTimeout bounds the reading of a request, WriteTimeout the writing of an answer, IdleTimeout the pause between two

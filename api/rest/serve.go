@@ -54,7 +54,7 @@ func (s *Server) accessLog(c *fasthttp.RequestCtx, call *Call, status int, took 
 	if c.IsGet() || c.IsHead() {
 		log = s.o.Logger.Debug
 	}
-	log("office", "principal", call.principal.Name, "via", string(call.principal.Via), "from", c.RemoteAddr().String(),
+	log("office", "principal", call.principal.Name, "via", string(call.principal.Via), "from", call.Remote(),
 		"method", string(c.Method()), "path", string(c.Path()), "route", call.endpoint.Path, "status", status,
 		"bytes", len(c.Response.Body()), "took_ms", float64(took.Microseconds())/1000, "request", call.request)
 }
@@ -104,7 +104,11 @@ func (s *Server) work(c *fasthttp.RequestCtx, call *Call) (answer *Answer, err e
 	if err := call.check(); err != nil {
 		return nil, err
 	}
-	return e.Do(access.WithPrincipal(ctx, call.principal), call)
+	if err := call.prove(ctx); err != nil {
+		return nil, err
+	}
+	ctx = access.WithApproval(access.WithPrincipal(ctx, call.principal), call.approver, s.o.ApprovalAbove)
+	return e.Do(ctx, call)
 }
 
 // authorize finds out who asks and whether the endpoint is for them.
@@ -126,7 +130,7 @@ func (s *Server) authorize(ctx context.Context, c *fasthttp.RequestCtx, call *Ca
 	if s.limits.barred(remote) {
 		return tooMany("your address, which proved nothing before")
 	}
-	if call.principal, err = authenticator.Authenticate(ctx, identification(c)); err != nil {
+	if call.principal, err = authenticator.Authenticate(ctx, call.identification()); err != nil {
 		if errors.Is(err, access.ErrUnauthenticated) {
 			s.limits.stranger(remote)
 		}
@@ -153,17 +157,17 @@ func notReady() error {
 }
 
 // identification is what a request says of who sends it.
-func identification(c *fasthttp.RequestCtx) access.Request {
-	h := &c.Request.Header
+func (c *Call) identification() access.Request {
+	h := &c.http.Request.Header
 	scheme := "http://"
-	if c.IsTLS() {
+	if c.Secure() {
 		scheme = "https://"
 	}
 	return access.Request{
 		Authorization: string(h.Peek(fasthttp.HeaderAuthorization)), APIKey: string(h.Peek("X-API-Key")),
-		Session: string(h.Cookie(SessionCookie)), CSRF: string(h.Peek(CSRFHeader)), Changes: !c.IsGet() && !c.IsHead(),
-		Origin: string(h.Peek(fasthttp.HeaderOrigin)), SiteFetch: string(h.Peek("Sec-Fetch-Site")), Host: scheme + string(c.Host()),
-		Remote: c.RemoteIP().String(),
+		Session: string(h.Cookie(SessionCookie)), CSRF: string(h.Peek(CSRFHeader)), Changes: !c.http.IsGet() && !c.http.IsHead(),
+		Origin: string(h.Peek(fasthttp.HeaderOrigin)), SiteFetch: string(h.Peek("Sec-Fetch-Site")), Host: scheme + string(c.http.Host()),
+		Remote: c.Remote(),
 	}
 }
 

@@ -56,11 +56,10 @@ func TestEndpointsShareErrorsKeysAndTheCorrelation(t *testing.T) {
 			}),
 			endpoint("/office/v1/waits", func(context.Context, *rest.Call) (*rest.Answer, error) { return nil, context.DeadlineExceeded }),
 			endpoint("/office/v1/approved", func(ctx context.Context, c *rest.Call) (*rest.Answer, error) {
-				second, err := c.Approver(ctx)
-				if err == nil {
-					err = access.FourEyes(200*money.Unit, 100*money.Unit, c.Principal(), second)
+				if err := access.FourEyes(ctx, 200*money.Unit); err != nil {
+					return nil, err
 				}
-				return rest.OK(note{second.Name}), err
+				return rest.OK(note{c.Actor().Role}), nil
 			}),
 		)
 		c.Roles = access.Finance
@@ -227,6 +226,39 @@ func TestWithoutAuthenticationOnlyThisMachineIsServed(t *testing.T) {
 	c.Do(t, "GET", "/metrics", "", "Authorization", "").Want(t, 200)
 	c.DoAt(t, "office.example", "GET", "/metrics").Want(t, 421) // a page's own name that points here
 	c.DoAt(t, "localhost:1234", "GET", "/metrics").Want(t, 200)
+}
+
+// TestBehindAProxyClientsAreToldApart: by what the proxy says, not by what they say of themselves.
+func TestBehindAProxyClientsAreToldApart(t *testing.T) {
+	db := dbtest.Open(t, database.SQLite)
+	var remote string
+	where := endpoint("/office/v1/where", func(_ context.Context, c *rest.Call) (*rest.Answer, error) {
+		remote = c.Remote()
+		return rest.OK(note{}), nil
+	})
+	for _, proxied := range []bool{true, false} {
+		c := tmftest.Start(t, db, func(o rest.Options) (*rest.Server, error) {
+			o.BehindProxy, o.StrangerRate, o.Sets = proxied, 1, []rest.Set{where}
+			return rest.New(o)
+		})
+		for forwarded, want := range map[string]string{"": "127.0.0.1", "10.9.9.9, 192.0.2.7": "192.0.2.7", "2001:db8::1": "2001:db8::1", "nonsense": "127.0.0.1"} {
+			c.Do(t, "POST", "/office/v1/where", `{"text":""}`, "X-Forwarded-For", forwarded).Want(t, 200)
+			if !proxied {
+				want = "127.0.0.1"
+			}
+			if remote != want {
+				t.Errorf("proxy %v, %q: %s, want %s", proxied, forwarded, remote, want)
+			}
+		}
+		for range 20 {
+			c.Do(t, "POST", "/office/v1/where", `{"text":""}`, "X-Forwarded-For", "192.0.2.66", "Authorization", "Bearer guess")
+		}
+		want := 200
+		if !proxied {
+			want = 429 // all have the one address
+		}
+		c.Do(t, "POST", "/office/v1/where", `{"text":""}`, "X-Forwarded-For", "192.0.2.7").Want(t, want)
+	}
 }
 
 func TestAServerThatIsNotReadySaysSo(t *testing.T) {

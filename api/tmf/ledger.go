@@ -202,6 +202,9 @@ func postEntry(ctx context.Context, tx *database.Tx, _ *rest.Call, in entryView)
 		e.PostedOn = ledger.Day(tx.Now())
 	}
 	for _, p := range in.Postings {
+		if err := access.FourEyes(ctx, money.Amount(p.Amount)); err != nil {
+			return in, err
+		}
 		posting := ledger.Posting{GLCode: p.Account, Amount: money.Amount(p.Amount), Currency: p.Currency}
 		if p.Account == ledger.Receivables || p.Account == ledger.CustomerCredit || p.Account == ledger.RefundsPayable {
 			return in, refusal.New(refusal.Unprocessable, "account_has_items", "postings", "%s is the sum of open items: take a payment, write off or make a credit note instead", p.Account)

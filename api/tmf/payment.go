@@ -199,6 +199,9 @@ func refunds(s *payment.Service) rest.Set {
 			if err != nil {
 				return refundDocument{}, err
 			}
+			if err := access.FourEyes(ctx, amount); err != nil {
+				return refundDocument{}, err
+			}
 			key := in.CorrelatorID
 			if key == "" {
 				key = "api-" + rand.Text()

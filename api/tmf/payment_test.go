@@ -21,7 +21,7 @@ import (
 )
 
 // books is an API over an office with one customer who owes two bills.
-func books(t *testing.T, db *database.DB) *tmftest.Client {
+func books(t *testing.T, db *database.DB, change ...func(*rest.Options)) *tmftest.Client {
 	t.Helper()
 	by := database.Actor{Name: "test", Role: "finance", Via: "cli"}
 	_, err := customer.New(db).Open(t.Context(), by, customer.Opening{
@@ -45,6 +45,9 @@ func books(t *testing.T, db *database.DB) *tmftest.Client {
 		t.Fatal(err)
 	}
 	return tmftest.Start(t, db, func(o rest.Options) (*rest.Server, error) {
+		for _, c := range change {
+			c(&o)
+		}
 		lifts := dunning.New(dunning.Options{DB: db})
 		return tmf.New(tmf.Options{Server: o, Dunning: lifts, Payments: payment.New(payment.Options{
 			DB: db, Moved: lifts.Lift, Verifier: provider.Verifier{Secrets: []string{"whsec"}},

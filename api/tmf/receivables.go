@@ -238,7 +238,10 @@ func (r receivables) items(finance, look access.Roles) []rest.Endpoint {
 			func(ctx context.Context, tx *database.Tx, c *rest.Call, in reasonBody) (receivableView, error) {
 				id, err := c.ID("invoice")
 				if err == nil {
-					_, err = ledger.WriteOff(ctx, tx, id, today(tx), in.Reason)
+					var given ledger.Allocation
+					if given, err = ledger.WriteOff(ctx, tx, id, today(tx), in.Reason); err == nil {
+						err = access.FourEyes(ctx, given.Amount)
+					}
 				}
 				return after(ctx, tx, id, err)
 			}),

@@ -84,3 +84,27 @@ func TestWhoMayDoWhat(t *testing.T) {
 	slices.Sort(lines)
 	tmftest.GoldenText(t, "roles", strings.Join(lines, ""))
 }
+
+// TestEveryResourceHasTheConventions, whoever wrote it, and whether or not it has a test of its own.
+func TestEveryResourceHasTheConventions(t *testing.T) {
+	tmftest.Run(t, func(t *testing.T, db *database.DB) {
+		c := tmftest.Start(t, db, func(o rest.Options) (*rest.Server, error) {
+			all := everything(t, db)
+			authenticator := o.Access
+			o.StrangerRate = 100_000
+			all.Server = o
+			server, err := tmf.New(all)
+			if err != nil {
+				return nil, err
+			}
+			for _, e := range server.Table() {
+				if e.Resource() != nil {
+					o.Sets = append(o.Sets, e)
+				}
+			}
+			o.Access = authenticator
+			return rest.New(o)
+		})
+		c.Conventions(t)
+	})
+}

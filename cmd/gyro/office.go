@@ -78,8 +78,13 @@ func startOffice(ctx context.Context, options officeOptions) (_ *officeHalf, err
 	if err = o.openServices(ctx, jobs); err != nil {
 		return nil, err
 	}
+	approval, err := config.Amount(cfg.ApprovalAbove)
+	if err != nil {
+		return nil, fmt.Errorf("office.approval_above: %w", err)
+	}
 	if o.server, err = tmf.New(o.services.api(rest.Options{
 		DB: o.db, PublicURL: cfg.PublicURL, TLS: settings, BehindProxy: cfg.BehindProxy, Logger: o.Logger,
+		ApprovalAbove: approval,
 	})); err != nil {
 		return nil, err
 	}

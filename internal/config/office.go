@@ -29,6 +29,8 @@ type Office struct {
 	Elements    Elements `koanf:"elements"`
 	Payment     Payment  `koanf:"payment"`
 	OIDC        OIDC     `koanf:"oidc"`
+	// ApprovalAbove is the highest amount, of any currency, that one person refunds, writes off or posts alone; 0 is none.
+	ApprovalAbove string `koanf:"approval_above"`
 }
 
 // Core is the charging API of a remote engine, for gyro office.
@@ -86,7 +88,7 @@ func officeDefaults(defaults map[string]any) {
 		"webhook.allow_private": false, "webhook.timeout": "10s",
 		"elements.hss": "", "elements.pcrf": "", "elements.timeout": "3s",
 		"payment.provider": "", "payment.key_file": "", "payment.webhook_secret_file": "",
-		"oidc.issuer": "", "oidc.audience": "gyro", "oidc.role_claim": "roles", "oidc.roles": "",
+		"approval_above": "0", "oidc.issuer": "", "oidc.audience": "gyro", "oidc.role_claim": "roles", "oidc.roles": "",
 	} {
 		defaults["office."+key] = value
 	}
@@ -116,6 +118,9 @@ func (o *Office) validate(bad func(string, string, ...any)) {
 		if d < 100*time.Millisecond || d > maxWait {
 			bad(key, "%s is not from 100ms to %s", d, maxWait)
 		}
+	}
+	if _, err := Amount(o.ApprovalAbove); err != nil {
+		bad("office.approval_above", "%v", err)
 	}
 	o.validateTLS(bad)
 	o.SMTP.validate(bad)

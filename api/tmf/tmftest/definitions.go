@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"testing"
 
 	"gyro/api/rest"
 
@@ -100,5 +101,13 @@ func Root() string {
 			panic("tmftest: no go.mod above the working directory")
 		}
 		dir = parent
+	}
+}
+
+// Valid holds the body of an exchange against a definition of an API.
+func (x *Exchange) Valid(t testing.TB, api rest.API, definition string) {
+	t.Helper()
+	if err := check(api, definition, x.Body); err != nil {
+		t.Errorf("%s %s: %v\n%s", x.Method, x.Path, err, x.Body)
 	}
 }
