@@ -176,3 +176,16 @@ func TestPaymentsThroughAProvider(t *testing.T) {
 		o.p.stop()
 	})
 }
+
+// TestFromOrderToCash is the thread from end to end, over the public APIs alone.
+func TestFromOrderToCash(t *testing.T) {
+	t.Parallel()
+	onBoth(t, func(t *testing.T, o *operator) {
+		o.publish()
+		ada, ben := o.customer("Ada", "Lang"), o.customer("Ben", "Kurz")
+		if ada == ben {
+			t.Fatalf("two customers, one account %s", ada)
+		}
+		o.p.stop()
+	})
+}
