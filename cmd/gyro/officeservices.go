@@ -10,13 +10,17 @@ import (
 	"gyro/api/tmf"
 	"gyro/billing"
 	"gyro/billing/dunning"
+	"gyro/billing/ledger"
 	"gyro/billing/payment"
+	"gyro/billing/run"
 	"gyro/catalog"
 	"gyro/customer"
 	"gyro/customer/sender"
 	"gyro/internal/config"
 	"gyro/internal/database"
+	"gyro/internal/instant"
 	"gyro/internal/money"
+	"gyro/provisioning"
 )
 
 // services are the domains of the office, put together once.
@@ -27,6 +31,8 @@ type services struct {
 	catalog   *catalog.Service
 	payments  *payment.Service
 	dunning   *dunning.Service
+	orders    *provisioning.Service
+	billing   *billing.Service
 }
 
 // openServices makes the services and registers their jobs, each after those
@@ -54,7 +60,49 @@ func (o *officeHalf) openServices(ctx context.Context, jobs *database.Jobs) (err
 		return err
 	}
 	s.payments.Register(jobs)
+	if s.orders, err = o.openOrders(); err != nil {
+		return err
+	}
+	s.orders.RegisterJobs(jobs)
+	s.billing = billing.New(o.db, o.Core, billing.Options{Run: run.Options{Logger: o.Logger}, Notify: o.letter, Logger: o.Logger})
+	s.billing.Register(jobs)
 	return nil
+}
+
+// mostOverdue is what an account may owe that is overdue and still be sold
+// something new: nothing.
+const mostOverdue = 0
+
+// openOrders makes the service that takes orders and carries them out, on the
+// elements that the configuration names.
+func (o *officeHalf) openOrders() (*provisioning.Service, error) {
+	elements, err := openElements(&o.Config.Office.Elements)
+	if err != nil {
+		return nil, err
+	}
+	return provisioning.New(provisioning.Options{
+		DB: o.db, Customers: o.services.customers, Catalog: o.services.catalog, Core: o.Core, Elements: elements,
+		Overdue: o.overdue, MostOverdue: mostOverdue, CycleEnd: endOfCycle, Logger: o.Logger,
+	})
+}
+
+// overdue is what an account owes that was due before today and may be asked
+// for.
+func (o *officeHalf) overdue(ctx context.Context, q rest.Reader, account int64) (sum money.Amount, err error) {
+	open, err := ledger.OpenReceivables(ctx, q, account)
+	today := ledger.Day(o.db.Now())
+	for k := range open {
+		if open[k].DueOn < today {
+			sum += open[k].Dunnable()
+		}
+	}
+	return sum, err
+}
+
+// endOfCycle is when the billing cycle ends that an account is in.
+func endOfCycle(a customer.BillingAccount, at instant.Instant) (instant.Instant, error) {
+	_, until, err := billing.CycleOf(billing.Cycle{Day: a.CycleDay, Months: a.CycleMonths, TimeZone: a.TimeZone}, at)
+	return until, err
 }
 
 // openOutbox is how messages to customers leave.
