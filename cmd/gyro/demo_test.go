@@ -19,7 +19,7 @@ func startDemo(t *testing.T, args ...string) (p *program, work string) {
 	t.Helper()
 	work = t.TempDir()
 	cmd := command(t, append([]string{
-		"up", "--demo", "--diameter-listen", "127.0.0.1:0", "--http-listen", "127.0.0.1:0", "--office-listen", "127.0.0.1:0", "--rate", "600", "--log-format", "json",
+		"up", "--demo", "--diameter-listen", "127.0.0.1:0", "--http-listen", "127.0.0.1:0", "--office", "--office-listen", "127.0.0.1:0", "--rate", "600", "--log-format", "json",
 	}, args...)...)
 	cmd.Env = append(cmd.Env, "TMPDIR="+work)
 	return launch(t, cmd), work
