@@ -69,7 +69,8 @@ func (s *Service) createKey(ctx context.Context, tx *database.Tx, name string, r
 	if _, err := tx.NewInsert().Model(&k).Exec(ctx); err != nil {
 		return k, err
 	}
-	return k, tx.Audit(ctx, "apiKey", name, "create", nil, &k)
+	err = tx.Audit(ctx, "apiKey", name, "create", nil, &k)
+	return k, err
 }
 
 // FindKey returns a key by name.
@@ -105,7 +106,8 @@ func (s *Service) RotateKey(ctx context.Context, tx *database.Tx, name string) (
 	if _, err := tx.NewUpdate().Model(&k).WherePK().Exec(ctx); err != nil {
 		return k, "", err
 	}
-	return k, secret, tx.Audit(ctx, "apiKey", name, "rotate", &was, &k)
+	err = tx.Audit(ctx, "apiKey", name, "rotate", &was, &k)
+	return k, secret, err
 }
 
 // RevokeKey ends a key at once; it stays in the list, for the audit trail.
@@ -122,7 +124,8 @@ func (s *Service) RevokeKey(ctx context.Context, tx *database.Tx, name string) (
 	if err := s.keepAdministrator(ctx, tx); err != nil {
 		return k, err
 	}
-	return k, tx.Audit(ctx, "apiKey", name, "revoke", &was, &k)
+	err = tx.Audit(ctx, "apiKey", name, "revoke", &was, &k)
+	return k, err
 }
 
 // byKey authenticates a program.

@@ -7,6 +7,7 @@ import (
 	"crypto/rsa"
 	"encoding/base64"
 	"encoding/json"
+	"maps"
 	"math/big"
 	"net/http"
 	"net/http/httptest"
@@ -77,9 +78,7 @@ func (i *issuer) token(t *testing.T, method jwt.SigningMethod, key any, claims j
 	t.Helper()
 	token := jwt.NewWithClaims(method, claims)
 	token.Header["kid"] = i.kid
-	for name, value := range header {
-		token.Header[name] = value
-	}
+	maps.Copy(token.Header, header)
 	signed, err := token.SignedString(key)
 	if err != nil {
 		t.Fatal(err)

@@ -102,7 +102,8 @@ func (s *Service) CreateUser(ctx context.Context, tx *database.Tx, p PreparedUse
 	if _, err := tx.NewInsert().Model(&u).Exec(ctx); err != nil {
 		return u, err
 	}
-	return u, tx.Audit(ctx, "user", u.Name, "create", nil, &u)
+	err = tx.Audit(ctx, "user", u.Name, "create", nil, &u)
+	return u, err
 }
 
 // FindUser returns a user by name.
@@ -164,7 +165,8 @@ func (s *Service) ChangeUser(ctx context.Context, tx *database.Tx, name string, 
 			return u, err
 		}
 	}
-	return u, tx.Audit(ctx, "user", name, "change", &was, &u)
+	err = tx.Audit(ctx, "user", name, "change", &was, &u)
+	return u, err
 }
 
 // keepAdministrator refuses what would leave nobody who may let anybody in.

@@ -3,6 +3,7 @@ package hub
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -281,7 +282,9 @@ func TestAListenerThatDiesComesBack(t *testing.T) {
 		if err := server.Close(); err != nil {
 			o.Error(err)
 		}
-		<-done
+		if err := <-done; !errors.Is(err, http.ErrServerClosed) {
+			o.Error(err)
+		}
 	})
 }
 

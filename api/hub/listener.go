@@ -82,7 +82,8 @@ func (s *Service) Subscribe(ctx context.Context, tx *database.Tx, api int, callb
 	if _, err := tx.NewInsert().Model(&l).Exec(ctx); err != nil {
 		return l, err
 	}
-	return l, tx.Audit(ctx, "hub", id(l.ID), "create", nil, &l)
+	err = tx.Audit(ctx, "hub", id(l.ID), "create", nil, &l)
+	return l, err
 }
 
 // Find returns a listener of an API; api 0 is any.
@@ -125,7 +126,8 @@ func (s *Service) Enable(ctx context.Context, tx *database.Tx, number int64) (Li
 	if _, err := tx.NewUpdate().Model(&l).Column("status", "failures", "failing_since", "next_attempt_at").WherePK().Exec(ctx); err != nil {
 		return l, err
 	}
-	return l, tx.Audit(ctx, "hub", id(l.ID), "enable", &was, &l)
+	err = tx.Audit(ctx, "hub", id(l.ID), "enable", &was, &l)
+	return l, err
 }
 
 // checkCallback refuses addresses that nothing can or may be sent to. A name is looked up only when it is dialled: what it

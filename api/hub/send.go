@@ -66,8 +66,8 @@ func withState(entity any, payload json.RawMessage) (any, error) {
 		return nil, err
 	}
 	var told map[string]json.RawMessage
-	if json.Unmarshal(payload, &told) != nil {
-		return fields, nil // the payload is no object
+	if err := json.Unmarshal(payload, &told); err != nil {
+		told = nil // the payload is no object, and tells of no state
 	}
 	for _, name := range []string{"state", "status"} {
 		if _, has := fields[name]; has && len(told[name]) > 0 && told[name][0] == '"' {

@@ -115,11 +115,10 @@ func (e *Endpoint) bodySchema() object {
 
 func (e *Endpoint) operationID() string {
 	words := strings.FieldsFunc(e.Path, func(r rune) bool { return strings.ContainsRune("/{}-.", r) })
-	id := strings.ToLower(e.Method)
-	for _, word := range words {
-		id += strings.ToUpper(word[:1]) + word[1:]
+	for n, word := range words {
+		words[n] = strings.ToUpper(word[:1]) + word[1:]
 	}
-	return id
+	return strings.ToLower(e.Method) + strings.Join(words, "")
 }
 
 var kindSchemas = map[Kind]object{

@@ -70,7 +70,7 @@ func paged(c *Call, q *Query, page []any, total int) *Answer {
 		values := c.Query()
 		values.Set("offset", strconv.Itoa(offset))
 		target := url.URL{Path: string(c.http.Path()), RawQuery: values.Encode()}
-		links = append(links, fmt.Sprintf(`<%s>; rel="%s"`, target.String(), relation))
+		links = append(links, fmt.Sprintf("<%s>; rel=%q", target.String(), relation))
 	}
 	if next := q.Offset + len(page); next < total && len(page) > 0 {
 		link(next, "next")

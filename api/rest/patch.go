@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -75,8 +76,7 @@ func (r Resource[V]) merge(ctx context.Context, was V, changes map[string]any) (
 		return wanted, err
 	}
 	err = strictjson.Decode(raw, &wanted)
-	var e *strictjson.Error
-	if errors.As(err, &e) { // the position is in a document that the client has not seen
+	if e, ok := errors.AsType[*strictjson.Error](err); ok { // the position is in a document that the client has not seen
 		err = refusal.New(refusal.Invalid, "invalid_value", e.Key, "%s; %s", e.Reason, e.Remedy)
 	}
 	entity := any(&wanted).(document).entity()
@@ -101,9 +101,7 @@ func mergePatch(target, patch any) any {
 	}
 	merged := map[string]any{}
 	if present, ok := target.(map[string]any); ok {
-		for name, value := range present {
-			merged[name] = value
-		}
+		maps.Copy(merged, present)
 	}
 	for name, value := range changes {
 		if value == nil {

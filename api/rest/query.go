@@ -92,7 +92,7 @@ func (q *Query) Where(s *bun.SelectQuery) *bun.SelectQuery {
 	for _, c := range q.Conditions {
 		comparison, arguments := c.Filter.Column+" "+c.Op+" ?", c.Values
 		if len(c.Values) > 1 {
-			comparison, arguments = c.Filter.Column+" IN (?)", []any{bun.In(c.Values)}
+			comparison, arguments = c.Filter.Column+" IN (?)", []any{bun.List(c.Values)}
 		}
 		if c.Filter.Within != "" {
 			comparison = fmt.Sprintf(c.Filter.Within, comparison)

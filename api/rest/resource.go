@@ -98,8 +98,10 @@ func (r Resource[V]) Endpoints() []Endpoint {
 		Method: fasthttp.MethodGet, Path: many, Roles: r.Roles.Read, Do: r.list, Answer: []V{},
 		Summary: "Lists or finds " + r.Type + ".",
 		Parameters: []Parameter{
-			fields, {Name: "offset", About: "how many to leave out at the beginning", Kind: Number},
-			{Name: "limit", About: "how many to show at most", Kind: Number}, {Name: "sort", About: "comma-separated attributes, a minus before those that fall"},
+			fields,
+			{Name: "offset", About: "how many to leave out at the beginning", Kind: Number},
+			{Name: "limit", About: "how many to show at most", Kind: Number},
+			{Name: "sort", About: "comma-separated attributes, a minus before those that fall"},
 		},
 	})
 	add(r.Get != nil, Endpoint{
@@ -225,23 +227,23 @@ func (r Resource[V]) create(ctx context.Context, c *Call) (*Answer, error) {
 	if err := r.checkCreated(c, &in); err != nil {
 		return nil, err
 	}
-	created := func(v V) (*Answer, error) {
+	created := func(v V) *Answer {
 		r.complete(ctx, &v)
-		return Created(any(&v).(document).entity().Href, &v), nil
+		return Created(any(&v).(document).entity().Href, &v)
 	}
 	if r.Submit != nil {
 		v, err := r.Submit(ctx, c, key, in)
 		if err != nil {
 			return nil, err
 		}
-		return created(v)
+		return created(v), nil
 	}
 	return c.Write(ctx, func(ctx context.Context, tx *database.Tx) (*Answer, error) {
 		v, err := r.Create(ctx, tx, in)
 		if err != nil {
 			return nil, err
 		}
-		return created(v)
+		return created(v), nil
 	})
 }
 

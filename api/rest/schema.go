@@ -3,6 +3,7 @@ package rest
 import (
 	"encoding/json"
 	"reflect"
+	"slices"
 	"strings"
 
 	"gyro/api/access"
@@ -28,10 +29,8 @@ func schemaOf(t reflect.Type, around ...reflect.Type) object {
 	if known, found := special[t]; found {
 		return known
 	}
-	for _, outer := range around {
-		if t == outer {
-			return object{"description": "as above"}
-		}
+	if slices.Contains(around, t) {
+		return object{"description": "as above"}
 	}
 	switch t.Kind() {
 	case reflect.String:

@@ -21,6 +21,7 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
+// Names of headers and cookies.
 const (
 	correlationHeader = "X-Correlation-ID"
 	// SessionCookie holds a session, CSRFHeader the token that must come with it.

@@ -97,8 +97,11 @@ func TestMergePatch(t *testing.T) {
 
 func TestFiltersAreRead(t *testing.T) {
 	filters := []Filter{
-		{Attribute: "status", Column: "status", Values: []string{"a", "b"}}, {Attribute: "at", Column: "at", Kind: Instant, Sort: true},
-		{Attribute: "day", Column: "day", Kind: Day}, {Attribute: "n.gt", Column: "odd"}, {Attribute: "n", Column: "n", Kind: Number},
+		{Attribute: "status", Column: "status", Values: []string{"a", "b"}},
+		{Attribute: "at", Column: "at", Kind: Instant, Sort: true},
+		{Attribute: "day", Column: "day", Kind: Day},
+		{Attribute: "n.gt", Column: "odd"},
+		{Attribute: "n", Column: "n", Kind: Number},
 		{Attribute: "flag", Column: "flag", Kind: Flag},
 	}
 	for query, want := range map[string]string{

@@ -40,6 +40,7 @@ func newOperator(t testing.TB, dialect database.Dialect) *operator {
 		t.Fatal(err)
 	}
 	o.site = newSite(t, fmt.Sprintf(`office:
+  webhook: {allow_private: true}
   elements: {hss: %q, pcrf: %q}
   payment: {provider: %q, webhook_secret_file: %q}
 `, o.hss.url(), o.pcrf.url(), o.payments.url(), secrets), "--office", "--database", dbtest.URL(t, dialect), "--office-listen", o.officeAddress)

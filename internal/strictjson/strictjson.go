@@ -118,7 +118,7 @@ func (w *walker) custom(path string, depth int, t reflect.Type) error {
 		return err
 	}
 	raw := w.body[from:w.decoder.InputOffset()]
-	target, _ := reflect.New(t).Interface().(json.Unmarshaler)
+	target, _ := reflect.TypeAssert[json.Unmarshaler](reflect.New(t))
 	err := target.UnmarshalJSON(raw)
 	var e *Error
 	switch {
