@@ -176,6 +176,8 @@ var libraries = []restricted{
 		library: "github.com/cockroachdb/pebble", in: []string{"charging/journal", "balance/store", "internal/datadir", "internal/coretest"},
 		why: "what is durable is decided behind the journal and the store, below whose file system a failed write stops the process; tests need its file system in memory",
 	},
+	{library: "github.com/coreos/go-oidc", in: []string{"api/access"}, why: "tokens of an issuer are checked where roles are given"},
+	{library: "github.com/santhosh-tekuri/jsonschema", in: []string{"api/tmf/tmftest"}, why: "TM Forum's definitions are held against answers by tests; the server does not carry them"},
 	{library: "github.com/hashicorp/raft", in: []string{"charging/journal"}, why: "replication is the journal's business alone"},
 	{library: "github.com/spf13/cobra", in: []string{"cmd"}, why: "only commands parse flags"},
 	{library: "github.com/valyala/fasthttp", in: []string{"api"}, why: "HTTP is an edge"},
