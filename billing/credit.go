@@ -39,7 +39,7 @@ type CreditLine struct {
 // credited wholly is cancelled.
 func (s *Service) Credit(ctx context.Context, by database.Actor, id int64, request CreditRequest) (note int64, err error) {
 	err = s.db.Write(ctx, by, func(ctx context.Context, tx *database.Tx) error {
-		note, err = s.credit(ctx, tx, id, request)
+		note, err = s.CreditIn(ctx, tx, id, request)
 		return err
 	})
 	return note, err
@@ -50,7 +50,8 @@ type creditKey struct {
 	Request CreditRequest
 }
 
-func (s *Service) credit(ctx context.Context, tx *database.Tx, id int64, request CreditRequest) (note int64, err error) {
+// CreditIn is Credit within a transaction.
+func (s *Service) CreditIn(ctx context.Context, tx *database.Tx, id int64, request CreditRequest) (note int64, err error) {
 	if request.Key == "" || request.Reason == "" {
 		return 0, refusal.New(refusal.Invalid, "credit_incomplete", "reason", "a credit note needs a reason, which is printed on it, and a key that makes it once")
 	}

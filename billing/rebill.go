@@ -31,7 +31,7 @@ func (s *Service) Rebill(ctx context.Context, by database.Actor, id int64, reaso
 		}
 		request := CreditRequest{Reason: reason, Key: key}
 		replayed := of.State == invoice.Cancelled
-		if note, err = s.credit(ctx, tx, id, request); err != nil || replayed {
+		if note, err = s.CreditIn(ctx, tx, id, request); err != nil || replayed {
 			return err
 		}
 		return goBack(ctx, tx, of)

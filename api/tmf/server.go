@@ -6,6 +6,7 @@ import (
 	"gyro/api/access"
 	"gyro/api/hub"
 	"gyro/api/rest"
+	"gyro/billing"
 	"gyro/billing/dunning"
 	"gyro/billing/payment"
 	"gyro/catalog"
@@ -27,6 +28,8 @@ type Options struct {
 	Dunning  *dunning.Service
 	// Catalog is what is sold: TMF620, and the publication of catalogue documents.
 	Catalog *catalog.Service
+	// Billing makes bills and takes usage in.
+	Billing *billing.Service
 }
 
 // New prepares the server of the office's API.
@@ -37,6 +40,9 @@ func New(o Options) (*rest.Server, error) {
 	o.Server.Sets = append(o.Server.Sets, o.sets()...)
 	if o.Hub != nil {
 		o.Server.Collectors = append(o.Server.Collectors, o.Hub.Collectors()...)
+	}
+	if o.Billing != nil {
+		o.Server.Collectors = append(o.Server.Collectors, o.Billing.Collectors()...)
 	}
 	server, err := rest.New(o.Server)
 	if err == nil && o.Hub != nil {
@@ -62,6 +68,9 @@ func (o *Options) sets() []rest.Set {
 	}
 	if o.Catalog != nil {
 		sets = append(sets, catalogs(), categories(o.Catalog), offerings(o.Catalog), prices(), specifications(o.Catalog), offers{o.Catalog})
+	}
+	if o.Billing != nil {
+		sets = append(sets, bills(), rates(), billsOnDemand(o.Billing), usages(), usageSpecifications(), invoices{o.Billing}, invoiceRuns{o.Billing})
 	}
 	return sets
 }

@@ -11,6 +11,7 @@ import (
 	"gyro/api/rest"
 	"gyro/api/tmf"
 	"gyro/api/tmf/tmftest"
+	"gyro/billing"
 	"gyro/billing/dunning"
 	"gyro/billing/payment"
 	"gyro/catalog"
@@ -29,6 +30,7 @@ func everything(t *testing.T, db *database.DB) tmf.Options {
 	lifts := dunning.New(dunning.Options{DB: db})
 	return tmf.Options{
 		Access: s, Hub: hub.New(db, hub.Options{}), Customers: customer.New(db),
+		Billing: billing.New(db, settledCore{}, billing.Options{}),
 		Dunning: lifts, Payments: payment.New(payment.Options{DB: db, Moved: lifts.Lift}),
 		Catalog: catalog.New(db, nil),
 	}

@@ -12,6 +12,10 @@ import (
 	"gyro/internal/money"
 )
 
+// MaxLines is how many lines a document has at most: what names a line has five
+// digits for its position.
+const MaxLines = 99_999
+
 // Type is the kind of a document.
 type Type string
 

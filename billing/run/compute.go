@@ -164,6 +164,9 @@ func (r *Runner) bill(c *computed, b *batch, g *group, job *job) error {
 			d.usage = append(d.usage, settlement{a.id, a.chargingAccount, exact})
 		}
 	}
+	if len(d.lines) > invoice.MaxLines {
+		return fmt.Errorf("the bill would have %d lines, more than %d: let fewer accounts be paid by one", len(d.lines), invoice.MaxLines)
+	}
 	if len(d.lines) == 0 {
 		c.empty++
 	} else {

@@ -103,7 +103,7 @@ var layers = []layer{
 	},
 
 	{
-		folder: "api/tmf", may: join(ground, "api/access", "api/client", "api/hub", "api/rest", "billing", "billing/dunning", "billing/ledger", "billing/payment", "billing/payment/provider", "catalog", "customer", "provisioning", "internal/database", "internal/refusal", "internal/strictjson"),
+		folder: "api/tmf", may: join(ground, "api/access", "api/client", "api/hub", "api/rest", "billing", "billing/charge", "billing/invoice", "billing/population", "billing/run", "billing/dunning", "billing/ledger", "billing/payment", "billing/payment/provider", "catalog", "customer", "provisioning", "internal/database", "internal/refusal", "internal/strictjson"),
 		why: "the office's edge knows every domain of the office, and decides nothing",
 	},
 

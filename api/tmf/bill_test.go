@@ -1,0 +1,128 @@
+package tmf_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+
+	"gyro/api/client"
+	"gyro/api/rest"
+	"gyro/api/tmf"
+	"gyro/api/tmf/tmftest"
+	"gyro/billing"
+	"gyro/billing/charge"
+	"gyro/billing/population"
+	"gyro/billing/run"
+	"gyro/internal/database"
+)
+
+// settledCore is a core without usage that settles whatever it is asked to.
+type settledCore struct{}
+
+func (settledCore) Usage(context.Context, uint64, int) (client.UsagePage, error) {
+	return client.UsagePage{}, nil
+}
+
+func (settledCore) Settle(context.Context, string, string, client.Settlement) (client.Movement, error) {
+	return client.Movement{}, nil
+}
+
+var finance = database.Actor{Name: "test", Role: "finance", Via: "cli"}
+
+// billed is an API over an office with a few accounts that are billed for October 2026 if they are to be.
+func billed(t *testing.T, db *database.DB, accounts int, now bool) (*tmftest.Client, *billing.Service) {
+	t.Helper()
+	if err := population.Make(t.Context(), db, population.Options{Accounts: accounts, Records: 6}); err != nil {
+		t.Fatal(err)
+	}
+	s := billing.New(db, settledCore{}, billing.Options{Run: run.Options{Workers: 1}})
+	if now {
+		if _, err := s.Runs.Run(t.Context(), finance, run.Request{AsOf: charge.Date(2026, 11, 1), Mode: run.Final}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return tmftest.Start(t, db, func(o rest.Options) (*rest.Server, error) { return tmf.New(tmf.Options{Server: o, Billing: s}) }), s
+}
+
+func TestCustomerBill(t *testing.T) {
+	tmftest.Run(t, func(t *testing.T, db *database.DB) {
+		c, _ := billed(t, db, 3, true)
+		c.Resource(t, tmftest.Case{Path: "/tmf-api/customerBillManagement/v4/customerBill", Golden: "customer-bill"})
+		c.Resource(t, tmftest.Case{Path: "/tmf-api/customerBillManagement/v4/appliedCustomerBillingRate", Golden: "applied-billing-rate"})
+	})
+}
+
+func TestCustomerBillOnDemand(t *testing.T) {
+	tmftest.Run(t, func(t *testing.T, db *database.DB) {
+		c, _ := billed(t, db, 3, false)
+		one := func(id int) string { return fmt.Sprintf(`{"billingAccount":{"id":"%d"}}`, id) }
+		c.Resource(t, tmftest.Case{
+			Path: "/tmf-api/customerBillManagement/v4/customerBillOnDemand", Golden: "bill-on-demand", Create: []string{one(2), one(3), one(4)},
+		})
+		c.Do(t, "POST", "/tmf-api/customerBillManagement/v4/customerBillOnDemand", one(99), "Idempotency-Key", "x").Want(t, 422)
+	})
+}
+
+func TestUsage(t *testing.T) {
+	tmftest.Run(t, func(t *testing.T, db *database.DB) {
+		c, _ := billed(t, db, 2, true)
+		c.Resource(t, tmftest.Case{Path: "/tmf-api/usageManagement/v4/usage", Golden: "usage"})
+		c.Resource(t, tmftest.Case{Path: "/tmf-api/usageManagement/v4/usageSpecification", Golden: "usage-specification", Fixed: true})
+	})
+}
+
+// TestInvoices walks through what people of finance do with runs and invoices, with the bodies as they are.
+func TestInvoices(t *testing.T) {
+	tmftest.Run(t, func(t *testing.T, db *database.DB) {
+		c, s := billed(t, db, 3, false)
+		var walked []*tmftest.Exchange
+		walk := func(status int, method, path, body string) *tmftest.Exchange {
+			t.Helper()
+			header := []string{}
+			if method == "POST" {
+				header = append(header, "Idempotency-Key", fmt.Sprint("key-", len(walked)))
+			}
+			x := c.Do(t, method, path, body, header...).Want(t, status)
+			walked = append(walked, x)
+			return x
+		}
+		work := func(id int64) {
+			t.Helper()
+			if _, err := s.Runs.Resume(t.Context(), finance, id, nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+		walk(200, "POST", "/office/v1/accounts/2/charges", `{"kind":"one_time","amount":9.90,"currency":"EUR","description":"SIM card"}`)
+		walk(200, "GET", "/office/v1/accounts/2/charges", "")
+		walk(422, "POST", "/office/v1/accounts/2/charges", `{"kind":"one_time","amount":9.90,"currency":"CHF","description":"SIM card"}`)
+		walk(400, "POST", "/office/v1/invoice-runs", `{"mode":"draft"}`)
+		walk(400, "POST", "/office/v1/invoice-runs", `{"mode":"draft","cycle":"2099-01"}`)
+		walk(202, "POST", "/office/v1/invoice-runs", `{"mode":"draft","cycle":"2026-10"}`)
+		work(1)
+		walk(200, "GET", "/office/v1/invoice-runs/1", "")
+		walk(200, "GET", "/office/v1/invoice-runs/1/comparison", "")
+		walk(200, "POST", "/office/v1/invoice-runs/1/review", "")
+		walk(200, "GET", "/office/v1/invoices?run=1&state=reviewed&limit=1", "")
+		walk(202, "POST", "/office/v1/invoice-runs/1/commit", "")
+		work(2)
+		walk(200, "GET", "/office/v1/invoice-runs", "")
+		walk(409, "POST", "/office/v1/invoice-runs/2/commit", "")
+		number := "GY-" + db.Now().Time().Format("2006") + "-0000001"
+		walk(200, "GET", "/office/v1/invoices/"+number, "")
+		walk(200, "GET", "/office/v1/invoices/"+number+"/lines/4/usage", "")
+		walk(404, "GET", "/office/v1/invoices/"+number+"/lines/50/usage", "")
+		pdf := c.Do(t, "GET", "/office/v1/invoices/"+number+"/pdf", "").Want(t, 200)
+		if !strings.HasPrefix(string(pdf.Body), "%PDF-") || pdf.Header.Get("Content-Type") != "application/pdf" {
+			t.Errorf("the PDF is %s: %.20q", pdf.Header.Get("Content-Type"), pdf.Body)
+		}
+		walk(200, "POST", "/office/v1/invoices/"+number+"/credit-notes", `{"reason":"outage","lines":[{"position":1,"amount":5}]}`)
+		walk(422, "POST", "/office/v1/invoices/"+number+"/credit-notes", `{"reason":"outage","lines":[{"position":1,"amount":5000}]}`)
+		walk(200, "POST", "/office/v1/invoices/"+number+"/rebill", `{"reason":"wrong price"}`)
+		walk(409, "POST", "/office/v1/invoices/"+number+"/rebill", `{"reason":"wrong price"}`)
+		walk(404, "GET", "/office/v1/invoices/GY-1999-0000001", "")
+		walk(200, "GET", "/office/v1/parked-accounts", "")
+		walk(200, "GET", "/office/v1/usage-intake", "")
+		tmftest.Golden(t, "invoices", walked...)
+	})
+}
