@@ -36,7 +36,7 @@ type rateDocument struct {
 	Product           *rest.Ref             `json:"product,omitempty"`
 	PeriodCoverage    *rest.TimePeriod      `json:"periodCoverage,omitempty"`
 	TaxExcludedAmount *rest.Money           `json:"taxExcludedAmount,omitempty"`
-	AppliedTax        []taxItem             `json:"appliedTax,omitempty"`
+	AppliedTax        []billTax             `json:"appliedTax,omitempty"`
 	Characteristic    []rest.Characteristic `json:"characteristic,omitempty"`
 }
 
@@ -102,7 +102,7 @@ func viewRate(ctx context.Context, r *rateRow) rateDocument {
 		Bill:           &rest.Ref{ID: rest.ID(l.Invoice), Href: rest.Href(ctx, rest.TMF678, "customerBill", rest.ID(l.Invoice)), ReferredType: "CustomerBill"},
 		BillingAccount: &account, PeriodCoverage: &rest.TimePeriod{Start: dayTime(l.PeriodFrom), End: dayTime(l.PeriodUntil)},
 		TaxExcludedAmount: rest.MoneyOf(l.Amount, r.Currency),
-		AppliedTax:        []taxItem{{l.TaxCode, rest.Decimal(l.TaxRate), rest.MoneyOf(tax, r.Currency)}},
+		AppliedTax:        []billTax{{l.TaxCode, rest.Decimal(l.TaxRate), rest.MoneyOf(tax, r.Currency)}},
 		Characteristic: []rest.Characteristic{
 			{Name: "quantity", Value: fmt.Append(nil, l.Quantity)}, {Name: "unit", Value: fmt.Appendf(nil, "%q", l.Unit)},
 			{Name: "exact", Value: fmt.Appendf(nil, "%q", l.Exact.Format(money.Decimals))},

@@ -36,11 +36,11 @@ type billDocument struct {
 	RemainingAmount   *rest.Money      `json:"remainingAmount,omitempty"`
 	TaxExcludedAmount *rest.Money      `json:"taxExcludedAmount,omitempty"`
 	TaxIncludedAmount *rest.Money      `json:"taxIncludedAmount,omitempty"`
-	TaxItem           []taxItem        `json:"taxItem,omitempty"`
+	TaxItem           []billTax        `json:"billTax,omitempty"`
 	BillDocument      []billFile       `json:"billDocument,omitempty"`
 }
 
-type taxItem struct {
+type billTax struct {
 	TaxCategory string       `json:"taxCategory"`
 	TaxRate     rest.Decimal `json:"taxRate"` // a fraction: 0.19
 	TaxAmount   *rest.Money  `json:"taxAmount"`
@@ -120,7 +120,7 @@ func viewBills(ctx context.Context, db bun.IDB, rows []billRow) ([]billDocument,
 	for k := range rows {
 		for n := range taxes {
 			if t := &taxes[n]; t.Invoice == rows[k].ID {
-				documents[k].TaxItem = append(documents[k].TaxItem, taxItem{t.Category, rest.Decimal(t.Rate), rest.MoneyOf(t.Tax, rows[k].Currency)})
+				documents[k].TaxItem = append(documents[k].TaxItem, billTax{t.Category, rest.Decimal(t.Rate), rest.MoneyOf(t.Tax, rows[k].Currency)})
 			}
 		}
 	}
