@@ -55,7 +55,7 @@ func Make(ctx context.Context, db *database.DB, o Options) error {
 }
 
 // tables are those that get rows with numbers of our own.
-var tables = []string{"party", "customer", "billing_account", "subscription", "product_order", "product_order_item", "product", "product_price", "product_discount", "product_suspension"}
+var tables = []string{"party", "customer", "billing_account", "product_offering", "subscription", "product_order", "product_order_item", "product", "product_price", "product_discount", "product_suspension"}
 
 // sequences lets the numbers that the database draws begin behind ours.
 func sequences(ctx context.Context, tx *database.Tx) error {
@@ -82,6 +82,8 @@ func ground(ctx context.Context, tx *database.Tx) error {
 		`INSERT INTO customer (id, party_id, name, segment, status, created_at, updated_at) VALUES (1, 1, 'Population', 'residential', 'active', 1, 1)`,
 		`INSERT INTO billing_account (id, customer_id, name, kind, charging_account, currency, cycle_day, time_zone, tax_region, delivery, status, created_at, updated_at)
 			VALUES (1, 1, 'Ground', 'postpaid', 'ground', 'EUR', 1, 'Europe/Berlin', 'DE', 'none', 'closed', 1788000000000, 1)`,
+		`INSERT INTO product_offering (id, name, version, catalog, kind, status, currency, minimum_commitment, created_at, updated_at)
+			VALUES (1, 'flat-m', 1, 'population', 'postpaid', 'active', 'EUR', 0, 1, 1), (2, 'business', 1, 'population', 'postpaid', 'active', 'EUR', 40000000, 1, 1)`,
 		`INSERT INTO product_order (id, billing_account_id, customer_id, state, placed_by, created_at, updated_at) VALUES (1, 1, 1, 'completed', 'population', 1, 1)`,
 		`INSERT INTO product_order_item (id, order_id, position, action, change, state) VALUES (1, 1, 1, 'add', 'activate', 'completed')`,
 	} {
@@ -155,8 +157,12 @@ func (o Options) accounts(ctx context.Context, tx *database.Tx, first, last int)
 			if o.Spread && n%11 == 0 {
 				terminated = at + int64(30*instant.Day)
 			}
-			return append(one(2*id(n), 0, id(n), id(n), "Flat M", false, "active", 1, at, terminated, at, at),
-				[]any{2*id(n) + 1, 0, id(n), id(n), "Option", true, "active", 1, at + int64(n%20)*int64(instant.Day), int64(0), at, at})
+			offering := 1
+			if o.Spread && n%6 == 0 {
+				offering = 2 // with a minimum commitment
+			}
+			return append(one(2*id(n), offering, id(n), id(n), "Flat M", false, "active", 1, at, terminated, at, at),
+				[]any{2*id(n) + 1, 1, id(n), id(n), "Option", true, "active", 1, at + int64(n%20)*int64(instant.Day), int64(0), at, at})
 		}},
 		{"product_price", []string{"id", "product_id", "name", "type", "amount", "currency", "period_months", "in_advance", "prorate", "tax_category", "gl_code", "valid_from"}, func(n int) [][]any {
 			plan := int64(19_990_000 + 5_000_000*(n%3))
