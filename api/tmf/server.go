@@ -23,6 +23,8 @@ type Options struct {
 	Hub *hub.Service
 	// Customers are parties, customers and billing accounts.
 	Customers *customer.Service
+	// Core is asked for balances; without it none are shown.
+	Core Core
 	// Payments and Dunning come with the receivables journal; both or none.
 	Payments *payment.Service
 	Dunning  *dunning.Service
@@ -61,7 +63,7 @@ func (o *Options) sets() []rest.Set {
 		sets = append(sets, listeners{o.Hub})
 	}
 	if o.Customers != nil {
-		sets = append(sets, individuals(o.Customers), organizations(o.Customers), customers(o.Customers), billingAccounts(o.Customers))
+		sets = append(sets, individuals(o.Customers), organizations(o.Customers), customers(o.Customers), billingAccounts(o.Customers), care{o.Customers, o.Core})
 	}
 	if o.Payments != nil {
 		sets = append(sets, payments(o.Payments), refunds(o.Payments), receivables{o.Payments, o.Dunning}, dunnings{o.Dunning}, ledgers{})

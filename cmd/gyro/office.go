@@ -85,7 +85,7 @@ func startOffice(ctx context.Context, options officeOptions) (_ *officeHalf, err
 	if o.server, err = tmf.New(o.services.api(rest.Options{
 		DB: o.db, PublicURL: cfg.PublicURL, TLS: settings, BehindProxy: cfg.BehindProxy, Logger: o.Logger,
 		ApprovalAbove: approval,
-	})); err != nil {
+	}, o.Core)); err != nil {
 		return nil, err
 	}
 	if err = o.db.StartJobs(ctx, jobs); err != nil {

@@ -166,6 +166,9 @@ func (o *officeHalf) keepAdministratorKey(ctx context.Context) error {
 }
 
 // api is what the office's API serves.
-func (s *services) api(server rest.Options) tmf.Options {
-	return tmf.Options{Server: server, Access: s.access, Customers: s.customers, Payments: s.payments, Dunning: s.dunning, Hub: s.hub, Catalog: s.catalog, Billing: s.billing}
+func (s *services) api(server rest.Options, core tmf.Core) tmf.Options {
+	return tmf.Options{
+		Server: server, Access: s.access, Customers: s.customers, Core: core, Payments: s.payments, Dunning: s.dunning, Hub: s.hub, Catalog: s.catalog,
+		Billing: s.billing,
+	}
 }
