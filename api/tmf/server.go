@@ -66,7 +66,7 @@ func (o *Options) sets() []rest.Set {
 		sets = append(sets, individuals(o.Customers), organizations(o.Customers), customers(o.Customers), billingAccounts(o.Customers), care{o.Customers, o.Core})
 	}
 	if o.Payments != nil {
-		sets = append(sets, payments(o.Payments), refunds(o.Payments), receivables{o.Payments, o.Dunning}, dunnings{o.Dunning}, ledgers{})
+		sets = append(sets, payments(o.Payments), refunds(o.Payments), receivables{o.Payments, o.Dunning}, dunnings{o.Dunning}, ledgers{}, proofs{})
 	}
 	if o.Catalog != nil {
 		sets = append(sets, catalogs(), categories(o.Catalog), offerings(o.Catalog), prices(), specifications(o.Catalog), offers{o.Catalog})

@@ -34,7 +34,7 @@ func newRootCommand() *cobra.Command {
 		newLedgerCommand(), newAccessCommand(), newBenchCommand(), newVersionCommand(),
 	)
 	for _, cmd := range root.Commands() {
-		if cmd.HasSubCommands() {
+		if cmd.HasSubCommands() && cmd.RunE == nil {
 			rejectUnknown(cmd)
 		}
 	}

@@ -98,6 +98,7 @@ func newBooksCommand() *cobra.Command {
 		},
 	}
 	r.flags(cmd)
+	cmd.AddCommand(newBooksVerifyCommand(r))
 	return cmd
 }
 

@@ -68,6 +68,10 @@ var layers = []layer{
 		why: "payments stand on the books and speak to a provider; the charging core and dunning reach them as interfaces that they declare",
 	},
 	{
+		folder: "billing/books", may: join(ground, "api/client", "billing/ledger"),
+		why: "it proves the books from outside: it reads rows and the core's API, and shares no code with those who wrote them but the ledger's words",
+	},
+	{
 		folder: "billing/dunning", may: join(ground, "billing/ledger", "internal/refusal", "internal/database"),
 		why: "dunning decides from open items and its policy; orders, letters and fees reach it as interfaces that it declares",
 	},
@@ -103,7 +107,7 @@ var layers = []layer{
 	},
 
 	{
-		folder: "api/tmf", may: join(ground, "api/access", "api/client", "api/hub", "api/rest", "billing", "billing/charge", "billing/invoice", "billing/population", "billing/run", "billing/dunning", "billing/ledger", "billing/payment", "billing/payment/provider", "catalog", "customer", "provisioning", "internal/database", "internal/refusal", "internal/strictjson"),
+		folder: "api/tmf", may: join(ground, "api/access", "api/client", "api/hub", "api/rest", "billing", "billing/charge", "billing/invoice", "billing/population", "billing/run", "billing/books", "billing/dunning", "billing/ledger", "billing/payment", "billing/payment/provider", "catalog", "customer", "provisioning", "internal/database", "internal/refusal", "internal/strictjson"),
 		why: "the office's edge knows every domain of the office, and decides nothing",
 	},
 

@@ -1,0 +1,186 @@
+package books
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+
+	"gyro/api/client"
+	"gyro/billing/ledger"
+	"gyro/internal/money"
+)
+
+// documentKinds are the kinds of entries of documents, and the type that each is of.
+var documentKinds = map[ledger.Kind]string{
+	ledger.KindInvoice: string(ledger.DocumentInvoice), ledger.KindCreditNote: string(ledger.DocumentCreditNote), ledger.KindStatement: string(ledger.DocumentStatement),
+}
+
+// journal adds up every entry, and holds what it has of documents against the documents.
+func (v *verifier) journal(_ context.Context, c *Check) error {
+	c.Name = "the receivables journal balances"
+	var debits, credits, rounding sums
+	documents := map[string]*sums{}
+	entries := 0
+	err := v.Entries(func(e *ledger.Recorded) error {
+		entries++
+		var balance sums
+		for k := range e.Postings {
+			p := &e.Postings[k]
+			balance.add(p.Currency, p.Amount)
+			if p.Amount > 0 {
+				debits.add(p.Currency, p.Amount)
+			} else {
+				credits.add(p.Currency, -p.Amount)
+			}
+			kind, ofDocument := documentKinds[e.Kind]
+			switch {
+			case !ofDocument:
+			case p.GLCode == ledger.Rounding:
+				rounding.add(p.Currency, -p.Amount)
+			case p.GLCode == ledger.Receivables || p.GLCode == ledger.CustomerCredit || p.GLCode == ledger.PrepaidBalances:
+				if documents[kind] == nil {
+					documents[kind] = &sums{}
+				}
+				documents[kind].add(p.Currency, p.Amount)
+			}
+		}
+		for _, currency := range balance.order {
+			if balance.by[currency] != 0 {
+				c.wrong("entry %d (%s %s) is out of balance by %s %s", e.ID, e.Kind, e.Reference, balance.by[currency].Format(2), currency)
+			}
+		}
+		return nil
+	})
+	c.figure("%d entries: debits %s, credits %s", entries, &debits, &credits)
+	c.figure("rounding: %s, as the lines have it: %s", &rounding, &v.rounding)
+	compare(c, "debits and credits", &debits, &credits)
+	compare(c, "rounding in the journal and of the lines", &rounding, &v.rounding)
+	for _, kind := range slices.Sorted(maps.Keys(v.posted)) {
+		posted := documents[kind]
+		if posted == nil {
+			posted = &sums{}
+		}
+		c.figure("%s: %s posted, %s on documents", kind, posted, v.posted[kind])
+		compare(c, kind+" posted and on documents", posted, v.posted[kind])
+	}
+	return err
+}
+
+func compare(c *Check, what string, a, b *sums) {
+	for _, currency := range slices.Compact(slices.Sorted(slices.Values(append(slices.Clone(a.order), b.order...)))) {
+		if a.by[currency] != b.by[currency] {
+			c.wrong("%s differ: %s and %s %s", what, a.by[currency].Format(2), b.by[currency].Format(2), currency)
+		}
+	}
+}
+
+// openItems holds the open items of each account against the journal.
+func (v *verifier) openItems(_ context.Context, c *Check) error {
+	c.Name = "open items are the journal's balances"
+	var open, credit sums
+	accounts := 0
+	err := v.Accounts(func(a *Account) error {
+		accounts++
+		open.add(a.Currency, a.Open)
+		credit.add(a.Currency, a.Credit)
+		if a.Open != a.Debtor || a.Credit != -a.Creditor {
+			c.wrong("account %d: %s open and %s credit, the journal has %s and %s", a.ID, a.Open.Format(2), a.Credit.Format(2), a.Debtor.Format(2), (-a.Creditor).Format(2))
+		}
+		return nil
+	})
+	c.figure("%d accounts: %s open, %s credit", accounts, &open, &credit)
+	return err
+}
+
+// balances holds the core's balance of each postpaid account against its usage that is not settled. What else moved on it
+// in the core is looked for where they differ.
+func (v *verifier) balances(ctx context.Context, c *Check) error {
+	c.Name = "the core's postpaid balances are usage that is not billed"
+	var unbilled, explained sums
+	accounts, absent := 0, 0
+	err := v.Accounts(func(a *Account) error {
+		if a.Kind != "postpaid" {
+			return nil
+		}
+		accounts++
+		core, err := v.Core.Account(ctx, a.Charging)
+		if client.Refused(err, "account_unknown") {
+			if absent++; a.Used != a.Settled {
+				c.wrong("account %d: %s is not billed, and the core has no %s", a.ID, (a.Used - a.Settled).Format(2), a.Charging)
+			}
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		unbilled.add(a.Currency, a.Used-a.Settled)
+		difference := core.Remaining - core.Excess + a.Used - a.Settled
+		if difference == 0 {
+			return nil
+		}
+		other, err := v.otherwise(ctx, a.Charging)
+		if err != nil {
+			return err
+		}
+		explained.add(a.Currency, other)
+		if difference != other {
+			c.wrong("account %d (%s): the core has %s, %s excess; %s of usage less %s settled; %s of it is top-ups, adjustments and the like, %s is not explained (%d sessions are open)",
+				a.ID, a.Charging, core.Remaining.Format(2), core.Excess.Format(2), a.Used.Format(2), a.Settled.Format(2), other.Format(2), (difference - other).Format(2), len(core.OpenSessions))
+		}
+		return nil
+	})
+	c.figure("%d postpaid accounts, %d of them not in the core: %s not billed, %s otherwise explained", accounts, absent, &unbilled, &explained)
+	return err
+}
+
+// billed are the kinds of movements in the core that usage and its settlement are.
+var billed = []string{"session", "event", "refund", "settlement"}
+
+// otherwise sums what moved on an account's own money in the core that is neither usage nor settlement.
+func (v *verifier) otherwise(ctx context.Context, account string) (sum money.Amount, err error) {
+	own := "customer:" + account + "/main"
+	for before := uint64(0); ; {
+		page, err := v.Core.Postings(ctx, account, before, client.MaxPage)
+		if err != nil {
+			return 0, err
+		}
+		for k := range page.Postings {
+			p := &page.Postings[k]
+			if slices.Contains(billed, p.Kind) {
+				continue
+			}
+			for _, leg := range p.Legs {
+				amount, _, isMoney := leg.Quantity.Money()
+				switch {
+				case !isMoney:
+				case leg.To == own:
+					sum += amount
+				case leg.From == own:
+					sum -= amount
+				}
+			}
+		}
+		if before = page.Next; before == 0 {
+			return sum, nil
+		}
+	}
+}
+
+// String tells a check in lines: its name and result, its figures, and what differs.
+func (c *Check) String() string {
+	text := "ok    " + c.Name + "\n"
+	if c.Count > 0 {
+		text = fmt.Sprintf("WRONG %s: %d\n", c.Name, c.Count)
+	}
+	for _, f := range c.Figures {
+		text += "      " + f + "\n"
+	}
+	for _, p := range c.Problems {
+		text += "    ! " + p + "\n"
+	}
+	if c.Count > len(c.Problems) {
+		text += fmt.Sprintf("    ! and %d more\n", c.Count-len(c.Problems))
+	}
+	return text
+}
