@@ -187,9 +187,9 @@ func (s *Service) letter(ctx context.Context, tx *database.Tx, account int64, te
 	return s.o.Letter(ctx, tx, account, template, data, key)
 }
 
-// Lift closes the case of an account of which nothing is overdue any more, and
-// orders what was suspended to be resumed. Payments call it in their own
-// transaction.
+// Lift closes the case of an account of which nothing is overdue any more; what
+// was suspended is ordered to be resumed by a job of the same transaction, which
+// is the payment's own.
 func (s *Service) Lift(ctx context.Context, tx *database.Tx, account int64) error {
 	c, err := suspendedOrOpen(ctx, tx, account)
 	if err != nil || c == nil {
@@ -230,27 +230,66 @@ func suspendedOrOpen(ctx context.Context, tx *database.Tx, account int64) (*Case
 	return &rows[0], nil
 }
 
+// lift closes a case. Lines that are suspended come back by a job, at once: an
+// order that is still at work on them must not keep a payment from being booked.
 func (s *Service) lift(ctx context.Context, tx *database.Tx, c *Case, asOf string) error {
 	before := *c
-	key := fmt.Sprintf("dunning-%d-resume", c.ID)
 	c.Overdue, c.CheckedOn = 0, asOf
-	if c.Suspended {
-		reference, err := s.order(ctx, tx, c.Account, key, Resume)
-		if err != nil {
-			return err
-		}
-		if err := note(ctx, tx, c, c.Step, Resume, asOf, reference); err != nil {
-			return err
-		}
-		if err := s.letter(ctx, tx, c.Account, "resumed", nil, key); err != nil {
-			return err
-		}
+	if c.State != "closed" {
+		c.State, c.ClosedAt = "closed", tx.Now()
 	}
-	c.State, c.Suspended, c.ClosedAt = "closed", false, tx.Now()
 	if err := saveCase(ctx, tx, c); err != nil {
 		return err
 	}
-	return tx.Audit(ctx, "dunning_case", strconv.FormatInt(c.ID, 10), "close", before, c)
+	if err := tx.Audit(ctx, "dunning_case", strconv.FormatInt(c.ID, 10), "close", before, c); err != nil {
+		return err
+	}
+	var suspended bool
+	err := tx.NewRaw("SELECT EXISTS (SELECT 1 FROM dunning_case WHERE billing_account_id = ? AND suspended)", c.Account).Scan(ctx, &suspended)
+	if err != nil || !suspended {
+		return err
+	}
+	return tx.Enqueue(ctx, resumeArgs{Account: c.Account}, database.UniqueKey(strconv.FormatInt(c.Account, 10)), database.MaxAttempts(resumeTries))
+}
+
+// Resume orders what the closed cases of an account have suspended to come back,
+// once for each. With an open case it does nothing: that one's end brings it
+// about. A refusal means that it is to be tried again later.
+func (s *Service) Resume(ctx context.Context, account int64) error {
+	return s.o.DB.Write(ctx, worker, func(ctx context.Context, tx *database.Tx) error {
+		if c, err := openCase(ctx, tx, account); err != nil || c != nil {
+			return err
+		}
+		var cases []Case
+		if err := tx.NewRaw("SELECT "+CaseColumns+" FROM dunning_case WHERE billing_account_id = ? AND suspended ORDER BY id", account).Scan(ctx, &cases); err != nil {
+			return fmt.Errorf("suspended cases of account %d: %w", account, err)
+		}
+		for k := range cases {
+			if err := s.resume(ctx, tx, &cases[k]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func (s *Service) resume(ctx context.Context, tx *database.Tx, c *Case) error {
+	before, key := *c, fmt.Sprintf("dunning-%d-resume", c.ID)
+	reference, err := s.order(ctx, tx, c.Account, key, Resume)
+	if err != nil {
+		return err
+	}
+	if err := note(ctx, tx, c, c.Step, Resume, c.CheckedOn, reference); err != nil {
+		return err
+	}
+	if err := s.letter(ctx, tx, c.Account, "resumed", nil, key); err != nil {
+		return err
+	}
+	c.Suspended = false
+	if err := saveCase(ctx, tx, c); err != nil {
+		return err
+	}
+	return tx.Audit(ctx, "dunning_case", strconv.FormatInt(c.ID, 10), "resume", before, c)
 }
 
 // Failure is an account whose check was refused: it is left as it is, the
@@ -349,7 +388,18 @@ type runArgs struct {
 // Kind implements database.JobArgs.
 func (runArgs) Kind() string { return "dunning_run" }
 
-// Register names the worker, and has it run every hour: what becomes overdue at
+// resumeArgs is the job that brings suspended lines back.
+type resumeArgs struct {
+	Account int64 `json:"account"`
+}
+
+// Kind implements database.JobArgs.
+func (resumeArgs) Kind() string { return "dunning_resume" }
+
+// resumeTries is how often the job is tried: with ten minutes between two, for a week.
+const resumeTries = 1000
+
+// Register names the workers of the jobs of a run, and has one every hour: what becomes overdue at
 // midnight is seen within one, and a check of what was seen does nothing.
 func (s *Service) Register(jobs *database.Jobs) {
 	database.RegisterJob(jobs, func(ctx context.Context, a runArgs, _ database.JobInfo) error {
@@ -359,5 +409,7 @@ func (s *Service) Register(jobs *database.Jobs) {
 		}
 		return err
 	}, database.Timeout(0))
+	database.RegisterJob(jobs, func(ctx context.Context, a resumeArgs, _ database.JobInfo) error { return s.Resume(ctx, a.Account) },
+		database.Backoff(instant.Second, 10*instant.Minute))
 	jobs.Every("dunning", instant.Hour, func(slot instant.Instant) database.JobArgs { return runArgs{AsOf: ledger.Day(slot)} })
 }

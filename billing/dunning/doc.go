@@ -11,7 +11,8 @@
 // What is in dispute is not dunned, nor is an account whose customer promised to
 // pay (a hold) before that day has passed. Credit is used up first. As soon as
 // less than the policy's minimum is overdue the case is closed, and a suspension
-// is lifted, by an order, in the transaction of the payment that did it.
+// is lifted by an order: the job that places it is a row of the payment's own
+// transaction, and is tried again while another order is at work on the lines.
 //
 // Orders, letters and fees belong to others: the package declares what it needs
 // of them.

@@ -193,6 +193,7 @@ func (o *office) drain() error {
 				{"SELECT id FROM payment WHERE core_state = 'waiting' ORDER BY id", o.payments.topUp},
 				{"SELECT id FROM refund WHERE state = 'requested' ORDER BY id", o.payments.takeBack},
 				{"SELECT r.id FROM refund r JOIN payment p ON p.id = r.payment_id WHERE r.state = 'funded' AND p.method = 'provider' ORDER BY r.id", o.payments.payOut},
+				{"SELECT DISTINCT billing_account_id FROM dunning_case WHERE suspended AND state = 'closed' AND overdue = 0 ORDER BY 1", o.dunning.Resume},
 				{"SELECT payment_id FROM chargeback WHERE core_state = 'waiting' ORDER BY id", o.coreChargeback},
 			} {
 				var ids []int64
