@@ -21,6 +21,13 @@ func WithApproval(ctx context.Context, approver Principal, above money.Amount) c
 	return context.WithValue(ctx, approvalKey{}, approval{approver, above})
 }
 
+// ApproverOf is the second person who stands behind a request, the zero Principal
+// where there is none.
+func ApproverOf(ctx context.Context) Principal {
+	a, _ := ctx.Value(approvalKey{}).(approval)
+	return a.approver
+}
+
 // FourEyes refuses money that one person alone may not move: above the limit of the
 // server a second principal must have approved, and nobody approves their own. The
 // limit is in the currency of the amount, whose sign does not matter. Whoever moves

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"gyro/api/access"
+	"gyro/api/client"
 	"gyro/api/hub"
 	"gyro/api/rest"
 	"gyro/billing"
@@ -32,6 +33,8 @@ type Options struct {
 	Catalog *catalog.Service
 	// Billing makes bills and takes usage in.
 	Billing *billing.Service
+	// Charging is the core, of which TMF654 tells with Customers.
+	Charging *client.Charging
 }
 
 // New prepares the server of the office's API.
@@ -73,6 +76,10 @@ func (o *Options) sets() []rest.Set {
 	}
 	if o.Billing != nil {
 		sets = append(sets, bills(), rates(), billsOnDemand(o.Billing), usages(), usageSpecifications(), invoices{o.Billing}, invoiceRuns{o.Billing})
+	}
+	if o.Charging != nil && o.Customers != nil {
+		b := balances{o.Customers, o.Charging}
+		sets = append(sets, b.bucket(), b.accumulated(), b.topUps(), b.adjustments(), b.history())
 	}
 	return sets
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"gyro/api/access"
+	"gyro/api/client"
 	"gyro/api/hub"
 	"gyro/api/rest"
 	"gyro/api/tmf"
@@ -32,7 +33,7 @@ func everything(t *testing.T, db *database.DB) tmf.Options {
 		Access: s, Hub: hub.New(db, hub.Options{}), Customers: customer.New(db),
 		Billing: billing.New(db, settledCore{}, billing.Options{}),
 		Dunning: lifts, Payments: payment.New(payment.Options{DB: db, Moved: lifts.Lift}),
-		Catalog: catalog.New(db, nil),
+		Catalog: catalog.New(db, nil), Charging: client.NewCharging("http://127.0.0.1:1", ""),
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"gyro/api/access"
+	"gyro/api/client"
 	"gyro/api/hub"
 	"gyro/api/rest"
 	"gyro/api/tmf"
@@ -166,9 +167,9 @@ func (o *officeHalf) keepAdministratorKey(ctx context.Context) error {
 }
 
 // api is what the office's API serves.
-func (s *services) api(server rest.Options, core tmf.Core) tmf.Options {
+func (s *services) api(server rest.Options, core *client.Charging) tmf.Options {
 	return tmf.Options{
 		Server: server, Access: s.access, Customers: s.customers, Core: core, Payments: s.payments, Dunning: s.dunning, Hub: s.hub, Catalog: s.catalog,
-		Billing: s.billing,
+		Billing: s.billing, Charging: core,
 	}
 }

@@ -1,0 +1,100 @@
+package tmf_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"testing"
+
+	"gyro/api/apitest"
+	"gyro/api/client"
+	"gyro/api/rest"
+	"gyro/api/tmf"
+	"gyro/api/tmf/tmftest"
+	"gyro/customer"
+	"gyro/internal/database"
+	"gyro/internal/money"
+)
+
+const base654 = "/tmf-api/prepayBalanceManagement/v4/"
+
+// purses are billing accounts of which the core has the first three.
+func purses(t *testing.T, db *database.DB) (*tmftest.Client, *apitest.Server) {
+	t.Helper()
+	core, customers := apitest.Start(t), customer.New(db)
+	ctx := t.Context()
+	party, err := customers.CreateParty(ctx, product, customer.Party{Kind: customer.Individual, GivenName: "Ada", FamilyName: "Lovelace"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	buyer, err := customers.CreateCustomer(ctx, product, customer.Customer{PartyID: party.ID, Name: "Ada Lovelace"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := range 4 {
+		a, err := customers.CreateAccount(ctx, product, customer.BillingAccount{
+			CustomerID: buyer.ID, Name: fmt.Sprint("Line ", n+1), Kind: customer.Prepaid, Currency: "EUR", TimeZone: "Europe/Berlin", TaxRegion: "DE", CycleDay: 1,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n < 3 {
+			if _, err := core.Charging.PutAccount(ctx, a.ChargingAccount, client.AccountSpec{Currency: money.EUR, Kind: "prepaid"}); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := core.Charging.TopUp(ctx, a.ChargingAccount, "first", client.TopUp{Amount: 10 * money.Unit, Currency: money.EUR, Reason: "card"}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	return tmftest.Start(t, db, func(o rest.Options) (*rest.Server, error) {
+		return tmf.New(tmf.Options{Server: o, Customers: customers, Charging: core.Charging})
+	}), core
+}
+
+// TestPrepayBalance holds TMF654's resources against the conventions; what they show is the core's.
+func TestPrepayBalance(t *testing.T) {
+	tmftest.Run(t, func(t *testing.T, db *database.DB) {
+		c, _ := purses(t, db)
+		c.Resource(t, tmftest.Case{Path: base654 + "bucket", Golden: "bucket", Fixed: true})
+		c.Resource(t, tmftest.Case{Path: base654 + "accumulatedBalance", Golden: "accumulated_balance", Fixed: true})
+		body := func(account int, amount, reason string) string {
+			return fmt.Sprintf(`{"amount":{"amount":%s,"units":"EUR"},"usageType":"monetary","bucket":{"id":"%d-%d"},"partyAccount":{"id":"%d"},"reason":"%s"}`, amount, account, account, account, reason)
+		}
+		c.Resource(t, tmftest.Case{
+			Path: base654 + "topupBalance", Golden: "topup_balance", Fixed: true,
+			Create: []string{body(1, "5.00", "cash"), body(2, "7.50", "cash"), body(3, "1.00", "cash")},
+		})
+		c.Resource(t, tmftest.Case{
+			Path: base654 + "adjustBalance", Golden: "adjust_balance", Fixed: true,
+			Create: []string{body(1, "-0.50", "correction"), body(2, "1.00", "goodwill"), body(3, "-1.00", "correction")},
+		})
+		c.Resource(t, tmftest.Case{Path: base654 + "balanceActionHistory", Golden: "balance_action_history", Fixed: true})
+	})
+}
+
+// TestBalancesWithoutCore: what the core refuses is told, and so is that it does not answer.
+func TestBalancesWithoutCore(t *testing.T) {
+	tmftest.Run(t, func(t *testing.T, db *database.DB) {
+		c, core := purses(t, db)
+		move := func(path, account, amount, units string) *tmftest.Exchange {
+			return c.Do(t, http.MethodPost, base654+path, `{"amount":{"amount":`+amount+`,"units":"`+units+`"},"partyAccount":{"id":"`+account+`"}}`, "Idempotency-Key", path+account+amount+units)
+		}
+		golden := []*tmftest.Exchange{
+			move("topupBalance", "4", "1.00", "EUR").Want(t, 404),
+			move("topupBalance", "1", "1.00", "JPY").Want(t, 409),
+			move("topupBalance", "1", "1.00", "USD").Want(t, 409),
+			move("adjustBalance", "1", "-11.00", "EUR").Want(t, 409),
+			move("adjustBalance", "99", "1.00", "EUR").Want(t, 404),
+		}
+		core.API.SetReady(false)
+		golden = append(golden, move("topupBalance", "1", "2.00", "EUR").Want(t, 503), c.Do(t, "GET", base654+"bucket/1-1", "").Want(t, 503))
+		core.API.SetReady(true)
+		move("topupBalance", "1", "2.00", "EUR").Want(t, 201)
+		move("topupBalance", "1", "2.00", "EUR").Want(t, 201)
+		if a, err := core.Charging.Account(context.Background(), "ba-1"); err != nil || a.Remaining != 12*money.Unit {
+			t.Error(a.Remaining, err)
+		}
+		tmftest.Golden(t, "balances_refused", golden...)
+	})
+}
