@@ -151,7 +151,7 @@ func newCustomerListCommand(r *remote) *cobra.Command {
 			}
 			return r.list(cmd, &client.Request{Method: client.Get, Path: customersResource, Query: query},
 				column{"ID", "id"}, column{"NAME", "name"}, column{"STATUS", "status"}, column{"SEGMENT", "characteristic.0.value"},
-				column{"SINCE", "validFor.startDateTime"}, column{"ACCOUNTS", "account"})
+				column{"SINCE", "validFor.startDateTime"}, column{"ACCOUNTS", "account.*.id"})
 		},
 	}
 	cmd.Flags().StringVar(&name, "name", "", "those with this `name`")

@@ -54,7 +54,7 @@ func (r *remote) officeServer() (server, key string) {
 
 // column is a column of a table: its head, and where its value is in a row:
 // names and numbers of elements with dots between, as in
-// orderItem.0.productOffering.name. An amount of TM Forum (value and unit) is
+// orderItem.0.productOffering.name, or orderItem.*.id for each of them. An amount of TM Forum (value and unit) is
 // shown as one.
 type column struct{ head, path string }
 
@@ -110,11 +110,20 @@ func printTable(out io.Writer, list json.RawMessage, columns []column) error {
 
 // at follows a path into a decoded document; nil where it leads nowhere.
 func at(value any, path string) any {
-	for name := range strings.SplitSeq(path, ".") {
+	for path != "" {
+		var name string
+		name, path, _ = strings.Cut(path, ".")
 		switch v := value.(type) {
 		case map[string]any:
 			value = v[name]
 		case []any:
+			if name == "*" {
+				each := make([]any, len(v))
+				for k := range v {
+					each[k] = at(v[k], path)
+				}
+				return each
+			}
 			k, err := strconv.Atoi(name)
 			if err != nil || k < 0 || k >= len(v) {
 				return nil
