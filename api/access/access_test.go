@@ -386,7 +386,7 @@ func TestFourEyes(t *testing.T) {
 		{money.Min, 1, ada, bob, ""},
 		{money.Max, 0, ada, Principal{}, ""},
 	} {
-		err := FourEyes(WithApproval(WithPrincipal(t.Context(), test.asked), test.approved, test.above), test.amount)
+		err := FourEyes(WithApproval(WithPrincipal(t.Context(), test.asked), test.approved, 0, test.above), test.amount)
 		if (test.want == "") != (err == nil) || test.want != "" && !refusal.Is(err, test.want) {
 			t.Errorf("%+v: %v", test, err)
 		}
@@ -394,4 +394,68 @@ func TestFourEyes(t *testing.T) {
 	if err := FourEyes(t.Context(), money.Max); err != nil {
 		t.Errorf("a job is held up: %v", err)
 	}
+}
+
+func TestAnApprovalIsForOneRequest(t *testing.T) {
+	run(t, Options{}, func(t *testing.T, s *Service, c *clock) {
+		s.addUser(t, "bob", Finance)
+		bob := Principal{Name: "user:bob", Roles: Finance, Via: ViaSession}
+		approve := func() (secret string) {
+			t.Helper()
+			s.write(t, func(ctx context.Context, tx *database.Tx) (err error) {
+				secret, _, err = s.Approve(ctx, tx, bob, "POST", "/refund", 50*money.Unit)
+				return err
+			})
+			return secret
+		}
+		use := func(secret string, u Use) (Principal, money.Amount, error) {
+			return s.UseApproval(t.Context(), admin, secret, u)
+		}
+		mine := Use{Method: "POST", Path: "/refund", For: "mine"}
+		secret := approve()
+		for range 2 { // it may be sent again
+			if p, most, err := use(secret, mine); err != nil || p.Name != "user:bob" || most != 50*money.Unit || p.Roles != Finance {
+				t.Errorf("%+v, %s, %v", p, most, err)
+			}
+		}
+		_, _, err := use(secret, Use{Method: "POST", Path: "/refund", For: "another"})
+		wantOut(t, "used twice", err, "ask for a new one")
+		for _, other := range []Use{{"POST", "/write-off", "mine"}, {"PATCH", "/refund", "mine"}} {
+			_, _, err := use(approve(), other)
+			wantOut(t, other.Path, err, "ask for a new one")
+		}
+		_, _, err = use(approvalPrefix+"made-up", mine)
+		wantOut(t, "made up", err, "ask for a new one")
+		late := approve()
+		c.advance(16 * time.Minute)
+		_, _, err = use(late, mine)
+		wantOut(t, "too late", err, "ask for a new one")
+
+		last := approve()
+		s.addUser(t, "root", Administrator)
+		disabled := Disabled
+		s.write(t, func(ctx context.Context, tx *database.Tx) error {
+			_, err := s.ChangeUser(ctx, tx, "bob", UserChange{Status: &disabled})
+			return err
+		})
+		_, _, err = use(last, mine)
+		wantOut(t, "of somebody who left", err, "ask for a new one")
+
+		for _, test := range []struct {
+			p      Principal
+			path   string
+			amount money.Amount
+		}{{Principal{Name: "key:webshop"}, "/refund", 1}, {bob, "refund", 1}, {bob, "/refund", 0}} {
+			err := s.db.Write(t.Context(), admin, func(ctx context.Context, tx *database.Tx) error {
+				_, _, err := s.Approve(ctx, tx, test.p, "POST", test.path, test.amount)
+				return err
+			})
+			if refusal.Of(err) == nil {
+				t.Errorf("%+v: %v", test, err)
+			}
+		}
+		if err := FourEyes(WithApproval(WithPrincipal(t.Context(), Principal{Name: "user:ada"}), bob, 50*money.Unit, money.Unit), 51*money.Unit); !refusal.Is(err, "approval_exceeded") {
+			t.Error(err)
+		}
+	})
 }

@@ -11,14 +11,15 @@ import (
 type approval struct {
 	approver Principal
 	above    money.Amount
+	most     money.Amount // that the approver stands behind; 0 is any amount
 }
 
 type approvalKey struct{}
 
-// WithApproval says in a context which second person stands behind a request (the zero Principal is nobody), and above which
-// amount one is needed; 0 is never.
-func WithApproval(ctx context.Context, approver Principal, above money.Amount) context.Context {
-	return context.WithValue(ctx, approvalKey{}, approval{approver, above})
+// WithApproval says in a context which second person stands behind a request (the zero Principal is nobody), up to which
+// amount (0 is any), and above which amount a second person is needed (0 is none).
+func WithApproval(ctx context.Context, approver Principal, most, above money.Amount) context.Context {
+	return context.WithValue(ctx, approvalKey{}, approval{approver, above, most})
 }
 
 // ApproverOf is the second person who stands behind a request, the zero Principal
@@ -44,9 +45,11 @@ func FourEyes(ctx context.Context, amount money.Amount) error {
 		return nil
 	case a.approver.Name == "":
 		return refusal.New(refusal.Forbidden, "approval_needed", "",
-			"%s is above %s: a second person has to approve; send that person's key in the header X-Approver-Key", amount, a.above)
+			"%s is above %s: a second person has to approve; send that person's key or approval in the header X-Approver-Key", amount, a.above)
 	case a.approver.Name == asked.Name:
 		return refusal.New(refusal.Forbidden, "own_approval", "", "%s asks and approves; nobody approves their own", asked.Name)
+	case a.most > 0 && amount > a.most:
+		return refusal.New(refusal.Forbidden, "approval_exceeded", "", "%s is above %s, which %s approved; ask for an approval of the whole", amount, a.most, a.approver.Name)
 	}
 	return nil
 }

@@ -2,8 +2,11 @@ package rest
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/netip"
 	"net/url"
 	"slices"
@@ -12,6 +15,7 @@ import (
 
 	"gyro/api/access"
 	"gyro/internal/database"
+	"gyro/internal/money"
 	"gyro/internal/refusal"
 	"gyro/internal/strictjson"
 
@@ -108,7 +112,8 @@ type Call struct {
 	endpoint  *Endpoint
 	principal access.Principal
 	approver  access.Principal
-	request   string // correlates the traces of the request
+	approved  money.Amount // that the approver stands behind; 0 is any
+	request   string       // correlates the traces of the request
 }
 
 // Principal is who asks.
@@ -121,7 +126,13 @@ func (c *Call) prove(ctx context.Context) error {
 	if secret == "" || c.server.o.Access == nil || c.endpoint.Public {
 		return nil
 	}
-	p, err := c.server.o.Access.Authenticate(ctx, access.Request{Authorization: "Bearer " + secret, Remote: c.Remote()})
+	var p access.Principal
+	var err error
+	if approvals, ok := c.server.o.Access.(access.Approvals); ok && access.IsApproval(secret) {
+		p, c.approved, err = approvals.UseApproval(ctx, c.Actor(), secret, c.approval())
+	} else {
+		p, err = c.server.o.Access.Authenticate(ctx, access.Request{Authorization: "Bearer " + secret, Remote: c.Remote()})
+	}
 	if errors.Is(err, access.ErrUnauthenticated) {
 		c.server.limits.stranger(c.Remote())
 		return refusal.New(refusal.Forbidden, "approver_unknown", ApproverHeader, "it proves nobody: %v", err)
@@ -134,6 +145,12 @@ func (c *Call) prove(ctx context.Context) error {
 	}
 	c.approver = p
 	return nil
+}
+
+// approval is what an approval must be for: this request, which may be sent again.
+func (c *Call) approval() access.Use {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s\n%s\n%s", c.principal.Name, c.Header(keyHeader), c.Body()))
+	return access.Use{Method: string(c.http.Method()), Path: string(c.http.Path()), For: hex.EncodeToString(sum[:])}
 }
 
 // Actor is who asks, as the audit trail knows it.

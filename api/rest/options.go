@@ -63,7 +63,7 @@ const (
 	// DefaultMaxRequests keeps the queue before the database short.
 	DefaultMaxRequests = 256
 	// DefaultRate is above what any one client of an office needs, the shop included.
-	DefaultRate = 500
+	DefaultRate = 2000
 	// MaxBody is the largest body in octets: a product order of a few thousand items.
 	MaxBody = 1 << 20
 	// maxHeader is the largest request line and header together.

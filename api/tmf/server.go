@@ -60,7 +60,7 @@ func New(o Options) (*rest.Server, error) {
 func (o *Options) sets() []rest.Set {
 	sets := []rest.Set{audit()}
 	if o.Access != nil {
-		sets = append(sets, people{o.Access, strings.HasPrefix(o.Server.PublicURL, "https:")}, users{o.Access}, keys{o.Access})
+		sets = append(sets, people{o.Access, strings.HasPrefix(o.Server.PublicURL, "https:")}, users{o.Access}, keys{o.Access}, approvals{o.Access})
 	}
 	if o.Hub != nil {
 		sets = append(sets, listeners{o.Hub})

@@ -43,6 +43,22 @@ CREATE TABLE access_key (
     used_at BIGINT NOT NULL DEFAULT 0
 );
 
+-- What a second person stands behind: one request, once. Of the secret there is the
+-- SHA-256 hash only; used_for is the hash of the request that it was used for, which
+-- may be sent again.
+CREATE TABLE access_approval (
+    hash TEXT NOT NULL PRIMARY KEY,
+    user_id BIGINT NOT NULL REFERENCES access_user (id),
+    method TEXT NOT NULL,
+    path TEXT NOT NULL,
+    amount BIGINT NOT NULL,
+    created_at BIGINT NOT NULL,
+    expires_at BIGINT NOT NULL,
+    used_for TEXT NOT NULL DEFAULT '',
+    used_at BIGINT NOT NULL DEFAULT 0
+);
+CREATE INDEX access_approval_expires ON access_approval (expires_at);
+
 -- Who is told of events: one row a listener of one API (TMF630, hub). last_seq is
 -- the durable cursor: all events up to it are delivered or of no interest.
 CREATE TABLE hub (
