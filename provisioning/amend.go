@@ -3,6 +3,8 @@ package provisioning
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 
 	"gyro/internal/database"
 	"gyro/internal/instant"
@@ -22,38 +24,43 @@ type Amendment struct {
 // Amend changes an order that is pending or held. An item that has begun is what it is; cancel it instead.
 func (s *Service) Amend(ctx context.Context, by database.Actor, order int64, a Amendment) (o Order, err error) {
 	err = s.db.Write(ctx, by, func(ctx context.Context, tx *database.Tx) error {
-		before, err := s.Order(ctx, tx, order)
-		if err != nil {
-			return err
-		}
-		if before.State != workflow.Pending && before.State != workflow.Held {
-			return refusal.New(refusal.Conflict, "order_not_amendable", "productOrder.id", "order %d is %s; only one that is pending or held is changed", order, before.State)
-		}
-		after := before.clone()
-		if a.Description != nil {
-			after.Description = *a.Description
-		}
-		if a.CompleteBy != nil {
-			if *a.CompleteBy <= tx.Now() {
-				return invalid("completion_past", "requestedCompletionDate", "%s is over", *a.CompleteBy)
-			}
-			after.RequestedCompletionAt, after.ExpectedCompletionAt, after.Jeopardy = *a.CompleteBy, *a.CompleteBy, false
-		}
-		if a.StartAt != nil {
-			if err := after.postpone(*a.StartAt, tx.Now(), s.o.Expected); err != nil {
-				return err
-			}
-		}
-		for position, offering := range a.Offerings {
-			if err := s.exchange(ctx, tx, after, position, offering); err != nil {
-				return at(err, position-1)
-			}
-		}
-		err = s.intervene(ctx, tx, &before, after, "amend", "")
-		o = *after
+		o, err = s.AmendIn(ctx, tx, order, a)
 		return err
 	})
 	return o, err
+}
+
+// AmendIn is Amend inside a transaction.
+func (s *Service) AmendIn(ctx context.Context, tx *database.Tx, order int64, a Amendment) (Order, error) {
+	before, err := s.Order(ctx, tx, order)
+	if err != nil {
+		return before, err
+	}
+	if before.State != workflow.Pending && before.State != workflow.Held {
+		return before, refusal.New(refusal.Conflict, "order_not_amendable", "productOrder.id", "order %d is %s; only one that is pending or held is changed", order, before.State)
+	}
+	after := before.clone()
+	if a.Description != nil {
+		after.Description = *a.Description
+	}
+	if a.CompleteBy != nil {
+		if *a.CompleteBy <= tx.Now() {
+			return before, invalid("completion_past", "requestedCompletionDate", "%s is over", *a.CompleteBy)
+		}
+		after.RequestedCompletionAt, after.ExpectedCompletionAt, after.Jeopardy = *a.CompleteBy, *a.CompleteBy, false
+	}
+	if a.StartAt != nil {
+		if err := after.postpone(*a.StartAt, tx.Now(), s.o.Expected); err != nil {
+			return before, err
+		}
+	}
+	for _, position := range slices.Sorted(maps.Keys(a.Offerings)) {
+		if err := s.exchange(ctx, tx, after, position, a.Offerings[position]); err != nil {
+			return before, at(err, position-1)
+		}
+	}
+	err = s.intervene(ctx, tx, &before, after, "amend", "")
+	return *after, err
 }
 
 // postpone moves what has not begun to another date.

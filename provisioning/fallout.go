@@ -63,27 +63,32 @@ func (s *Service) FalloutQueue(ctx context.Context, q bun.IDB, after int64, limi
 // Resolve carries out what a person decided about a task in the fallout queue; note is for the audit trail.
 func (s *Service) Resolve(ctx context.Context, by database.Actor, task int64, r Resolution, note string) (o Order, err error) {
 	err = s.db.Write(ctx, by, func(ctx context.Context, tx *database.Tx) error {
-		var order int64
-		err := tx.QueryRowContext(ctx, "SELECT order_id FROM order_task WHERE id = ?", task).Scan(&order)
-		if errors.Is(err, sql.ErrNoRows) {
-			return refusal.New(refusal.NotFound, "task_unknown", "id", "there is no task %d; gyro fallout list shows those that wait", task)
-		}
-		if err != nil {
-			return fmt.Errorf("task %d: %w", task, err)
-		}
-		before, err := s.Order(ctx, tx, order)
-		if err != nil {
-			return err
-		}
-		after := before.clone()
-		if err := s.resolve(after, task, r, by.Name); err != nil {
-			return err
-		}
-		err = s.intervene(ctx, tx, &before, after, "fallout "+string(r), note)
-		o = *after
+		o, err = s.ResolveIn(ctx, tx, task, r, note)
 		return err
 	})
 	return o, err
+}
+
+// ResolveIn is Resolve inside a transaction.
+func (s *Service) ResolveIn(ctx context.Context, tx *database.Tx, task int64, r Resolution, note string) (Order, error) {
+	var order int64
+	err := tx.QueryRowContext(ctx, "SELECT order_id FROM order_task WHERE id = ?", task).Scan(&order)
+	if errors.Is(err, sql.ErrNoRows) {
+		return Order{}, refusal.New(refusal.NotFound, "task_unknown", "id", "there is no task %d; gyro fallout list shows those that wait", task)
+	}
+	if err != nil {
+		return Order{}, fmt.Errorf("task %d: %w", task, err)
+	}
+	before, err := s.Order(ctx, tx, order)
+	if err != nil {
+		return before, err
+	}
+	after := before.clone()
+	if err := s.resolve(after, task, r, tx.By().Name); err != nil {
+		return before, err
+	}
+	err = s.intervene(ctx, tx, &before, after, "fallout "+string(r), note)
+	return *after, err
 }
 
 func (s *Service) resolve(o *Order, task int64, r Resolution, who string) error {
@@ -147,7 +152,7 @@ func (s *Service) intervene(ctx context.Context, tx *database.Tx, before, after 
 
 // Cancellation is a wish to cancel an order (TMF 622 cancelProductOrder).
 type Cancellation struct {
-	bun.BaseModel `bun:"table:order_cancellation" json:"-"`
+	bun.BaseModel `bun:"table:order_cancellation,alias:order_cancellation" json:"-"`
 
 	ID          int64           `bun:",pk,autoincrement" json:"id"`
 	OrderID     int64           `json:"order_id"`
@@ -163,28 +168,34 @@ type Cancellation struct {
 // then, and while it is undone, the order says so by its state.
 func (s *Service) Cancel(ctx context.Context, by database.Actor, order int64, reason string) (c Cancellation, err error) {
 	err = s.db.Write(ctx, by, func(ctx context.Context, tx *database.Tx) error {
-		before, err := s.Order(ctx, tx, order)
-		if err != nil {
-			return err
-		}
-		switch {
-		case before.State.Final():
-			return refusal.New(refusal.Conflict, "order_ended", "productOrder.id", "order %d is %s; order the opposite instead", order, before.State)
-		case before.CancellationID != 0:
-			return refusal.New(refusal.Conflict, "order_cancelling", "productOrder.id", "order %d is being cancelled already", order)
-		}
-		c = Cancellation{OrderID: order, Reason: reason, RequestedBy: by.Name, State: "acknowledged", RequestedAt: tx.Now()}
-		if _, err := tx.NewInsert().Model(&c).Returning("id").Exec(ctx); err != nil {
-			return fmt.Errorf("cancel order %d: %w", order, err)
-		}
-		if err := tx.Audit(ctx, "order_cancellation", fmt.Sprint(c.ID), "request", nil, c); err != nil {
-			return err
-		}
-		after := before.clone()
-		after.CancellationID = c.ID
-		return s.intervene(ctx, tx, &before, after, "request cancellation", "")
+		c, err = s.CancelIn(ctx, tx, order, reason)
+		return err
 	})
 	return c, err
+}
+
+// CancelIn is Cancel inside a transaction.
+func (s *Service) CancelIn(ctx context.Context, tx *database.Tx, order int64, reason string) (c Cancellation, err error) {
+	before, err := s.Order(ctx, tx, order)
+	if err != nil {
+		return c, err
+	}
+	switch {
+	case before.State.Final():
+		return c, refusal.New(refusal.Conflict, "order_ended", "productOrder.id", "order %d is %s; order the opposite instead", order, before.State)
+	case before.CancellationID != 0:
+		return c, refusal.New(refusal.Conflict, "order_cancelling", "productOrder.id", "order %d is being cancelled already", order)
+	}
+	c = Cancellation{OrderID: order, Reason: reason, RequestedBy: tx.By().Name, State: "acknowledged", RequestedAt: tx.Now()}
+	if _, err := tx.NewInsert().Model(&c).Returning("id").Exec(ctx); err != nil {
+		return c, fmt.Errorf("cancel order %d: %w", order, err)
+	}
+	if err := tx.Audit(ctx, "order_cancellation", fmt.Sprint(c.ID), "request", nil, c); err != nil {
+		return c, err
+	}
+	after := before.clone()
+	after.CancellationID = c.ID
+	return c, s.intervene(ctx, tx, &before, after, "request cancellation", "")
 }
 
 // CancellationByID reads one.

@@ -11,6 +11,7 @@ import (
 	"gyro/customer"
 	"gyro/internal/database"
 	"gyro/internal/instant"
+	"gyro/internal/zone"
 	"gyro/provisioning/pool"
 	"gyro/provisioning/workflow"
 )
@@ -81,18 +82,19 @@ func (s *Service) committed(ctx context.Context, tx *database.Tx, item *Item, fr
 	if err != nil {
 		return 0, err
 	}
-	zone, err := time.LoadLocation(account.TimeZone)
-	if err != nil {
-		return 0, fmt.Errorf("time zone of account %d: %w", account.ID, err)
+	where, ok := zone.Load(account.TimeZone)
+	if !ok {
+		return 0, fmt.Errorf("account %d: there is no time zone %q", account.ID, account.TimeZone)
 	}
-	return monthsLater(from.Time().In(zone), item.Plan.CommitmentMonths), nil
+	return monthsLater(&where, from, item.Plan.CommitmentMonths), nil
 }
 
 // monthsLater is the beginning of the same day so many months later, or of the month's last day where it has no such day.
-func monthsLater(from time.Time, months int) instant.Instant {
-	first := time.Date(from.Year(), from.Month()+time.Month(months), 1, 0, 0, 0, 0, from.Location())
+func monthsLater(where *instant.Zone, from instant.Instant, months int) instant.Instant {
+	day := where.CivilAt(from)
+	first := time.Date(day.Year, time.Month(day.Month+months), 1, 0, 0, 0, 0, time.UTC)
 	last := first.AddDate(0, 1, -1).Day()
-	return instant.Of(first.AddDate(0, 0, min(from.Day(), last)-1))
+	return where.InstantOf(first.Year(), int(first.Month()), min(day.Day, last), 0)
 }
 
 // beginPlan writes what a product costs from now on, and what the network does for it.

@@ -12,7 +12,7 @@ import (
 
 // Order is what a billing account wants changed (TMF 622).
 type Order struct {
-	bun.BaseModel `bun:"table:product_order" json:"-"`
+	bun.BaseModel `bun:"table:product_order,alias:product_order" json:"-"`
 
 	ID int64 `bun:",pk,autoincrement" json:"id"`
 	// ExternalID is the caller's own name of the order, unique within the account; empty is none.
@@ -193,6 +193,9 @@ func (o *Order) take(tasks []workflow.Task) {
 
 // OrderRequest asks for an order.
 type OrderRequest struct {
+	// Key makes a repetition of the request return the order that there is; empty lets it be another order. ExternalID does
+	// the same within an account.
+	Key         string `json:"-"`
 	ExternalID  string
 	AccountID   int64 // the billing account
 	Description string

@@ -24,19 +24,46 @@ import (
 //
 // The same request again under its ExternalID returns the order that there is.
 func (s *Service) Place(ctx context.Context, by database.Actor, r OrderRequest) (o Order, err error) {
+	place := func(ctx context.Context, tx *database.Tx) (Order, error) { return s.PlaceIn(ctx, tx, r) }
 	err = s.db.Write(ctx, by, func(ctx context.Context, tx *database.Tx) (err error) {
-		o, err = s.PlaceIn(ctx, tx, r)
+		o, err = s.once(ctx, tx, &r, place)
 		return err
 	})
 	refused := refusal.Of(err)
 	if refused == nil || refused.Kind != refusal.Unprocessable {
 		return o, err
 	}
+	reject := func(ctx context.Context, tx *database.Tx) (Order, error) { return s.reject(ctx, tx, r, refused) }
 	err = s.db.Write(ctx, by, func(ctx context.Context, tx *database.Tx) (err error) {
-		o, err = s.reject(ctx, tx, r, refused)
+		o, err = s.once(ctx, tx, &r, reject)
 		return err
 	})
 	return o, err
+}
+
+// once makes an order of a request with a key, or finds the one that was made of it.
+func (s *Service) once(ctx context.Context, tx *database.Tx, r *OrderRequest, do func(ctx context.Context, tx *database.Tx) (Order, error)) (o Order, err error) {
+	const scope = "product_order"
+	if r.Key == "" {
+		return do(ctx, tx)
+	}
+	replay, first, err := tx.Once(ctx, scope, r.Key, r)
+	switch {
+	case errors.Is(err, database.ErrKeyReused):
+		return o, refusal.New(refusal.Conflict, "key_reused", "Idempotency-Key", "the key %q was used for another order; a new order needs a new key", r.Key)
+	case err != nil:
+		return o, err
+	case !first:
+		var id int64
+		if err := json.Unmarshal(replay, &id); err != nil {
+			return o, fmt.Errorf("the order of key %q: %w", r.Key, err)
+		}
+		return s.Order(ctx, tx, id)
+	}
+	if o, err = do(ctx, tx); err != nil {
+		return o, err
+	}
+	return o, tx.Remember(ctx, scope, r.Key, o.ID)
 }
 
 // PlaceIn is Place inside a transaction, for programs that order. It keeps no rejected order: every refusal is an error.

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/uptrace/bun"
 
@@ -229,7 +230,7 @@ func (w *world) open() {
 		},
 		CycleEnd: func(a customer.BillingAccount, at instant.Instant) (instant.Instant, error) {
 			t := at.Time()
-			next := monthsLater(t, 0).Time().AddDate(0, 0, a.CycleDay-t.Day())
+			next := time.Date(t.Year(), t.Month(), a.CycleDay, 0, 0, 0, 0, time.UTC)
 			if !next.After(t) {
 				next = next.AddDate(0, 1, 0)
 			}

@@ -12,6 +12,7 @@ import (
 	"gyro/billing/payment"
 	"gyro/catalog"
 	"gyro/customer"
+	"gyro/provisioning"
 )
 
 // Options say what the office's API serves. A service that is nil has no endpoints.
@@ -26,6 +27,8 @@ type Options struct {
 	Customers *customer.Service
 	// Core is asked for balances; without it none are shown.
 	Core Core
+	// Orders are product orders, the inventory and the pools.
+	Orders *provisioning.Service
 	// Payments and Dunning come with the receivables journal; both or none.
 	Payments *payment.Service
 	Dunning  *dunning.Service
@@ -67,6 +70,9 @@ func (o *Options) sets() []rest.Set {
 	}
 	if o.Customers != nil {
 		sets = append(sets, individuals(o.Customers), organizations(o.Customers), customers(o.Customers), billingAccounts(o.Customers), care{o.Customers, o.Core})
+	}
+	if o.Orders != nil {
+		sets = append(sets, productOrders(o.Orders), cancelProductOrders(o.Orders), products(o.Orders), fulfilment{o.Orders})
 	}
 	if o.Payments != nil {
 		sets = append(sets, payments(o.Payments), refunds(o.Payments), receivables{o.Payments, o.Dunning}, dunnings{o.Dunning}, ledgers{}, proofs{})

@@ -19,6 +19,7 @@ import (
 	"gyro/customer"
 	"gyro/internal/database"
 	"gyro/internal/database/dbtest"
+	"gyro/provisioning"
 )
 
 // everything is the options of an office that serves all there is. Whoever adds a service adds it here.
@@ -29,8 +30,13 @@ func everything(t *testing.T, db *database.DB) tmf.Options {
 		t.Fatal(err)
 	}
 	lifts := dunning.New(dunning.Options{DB: db})
+	sells := customer.New(db)
+	orders, err := provisioning.New(provisioning.Options{DB: db, Customers: sells, Catalog: catalog.New(db, nil), Core: client.NewCharging("http://127.0.0.1:1", "")})
+	if err != nil {
+		t.Fatal(err)
+	}
 	return tmf.Options{
-		Access: s, Hub: hub.New(db, hub.Options{}), Customers: customer.New(db),
+		Access: s, Hub: hub.New(db, hub.Options{}), Customers: sells, Orders: orders,
 		Billing: billing.New(db, settledCore{}, billing.Options{}),
 		Dunning: lifts, Payments: payment.New(payment.Options{DB: db, Moved: lifts.Lift}),
 		Catalog: catalog.New(db, nil), Charging: client.NewCharging("http://127.0.0.1:1", ""),

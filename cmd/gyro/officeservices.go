@@ -61,10 +61,6 @@ func (o *officeHalf) openServices(ctx context.Context, jobs *database.Jobs) (err
 		return err
 	}
 	s.payments.Register(jobs)
-	if s.orders, err = o.openOrders(); err != nil {
-		return err
-	}
-	s.orders.RegisterJobs(jobs)
 	s.billing = billing.New(o.db, o.Core, billing.Options{Run: run.Options{Logger: o.Logger}, Notify: o.letter, Logger: o.Logger})
 	s.billing.Register(jobs)
 	return nil

@@ -24,6 +24,11 @@ func checkRange(pool string, count int) error {
 
 // LoadNumbers adds count telephone numbers to a pool, from first on. It refuses all of them if one is there already.
 func LoadNumbers(ctx context.Context, db *database.DB, by database.Actor, pool, first string, count int) error {
+	return db.Write(ctx, by, func(ctx context.Context, tx *database.Tx) error { return LoadNumbersIn(ctx, tx, pool, first, count) })
+}
+
+// LoadNumbersIn is LoadNumbers inside a transaction.
+func LoadNumbersIn(ctx context.Context, tx *database.Tx, pool, first string, count int) error {
 	if err := checkRange(pool, count); err != nil {
 		return err
 	}
@@ -31,28 +36,33 @@ func LoadNumbers(ctx context.Context, db *database.DB, by database.Actor, pool, 
 	if !ValidMSISDN(first) || !fits {
 		return refusal.New(refusal.Invalid, "number_invalid", "first", "%q and the %d behind it are no telephone numbers; write the first in international form, 7 to 15 digits without +", first, count-1)
 	}
-	return db.Write(ctx, by, func(ctx context.Context, tx *database.Tx) error {
-		if err := numbers.free(ctx, tx, first, last); err != nil {
-			return err
+	if err := numbers.free(ctx, tx, first, last); err != nil {
+		return err
+	}
+	k := 0
+	if _, err := tx.Copy(ctx, "msisdn", []string{"number", "pool", "draw", "state", "quarantined_until", "updated_at"}, func() ([]any, bool) {
+		if k == count {
+			return nil, false
 		}
-		k := 0
-		if _, err := db.Copy(ctx, tx, "msisdn", []string{"number", "pool", "draw", "state", "quarantined_until", "updated_at"}, func() ([]any, bool) {
-			if k == count {
-				return nil, false
-			}
-			number, _ := counting(first, k)
-			k++
-			return []any{number, pool, scatter(number), "available", int64(0), int64(tx.Now())}, true
-		}); err != nil {
-			return err
-		}
-		return tx.Audit(ctx, "pool", pool, "load", nil, map[string]any{"numbers": count, "first": first, "last": last})
-	})
+		number, _ := counting(first, k)
+		k++
+		return []any{number, pool, scatter(number), "available", int64(0), int64(tx.Now())}, true
+	}); err != nil {
+		return err
+	}
+	return tx.Audit(ctx, "pool", pool, "load", nil, map[string]any{"numbers": count, "first": first, "last": last})
 }
 
 // LoadCards adds count cards to a pool: from the ICCID on whose first 18 digits are given, to which the check digits are
 // added, with as many identities from the IMSI on. It refuses all of them if one is there already.
 func LoadCards(ctx context.Context, db *database.DB, by database.Actor, pool, iccid, imsi string, count int) error {
+	return db.Write(ctx, by, func(ctx context.Context, tx *database.Tx) error {
+		return LoadCardsIn(ctx, tx, pool, iccid, imsi, count)
+	})
+}
+
+// LoadCardsIn is LoadCards inside a transaction.
+func LoadCardsIn(ctx context.Context, tx *database.Tx, pool, iccid, imsi string, count int) error {
 	if err := checkRange(pool, count); err != nil {
 		return err
 	}
@@ -64,32 +74,30 @@ func LoadCards(ctx context.Context, db *database.DB, by database.Actor, pool, ic
 	if !ValidIMSI(imsi) || !fits {
 		return refusal.New(refusal.Invalid, "imsi_invalid", "imsi", "%q and the %d behind it are no identities; an IMSI has 15 digits", imsi, count-1)
 	}
-	return db.Write(ctx, by, func(ctx context.Context, tx *database.Tx) error {
-		if err := cards.free(ctx, tx, WithCheckDigit(iccid), WithCheckDigit(lastICCID)); err != nil {
-			return err
+	if err := cards.free(ctx, tx, WithCheckDigit(iccid), WithCheckDigit(lastICCID)); err != nil {
+		return err
+	}
+	var taken int
+	if err := tx.QueryRowContext(ctx, "SELECT count(*) FROM sim WHERE imsi BETWEEN ? AND ?", imsi, lastIMSI).Scan(&taken); err != nil {
+		return err
+	}
+	if taken > 0 {
+		return refusal.New(refusal.Conflict, "range_taken", "imsi", "%d of the identities %s to %s are there already", taken, imsi, lastIMSI)
+	}
+	k := 0
+	if _, err := tx.Copy(ctx, "sim", []string{"iccid", "imsi", "pool", "draw", "state", "quarantined_until", "updated_at"}, func() ([]any, bool) {
+		if k == count {
+			return nil, false
 		}
-		var taken int
-		if err := tx.QueryRowContext(ctx, "SELECT count(*) FROM sim WHERE imsi BETWEEN ? AND ?", imsi, lastIMSI).Scan(&taken); err != nil {
-			return err
-		}
-		if taken > 0 {
-			return refusal.New(refusal.Conflict, "range_taken", "imsi", "%d of the identities %s to %s are there already", taken, imsi, lastIMSI)
-		}
-		k := 0
-		if _, err := db.Copy(ctx, tx, "sim", []string{"iccid", "imsi", "pool", "draw", "state", "quarantined_until", "updated_at"}, func() ([]any, bool) {
-			if k == count {
-				return nil, false
-			}
-			card, _ := counting(iccid, k)
-			identity, _ := counting(imsi, k)
-			k++
-			card = WithCheckDigit(card)
-			return []any{card, identity, pool, scatter(card), "available", int64(0), int64(tx.Now())}, true
-		}); err != nil {
-			return err
-		}
-		return tx.Audit(ctx, "pool", pool, "load", nil, map[string]any{"cards": count, "iccid": WithCheckDigit(iccid), "imsi": imsi})
-	})
+		card, _ := counting(iccid, k)
+		identity, _ := counting(imsi, k)
+		k++
+		card = WithCheckDigit(card)
+		return []any{card, identity, pool, scatter(card), "available", int64(0), int64(tx.Now())}, true
+	}); err != nil {
+		return err
+	}
+	return tx.Audit(ctx, "pool", pool, "load", nil, map[string]any{"cards": count, "iccid": WithCheckDigit(iccid), "imsi": imsi})
 }
 
 // free refuses a range of which something is there.
