@@ -112,11 +112,11 @@ func when(condition bool, words string) string {
 func (s *Specification) words() string {
 	parts := []string{s.Description}
 	for _, c := range s.Components {
-		part := strings.TrimSpace(string(c.Kind) + " " + c.Profile)
+		part := []string{strings.TrimSpace(string(c.Kind) + " " + c.Profile)}
 		for _, name := range slices.Sorted(maps.Keys(c.Attributes)) {
-			part += " " + name + "=" + c.Attributes[name]
+			part = append(part, name+"="+c.Attributes[name])
 		}
-		parts = append(parts, part)
+		parts = append(parts, strings.Join(part, " "))
 	}
 	return phrase(parts...)
 }

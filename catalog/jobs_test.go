@@ -1,7 +1,9 @@
 package catalog
 
 import (
+	"bytes"
 	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -74,4 +76,53 @@ func wait(t *testing.T, core *apitest.Server, s *Service, id int64, want State) 
 		core.Advance(time.Second)
 	}
 	t.Fatalf("document %d is not %s after half a minute", id, want)
+}
+
+// TestLatePublicationIsRepaired: a version that was withdrawn while the core was
+// being given it comes last there; a job gives the core once more what should be
+// in force.
+func TestLatePublicationIsRepaired(t *testing.T) {
+	for _, dialect := range dbtest.Dialects {
+		t.Run(string(dialect), func(t *testing.T) {
+			o := newOffice(t, dialect)
+			price := func(amount string) []byte {
+				return bytes.Replace(demo.Office, []byte("cap: 5.00"), []byte("cap: "+amount), 1)
+			}
+			carry := func(source []byte) {
+				id := published(t, o.Service, source, 0)
+				if _, err := o.Carry(t.Context(), id); err != nil {
+					t.Fatal(err)
+				}
+			}
+			carry(demo.Office)
+			o.cut.during = func() { carry(price("7.00")) }
+			carry(price("6.00"))
+			if core := o.inCore(t); !strings.Contains(core, "cap: 6.00") {
+				t.Fatal("the late one did not come last")
+			}
+			jobs := database.NewJobs()
+			o.RegisterJobs(jobs)
+			if err := o.db.StartJobs(t.Context(), jobs); err != nil {
+				t.Fatal(err)
+			}
+			tick := time.NewTicker(20 * time.Millisecond)
+			defer tick.Stop()
+			for deadline := time.Now().Add(30 * time.Second); !strings.Contains(o.inCore(t), "cap: 7.00"); <-tick.C {
+				if time.Now().After(deadline) {
+					t.Fatal("the core was not repaired")
+				}
+				o.core.Advance(time.Second)
+			}
+		})
+	}
+}
+
+// inCore is the source that is in force in the core.
+func (o *office) inCore(t *testing.T) string {
+	t.Helper()
+	source, err := o.core.Charging.Catalog(t.Context(), "office", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(source.Source)
 }

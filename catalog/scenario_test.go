@@ -53,6 +53,7 @@ type office struct {
 type cut struct {
 	*client.Charging
 	before, after bool
+	during        func() // what happens while a request is on its way, once
 }
 
 var errCut = errors.New("the process was killed")
@@ -60,6 +61,10 @@ var errCut = errors.New("the process was killed")
 func (c *cut) Publish(ctx context.Context, name string, p client.Publication) (client.Catalog, error) {
 	if c.before {
 		return client.Catalog{}, errCut
+	}
+	if during := c.during; during != nil {
+		c.during = nil
+		during()
 	}
 	published, err := c.Charging.Publish(ctx, name, p)
 	if c.after {

@@ -149,7 +149,7 @@ func complete(ctx context.Context, q bun.IDB, offers []Offering) error {
 	var discounts []Discount
 	var relations []relation
 	for _, list := range []any{&prices, &discounts, &relations} {
-		if err := q.NewSelect().Model(list).Where("offering_id IN (?)", bun.In(ids)).Order("offering_id", "id").Scan(ctx); err != nil {
+		if err := q.NewSelect().Model(list).Where("offering_id IN (?)", bun.List(ids)).Order("offering_id", "id").Scan(ctx); err != nil {
 			return err
 		}
 	}
@@ -195,7 +195,7 @@ func specifications(ctx context.Context, q bun.IDB, ids []int64) (map[int64]*Spe
 		return found, nil
 	}
 	var list []Specification
-	if err := q.NewSelect().Model(&list).Where("s.id IN (?)", bun.In(ids)).Scan(ctx); err != nil {
+	if err := q.NewSelect().Model(&list).Where("s.id IN (?)", bun.List(ids)).Scan(ctx); err != nil {
 		return nil, err
 	}
 	if err := withComponents(ctx, q, list); err != nil {
@@ -217,7 +217,7 @@ func withComponents(ctx context.Context, q bun.IDB, list []Specification) error 
 		ids = append(ids, list[n].ID)
 	}
 	var components []Component
-	if err := q.NewSelect().Model(&components).Where("specification_id IN (?)", bun.In(ids)).Order("specification_id", "position").Scan(ctx); err != nil {
+	if err := q.NewSelect().Model(&components).Where("specification_id IN (?)", bun.List(ids)).Order("specification_id", "position").Scan(ctx); err != nil {
 		return err
 	}
 	for _, c := range components {
