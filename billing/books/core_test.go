@@ -1,0 +1,100 @@
+package books_test
+
+import (
+	"context"
+	"os"
+	"testing"
+
+	"github.com/uptrace/bun"
+
+	"gyro/api/apitest"
+	"gyro/api/client"
+	"gyro/billing/usage"
+	"gyro/charging"
+	"gyro/customer"
+	"gyro/internal/coretest"
+	"gyro/internal/database"
+	"gyro/internal/database/dbtest"
+	"gyro/internal/money"
+)
+
+// TestTheCoresUsageAndBalancesAreTheOffices charges usage in a real core, takes it in, and looks at a balance that
+// settlements and an adjustment moved beside it.
+func TestTheCoresUsageAndBalancesAreTheOffices(t *testing.T) {
+	dbtest.Run(t, func(t *testing.T, db *database.DB) {
+		core := apitest.Start(t)
+		must := func(err error) {
+			t.Helper()
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		opened, err := customer.New(db).Open(t.Context(), clerk, customer.Opening{
+			Party:    customer.Party{Kind: customer.Individual, GivenName: "Ada", FamilyName: "Lang"},
+			Customer: customer.Customer{Segment: customer.Residential},
+			Account:  customer.BillingAccount{Kind: customer.Postpaid, Currency: "EUR", TimeZone: "Europe/Berlin", TaxRegion: "DE"},
+		})
+		must(err)
+		name := opened.Account.ChargingAccount
+		source, err := os.ReadFile("../../testdata/api/catalog.yaml")
+		must(err)
+		_, err = core.Charging.Publish(t.Context(), "demo", client.Publication{Source: source})
+		must(err)
+		_, err = core.Charging.PutAccount(t.Context(), name, client.AccountSpec{
+			Currency: money.EUR, Kind: "postpaid", CreditLimit: 100 * money.Unit, Subscribers: []client.SubscriberSpec{{IMSI: "001010000000001"}}, Offers: []string{"payg"},
+		})
+		must(err)
+		for _, session := range []string{"s;1", "s;2", "s;3"} {
+			core.Exchange(t, coretest.Request{Session: session, IMSI: "001010000000001", Kind: charging.Initial, Group: 10, Want: 5_000_000})
+			core.Exchange(t, coretest.Request{Session: session, IMSI: "001010000000001", Kind: charging.Termination, Number: 1, Group: 10, Used: 5_000_000})
+		}
+		intakes := usage.New(db, core.Charging)
+		stored, err := intakes.CatchUp(t.Context())
+		must(err)
+		var charged money.Amount
+		must(db.Read(t.Context(), func(ctx context.Context, q bun.IDB) error {
+			return q.NewRaw("SELECT CAST(COALESCE(SUM(charged), 0) AS BIGINT) FROM usage_record").Scan(ctx, &charged)
+		}))
+		if stored != 3 || charged <= 0 {
+			t.Fatalf("%d records of %s: nothing to prove with", stored, charged)
+		}
+		proved := func(what string) {
+			t.Helper()
+			for check, c := range verify(t, db, core) {
+				if c.Count != 0 {
+					t.Errorf("%s: %s: %v", what, check, c.Problems)
+				}
+			}
+		}
+		proved("usage that is not billed")
+		_, err = core.Charging.Adjust(t.Context(), name, "goodwill", client.Adjustment{Amount: 123_456, Currency: money.EUR, Reason: "goodwill"})
+		must(err)
+		proved("an adjustment beside it")
+		_, err = core.Charging.Settle(t.Context(), name, "invoice-1", client.Settlement{Amount: 1, Currency: money.EUR})
+		must(err)
+		if c := verify(t, db, core)[balances]; c.Count != 1 {
+			t.Errorf("a settlement that no bill knows: %v", c.Problems)
+		}
+		must(db.Write(t.Context(), clerk, func(ctx context.Context, tx *database.Tx) error {
+			_, err := tx.ExecContext(ctx, `INSERT INTO invoice_settlement (invoice_id, billing_account_id, charging_account, amount, currency, settled_at) VALUES (1, ?, ?, 1, 'EUR', 1)`,
+				opened.Account.ID, name)
+			return err
+		}))
+		proved("a settlement that one does")
+		core.Exchange(t, coretest.Request{Session: "s;4", IMSI: "001010000000001", Kind: charging.Initial, Group: 10, Want: 5_000_000})
+		core.Exchange(t, coretest.Request{Session: "s;4", IMSI: "001010000000001", Kind: charging.Termination, Number: 1, Group: 10, Used: 5_000_000})
+		if c := verify(t, db, core)[balances]; c.Count != 1 {
+			t.Errorf("usage that has not come in: %v", c.Problems)
+		}
+		_, err = intakes.CatchUp(t.Context())
+		must(err)
+		proved("usage that has")
+		must(db.Write(t.Context(), clerk, func(ctx context.Context, tx *database.Tx) error {
+			_, err := tx.ExecContext(ctx, "DELETE FROM usage_record WHERE record = (SELECT MAX(record) FROM usage_record)")
+			return err
+		}))
+		if c := verify(t, db, core)[intake]; c.Count != 1 {
+			t.Errorf("a record that is lost: %v", c.Problems)
+		}
+	})
+}
