@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"time"
 
 	"github.com/uptrace/bun"
@@ -61,6 +62,8 @@ func New(db *database.DB, core Core, o Options) *Service {
 // intakeJob fetches usage; runJob carries an invoice run out.
 type (
 	intakeJob struct{}
+	// settleJob tries again what the core refused to settle: an account that was missing may be there by now.
+	settleJob struct{}
 	runJob    struct {
 		Run int64  `json:"run"`
 		By  string `json:"by"`
@@ -68,10 +71,12 @@ type (
 )
 
 func (intakeJob) Kind() string { return "billing_usage_intake" }
+func (settleJob) Kind() string { return "billing_settle_again" }
 func (runJob) Kind() string    { return "billing_invoice_run" }
 
 const (
-	intakeEvery = 2 * instant.Second
+	intakeEvery      = 2 * instant.Second
+	settleAgainEvery = instant.Hour
 	// followUpWithin bounds one run of the job behind a batch: some hundred settlements over HTTP.
 	followUpWithin = 10 * time.Minute
 	// queue keeps bills from holding other jobs up.
@@ -88,6 +93,10 @@ func (s *Service) Register(jobs *database.Jobs) {
 	jobs.Every("billing_usage_intake", intakeEvery, func(instant.Instant) database.JobArgs { return intakeJob{} },
 		database.UniqueKey("intake"), database.MaxAttempts(3))
 	database.RegisterJob(jobs, func(ctx context.Context, f run.FollowUp, _ database.JobInfo) error { return s.FollowUp(ctx, f) }, database.Timeout(followUpWithin))
+	database.RegisterJob(jobs, func(ctx context.Context, _ settleJob, _ database.JobInfo) error {
+		return s.settle(ctx, run.FollowUp{First: 1, Last: math.MaxInt64})
+	}, database.Timeout(followUpWithin))
+	jobs.Every("billing_settle_again", settleAgainEvery, func(instant.Instant) database.JobArgs { return settleJob{} }, database.UniqueKey("settle"), database.MaxAttempts(1))
 	database.RegisterJob(jobs, func(ctx context.Context, r runJob, _ database.JobInfo) error {
 		_, err := s.Runs.Resume(ctx, database.Actor{Name: r.By, Role: "finance", Via: "job"}, r.Run, nil)
 		return err

@@ -79,12 +79,12 @@ type parkedView struct {
 }
 
 type comparisonView struct {
-	Run       invoiceRunView       `json:"run"`
-	Last      *invoiceRunView      `json:"last,omitempty"`
-	Compared  int64         `json:"compared"`
-	Fresh     int64         `json:"fresh"`
-	Outliers  []outlierView `json:"outliers"`
-	Histogram []bucketView  `json:"histogram"`
+	Run       invoiceRunView  `json:"run"`
+	Last      *invoiceRunView `json:"last,omitempty"`
+	Compared  int64           `json:"compared"`
+	Fresh     int64           `json:"fresh"`
+	Outliers  []outlierView   `json:"outliers"`
+	Histogram []bucketView    `json:"histogram"`
 }
 
 type outlierView struct {

@@ -54,6 +54,10 @@ type chargeBody struct {
 	Product     string       `json:"product,omitempty"`
 }
 
+type chargeList struct {
+	Charges []chargeView `json:"charges"`
+}
+
 type chargeView struct {
 	ID          string       `json:"id"`
 	Kind        string       `json:"kind"`
@@ -227,10 +231,10 @@ func (i invoices) rebill(ctx context.Context, c *rest.Call) (*rest.Answer, error
 	return rest.OK(v), err
 }
 
-func (i invoices) charges(ctx context.Context, q bun.IDB, c *rest.Call) ([]chargeView, error) {
+func (i invoices) charges(ctx context.Context, q bun.IDB, c *rest.Call) (chargeList, error) {
 	id, err := c.ID("id")
 	if err != nil {
-		return nil, err
+		return chargeList{}, err
 	}
 	waiting, err := billing.WaitingCharges(ctx, q, id)
 	all := []chargeView{}
@@ -238,22 +242,22 @@ func (i invoices) charges(ctx context.Context, q bun.IDB, c *rest.Call) ([]charg
 		w := &waiting[k]
 		all = append(all, chargeView{rest.ID(w.ID), string(w.Kind), rest.Decimal(w.Amount), w.Currency, w.Description, w.ChargedOn})
 	}
-	return all, err
+	return chargeList{all}, err
 }
 
-func (i invoices) charge(ctx context.Context, tx *database.Tx, c *rest.Call, in chargeBody) ([]chargeView, error) {
+func (i invoices) charge(ctx context.Context, tx *database.Tx, c *rest.Call, in chargeBody) (chargeList, error) {
 	key, err := c.NeedKey()
 	if err != nil {
-		return nil, err
+		return chargeList{}, err
 	}
 	id, err := c.ID("id")
 	if err != nil {
-		return nil, err
+		return chargeList{}, err
 	}
 	product := int64(0)
 	if in.Product != "" {
 		if product, err = rest.ParseRef("product", in.Product); err != nil {
-			return nil, err
+			return chargeList{}, err
 		}
 	}
 	err = billing.AddCharge(ctx, tx, billing.Charge{
@@ -261,7 +265,7 @@ func (i invoices) charge(ctx context.Context, tx *database.Tx, c *rest.Call, in 
 		TaxCategory: in.TaxCategory, GLCode: in.GLCode, Key: c.Principal().Name + " " + key,
 	})
 	if err != nil {
-		return nil, err
+		return chargeList{}, err
 	}
 	return i.charges(ctx, tx, c)
 }

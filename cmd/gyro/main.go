@@ -30,7 +30,7 @@ func newRootCommand() *cobra.Command {
 		newUpCommand(), newOfficeCommand(), newConfigCommand(), newSimulateCommand(), newDecodeCommand(),
 		newCatalogCommand(), newRateCommand(), newAccountCommand(), newSubscriberCommand(), newSubscriptionCommand(), newBalanceCommand(),
 		newVoucherCommand(), newSessionCommand(), newUsageCommand(), newExplainCommand(), newNoticesCommand(), newBooksCommand(), newCustomerCommand(),
-		newOfferCommand(), newPaymentCommand(), newDunningCommand(), newReceivablesCommand(),
+		newOfferCommand(), newInvoiceCommand(), newPaymentCommand(), newDunningCommand(), newReceivablesCommand(),
 		newLedgerCommand(), newAccessCommand(), newBenchCommand(), newVersionCommand(),
 	)
 	for _, cmd := range root.Commands() {
