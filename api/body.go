@@ -17,8 +17,7 @@ func (r *request) decode(v any) error {
 		return err
 	}
 	err := strictjson.Decode(r.PostBody(), v)
-	var e *strictjson.Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*strictjson.Error](err); ok {
 		p := refuse(fasthttp.StatusBadRequest, "invalid_json", "%v", e)
 		if e.Line > 0 {
 			p.Details = []detail{{Line: e.Line, Column: e.Column, Key: e.Key, Reason: e.Reason, Remedy: e.Remedy}}

@@ -13,8 +13,11 @@ import (
 // FuzzQuery: whatever a query says, it is read within its bounds or refused in words.
 func FuzzQuery(f *testing.F) {
 	filters := []Filter{
-		{Attribute: "status", Column: "s", Values: []string{"a", "b"}, Sort: true}, {Attribute: "at", Column: "at", Kind: Instant},
-		{Attribute: "party.id", Column: "p", Kind: Number}, {Attribute: "day", Column: "d", Kind: Day}, {Attribute: "flag", Column: "f", Kind: Flag},
+		{Attribute: "status", Column: "s", Values: []string{"a", "b"}, Sort: true},
+		{Attribute: "at", Column: "at", Kind: Instant},
+		{Attribute: "party.id", Column: "p", Kind: Number},
+		{Attribute: "day", Column: "d", Kind: Day},
+		{Attribute: "flag", Column: "f", Kind: Flag},
 	}
 	f.Add("status=a,b&offset=3&limit=10&sort=-status&at.gte=2026-01-01T00:00:00Z&party.id.ne=7&fields=id")
 	f.Add("limit=9223372036854775808&party.id=-1&day=2026-02-30&flag=maybe")

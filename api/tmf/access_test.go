@@ -132,8 +132,14 @@ func TestNothingLetsNobodyIn(t *testing.T) {
 	tmftest.Run(t, func(t *testing.T, db *database.DB) {
 		c, _ := office(t, db)
 		for _, header := range [][]string{
-			nil, {"Authorization", "Bearer "}, {"Authorization", "Bearer null"}, {"Authorization", "Basic YWRhOmFkYQ=="},
-			{"X-API-Key", "gyro_"}, {"Cookie", "gyro_session="}, {"Cookie", "gyro_session=x"}, {"Authorization", "Bearer a.b.c"},
+			nil,
+			{"Authorization", "Bearer "},
+			{"Authorization", "Bearer null"},
+			{"Authorization", "Basic YWRhOmFkYQ=="},
+			{"X-API-Key", "gyro_"},
+			{"Cookie", "gyro_session="},
+			{"Cookie", "gyro_session=x"},
+			{"Authorization", "Bearer a.b.c"},
 		} {
 			x := c.Do(t, "GET", "/office/v1/audit", "", header...).Want(t, http.StatusUnauthorized)
 			if x.Header.Get("WWW-Authenticate") == "" {
