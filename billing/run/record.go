@@ -103,13 +103,20 @@ func newJob(run *Run, request *Request) *job {
 	return &job{run: run.ID, mode: run.Mode, asOf: request.AsOf, through: run.UsageThrough, drafts: run.DraftRun, limits: map[instant.Instant]int64{}}
 }
 
+// mostAhead is how many days ahead a cycle that has not ended can be billed: one of a month.
+const mostAhead = 31
+
 // begin finds the run to go on with, or makes one.
 func (r *Runner) begin(ctx context.Context, by database.Actor, request *Request) (run Run, err error) {
 	if request.Mode != Dry && request.Mode != Draft && request.Mode != Final {
 		return Run{}, refusal.New(refusal.Invalid, "mode_invalid", "mode", "mode %q: give dry, draft or final", request.Mode)
 	}
-	if request.AsOf <= 0 || request.AsOf > charge.DayOf(utc(), r.db.Now())+1 {
+	tomorrow := charge.DayOf(utc(), r.db.Now()) + 1
+	switch {
+	case request.AsOf <= 0, request.AsOf > tomorrow+mostAhead:
 		return Run{}, refusal.New(refusal.Invalid, "as_of_invalid", "asOf", "cycles that end by %s: give a day that has come", request.AsOf)
+	case request.AsOf > tomorrow && !request.Behind:
+		return Run{}, refusal.New(refusal.Invalid, "as_of_invalid", "asOf", "cycles that end by %s: give a day that has come, or bill what is there by now and have the rest on the next bill", request.AsOf)
 	}
 	due := int64(0)
 	if err := r.eachDue(ctx, &job{asOf: request.AsOf, drafts: request.drafts}, request, func(*account) error { due++; return nil }); err != nil {

@@ -72,7 +72,8 @@ type Request struct {
 	// Retry bills those, too, that the run parked before.
 	Retry bool
 	// Behind lets a run begin though the intake of usage has not got all records
-	// yet: they will be on the next bill.
+	// yet, or though cycles have not ended that do within a month: what is missing
+	// will be on the next bill.
 	Behind bool
 	// Progress is called after each batch, from one goroutine; it may be nil.
 	Progress func(Run)

@@ -109,7 +109,7 @@ func runDemo(cmd *cobra.Command, cfg *config.Config, d *demoFlags) (err error) {
 		Close: func() (*demo.Books, error) { return closeDemoBooks(n.core) },
 		Asked: func() demo.Asked { return askedOf(n.notices.Counts()) },
 	}
-	if err = office.open(ctx, n, &options); err == nil {
+	if err = office.open(ctx, cmd, n, d, &options); err == nil {
 		err = demo.Run(ctx, options)
 	}
 	return errors.Join(err, office.stop(), n.stop())

@@ -8,9 +8,13 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/spf13/cobra"
+
+	"gyro/billing/books"
 	"gyro/internal/config"
 	"gyro/internal/demo"
 	"gyro/internal/demo/thread"
+	demodata "gyro/testdata/demo"
 )
 
 // demoOffice is the demo's office half and what surrounds it.
@@ -52,9 +56,10 @@ func openDemoSurroundings(cfg *config.Config, work string) (*demoOffice, error) 
 	return d, nil
 }
 
-// open starts the office beside a node that serves. The payment provider is told where its webhooks go: now
+// open starts the office beside a node that serves, puts what is sold into it and
+// hands it to the demo. The payment provider is told where its webhooks go: now
 // and then twice, and out of order.
-func (d *demoOffice) open(ctx context.Context, n *node, options *demo.Options) (err error) {
+func (d *demoOffice) open(ctx context.Context, cmd *cobra.Command, n *node, flags *demoFlags, options *demo.Options) (err error) {
 	if d == nil {
 		return nil
 	}
@@ -75,15 +80,43 @@ func (d *demoOffice) open(ctx context.Context, n *node, options *demo.Options) (
 	for _, where := range options.Look {
 		_, _ = fmt.Fprintln(options.Out, "  "+where)
 	}
-	return nil
+	key, err := secretFrom("the administrator's key", adminKeyFile(n.cfg.Data))
+	if err != nil {
+		return err
+	}
+	options.Office = thread.New(thread.Options{
+		Office: d.url(), Key: key, HSS: d.surroundings.HSS, Catalogue: demodata.Office, For: flags.span,
+		Prove: func() (int, []string, error) { return d.prove(cmd, n) },
+	})
+	return options.Office.Open(ctx)
+}
+
+// prove proves the books of the office, as gyro books verify does.
+func (d *demoOffice) prove(cmd *cobra.Command, n *node) (int, []string, error) {
+	office := newOfficeRemote()
+	office.server, office.key = d.url(), adminKeyFile(n.cfg.Data)
+	source := office.source(cmd, &remote{})
+	source.Core = d.link.client()
+	checks, err := books.Verify(cmd.Context(), source)
+	var problems []string
+	for k := range checks {
+		for _, problem := range checks[k].Problems {
+			problems = append(problems, checks[k].Name+": "+problem)
+		}
+	}
+	return len(checks), problems, err
 }
 
 // look is where to look, and what to try.
 func (d *demoOffice) look(n *node) []string {
-	try := " --server " + d.url() + " --api-key-file " + adminKeyFile(n.cfg.Data)
+	try := " --office " + d.url() + " --office-key-file " + adminKeyFile(n.cfg.Data)
 	return []string{
 		d.url() + "/api/docs",
-		"gyro access keys" + try,
+		"gyro order list" + try,
+		"gyro invoice list" + try,
+		"gyro invoice pdf 1" + try,
+		"gyro payment list" + try,
+		"gyro dunning list" + try,
 	}
 }
 

@@ -57,6 +57,10 @@ func (o *officeHalf) openServices(ctx context.Context, jobs *database.Jobs) (err
 	s.dunning = dunning.New(dunning.Options{DB: o.db, Orders: dunningOrders{o}, Letter: o.letter, Charge: feeOnNextBill, Logger: o.Logger})
 	s.dunning.Register(jobs)
 	s.catalog.RegisterJobs(jobs)
+	if s.orders, err = o.openOrders(); err != nil {
+		return err
+	}
+	s.orders.RegisterJobs(jobs)
 	if s.payments, err = o.openPayments(); err != nil {
 		return err
 	}
@@ -166,6 +170,6 @@ func (o *officeHalf) keepAdministratorKey(ctx context.Context) error {
 func (s *services) api(server rest.Options, core *client.Charging) tmf.Options {
 	return tmf.Options{
 		Server: server, Access: s.access, Customers: s.customers, Core: core, Payments: s.payments, Dunning: s.dunning, Hub: s.hub, Catalog: s.catalog,
-		Billing: s.billing, Charging: core,
+		Billing: s.billing, Charging: core, Orders: s.orders,
 	}
 }

@@ -164,7 +164,9 @@ func (o *Options) closeOffice() error {
 	_, _ = fmt.Fprintln(o.Out, "closing: the office ends its orders and takes in the last usage")
 	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
 	defer cancel()
-	if err := o.Office.Close(ctx); err != nil {
+	var last uint64
+	o.Engine.View(func(s *charging.State) { last = s.LastRecord() })
+	if err := o.Office.Close(ctx, last); err != nil {
 		return fmt.Errorf("office: %w", err)
 	}
 	return nil

@@ -2,40 +2,59 @@ package thread
 
 import (
 	"context"
+	"errors"
 	"time"
 )
 
-// Orders that an element refuses: so many, with a status that is for people.
+// Orders that an element refuses: at least so many, with a status that is for
+// people.
 const (
-	refusals      = 3
+	refusals      = 2
 	refusalStatus = 422
 )
 
-// refuseOrders has the subscriber database refuse some orders, which fall out;
-// when it is well again, they are tried once more and go on.
-func (t *Thread) refuseOrders(ctx context.Context) error {
-	if err := t.fault(ctx, marshal(map[string]any{"refuse": 1000, "refuse_status": refusalStatus, "limit": refusals})); err != nil {
+// refuseOrders has the subscriber database refuse orders, which fall out; when it
+// is well again, they are tried once more and go on.
+func (t *Thread) refuseOrders(ctx context.Context) (err error) {
+	if err := t.fault(ctx, marshal(map[string]any{"refuse": 1000, "refuse_status": refusalStatus})); err != nil {
 		return err
 	}
-	retried := map[string]bool{}
-	err := until(ctx, func() (bool, error) {
+	fallen := map[string]bool{}
+	err = until(ctx, func() (bool, error) {
 		waiting, err := t.fallout(ctx)
 		for _, task := range waiting {
-			if retried[task] || err != nil {
-				continue
-			}
-			retried[task] = true
-			t.count(func(f *Figures) { f.Fallout++ })
-			if err = t.post(ctx, falloutPath+"/"+task+"/retry", t.key("retry-"+task, 0), map[string]any{"note": "the subscriber database is well again"}, nil); err == nil {
-				t.count(func(f *Figures) { f.Retried++ })
-			}
+			fallen[task] = true
 		}
-		return len(retried) == refusals, err
+		t.count(func(f *Figures) { f.Fallout = len(fallen) })
+		return len(fallen) >= refusals, err
 	})
+	// Also when the time is up: nobody is to find the element broken.
+	err = errors.Join(err, t.fault(context.WithoutCancel(ctx), nil))
 	if err != nil {
 		return err
 	}
-	return t.fault(ctx, nil)
+	return t.retryFallout(ctx)
+}
+
+// retryFallout tries every task once more that waits for people, until none does.
+func (t *Thread) retryFallout(ctx context.Context) error {
+	return until(ctx, func() (bool, error) {
+		waiting, err := t.fallout(ctx)
+		if err != nil {
+			return false, err
+		}
+		for _, task := range waiting {
+			err := t.post(ctx, falloutPath+"/"+task+"/retry", "", map[string]any{"note": "the subscriber database is well again"}, nil)
+			if err != nil {
+				return false, err
+			}
+			t.count(func(f *Figures) {
+				f.Retried++
+				f.Fallout = max(f.Fallout, f.Retried)
+			})
+		}
+		return len(waiting) == 0, nil
+	})
 }
 
 const falloutPath = "/office/v1/fallout"

@@ -26,9 +26,11 @@ type Figures struct {
 	Open      string `json:"open"`
 	InvoiceID string `json:"invoice,omitempty"` // one to look at
 
-	UsageRecords int `json:"usage_records"` // that the core wrote since the start
-	UsageTaken   int `json:"usage_taken"`   // of those, that the office has
+	UsageRecords uint64 `json:"usage_records"` // that the core had written when the network was quiet
+	UsageTaken   uint64 `json:"usage_taken"`   // of those, that the office has
+	UsageParked  uint64 `json:"usage_parked"`  // of those, of accounts that are not the office's
 
+	Checks   int      `json:"checks"`   // of the books, by gyro books verify
 	Problems []string `json:"problems"` // what gyro books verify finds
 	LeftOut  []string `json:"left_out"` // what there was no time for
 }
@@ -61,7 +63,8 @@ func (f *Figures) Tell() (lines []string) {
 	for _, line := range f.Block() {
 		lines = append(lines, line[0]+": "+line[1])
 	}
-	lines = append(lines, fmt.Sprintf("usage: %d records of the core, %d taken in by the office", f.UsageRecords, f.UsageTaken))
+	lines = append(lines, fmt.Sprintf("usage: %d records of the core, %d taken in by the office, of which %d belong to accounts that it does not bill", f.UsageRecords, f.UsageTaken, f.UsageParked))
+	lines = append(lines, fmt.Sprintf("books of the office: %d checks, %d differences", f.Checks, len(f.Problems)))
 	for _, what := range f.LeftOut {
 		lines = append(lines, "there was no time for "+what)
 	}

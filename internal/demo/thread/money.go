@@ -14,10 +14,11 @@ const runsPath = "/office/v1/invoice-runs"
 
 // invoiceRun is a run as the office shows it.
 type invoiceRun struct {
-	ID     string `json:"id"`
-	State  string `json:"state"`
-	Billed int    `json:"billed"`
-	Parked int    `json:"parked"`
+	ID       string
+	State    string
+	Invoices int
+	Parked   int
+	Totals   map[string]struct{ Total number } // by currency
 }
 
 // bill bills the cycle that everybody is in, as of the day on which it ends: what
@@ -27,7 +28,7 @@ func (t *Thread) bill(ctx context.Context) error {
 		return err
 	}
 	var run invoiceRun
-	if err := t.post(ctx, runsPath, t.key("run", 0), map[string]any{"asOf": nextCycle(t.began), "behind": true}, &run); err != nil {
+	if err := t.post(ctx, runsPath, t.key("run", 0), map[string]any{"asOf": nextCycle(t.began), "mode": "final", "behind": true}, &run); err != nil {
 		return err
 	}
 	if err := until(ctx, func() (bool, error) {
@@ -36,7 +37,7 @@ func (t *Thread) bill(ctx context.Context) error {
 	}); err != nil {
 		return err
 	}
-	t.count(func(f *Figures) { f.Invoices, f.Parked = run.Billed, run.Parked })
+	t.count(func(f *Figures) { f.Invoices, f.Parked = run.Invoices, run.Parked })
 	return t.owed(ctx)
 }
 
@@ -99,14 +100,15 @@ func add(sum *big.Rat, decimal string) {
 
 const paymentsPath = "/tmf-api/paymentManagement/v4/payment"
 
-// means are what people pay with, in turn: what the provider makes of each is
-// told by its name.
-var means = []map[string]any{
-	{"name": "card", "token": "tok_visa"},
-	{"name": "card", "token": "tok_late_visa"},
-	{"name": "direct_debit", "token": "mnd_demo"},
-	{"name": "bank_transfer"},
+// method is what somebody pays with; its id is the provider's token.
+type method struct {
+	ID   string `json:"id,omitempty"`
+	Name string `json:"name"`
 }
+
+// means are what people pay with, in turn: what the provider makes of each is
+// told by its token.
+var means = []method{{"tok_visa", "provider"}, {"tok_late_visa", "provider"}, {"mnd_demo", "provider"}, {"", "bank_transfer"}}
 
 // pay has everybody pay the bill, but one: the debtor.
 func (t *Thread) pay(ctx context.Context) error {
@@ -139,7 +141,7 @@ func (t *Thread) pay(ctx context.Context) error {
 }
 
 // payment begins a payment of all that a person owes.
-func (t *Thread) payment(ctx context.Context, p *person, by map[string]any) error {
+func (t *Thread) payment(ctx context.Context, p *person, by method) error {
 	err := t.post(ctx, paymentsPath, t.key("payment", p.n), map[string]any{
 		"account": ref{ID: p.account}, "totalAmount": amount{t.f.Currency, number(p.open)}, "paymentMethod": by,
 		"correlatorId": t.key("payment", p.n),

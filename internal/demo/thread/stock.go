@@ -27,8 +27,8 @@ func (t *Thread) fillPools(ctx context.Context) error {
 		path     string
 		document map[string]any
 	}{
-		{poolsPath + "/numbers", map[string]any{"pool": "default", "first": firstNumber, "count": inStock}},
-		{poolsPath + "/cards", map[string]any{"pool": "default", "iccid": firstICCID, "imsi": firstIMSI, "count": inStock}},
+		{poolsPath + "/default/msisdn", map[string]any{"first": firstNumber, "count": inStock}},
+		{poolsPath + "/default/sim", map[string]any{"iccid": firstICCID, "imsi": firstIMSI, "count": inStock}},
 	} {
 		if err := t.post(ctx, load.path, "", load.document, nil); err != nil && !isRefusal(err, "range_taken") {
 			return err
@@ -58,7 +58,7 @@ func (t *Thread) publish(ctx context.Context) error {
 		switch {
 		case err != nil:
 			return false, err
-		case now.State == "failed" || now.State == "withdrawn" || now.State == "rejected":
+		case now.State == "failed" || now.State == "withdrawn":
 			return false, fmt.Errorf("version %d of catalogue %s is %s: %s", d.Version, d.Name, now.State, now.Reason)
 		}
 		return now.State == "published", nil

@@ -21,6 +21,9 @@ type Options struct {
 	HSS string
 	// Catalogue is the document of what is sold.
 	Catalogue []byte
+	// Prove proves the books as gyro books verify does: how many checks there are,
+	// and what they found to differ.
+	Prove func() (checks int, problems []string, err error)
 	// For is how long the run lasts; zero is until it is ended.
 	For time.Duration
 }
