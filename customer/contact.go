@@ -103,7 +103,8 @@ func (s *Service) addContact(ctx context.Context, tx *database.Tx, m ContactMedi
 		}
 		m.Secret = rand.Text()
 	}
-	return m, insert(ctx, tx, "contact_medium", &m, &m.ID)
+	err = insert(ctx, tx, "contact_medium", &m, &m.ID)
+	return m, err
 }
 
 // RemoveContact removes a way to reach a party.
@@ -208,7 +209,8 @@ func (s *Service) DecideIn(ctx context.Context, tx *database.Tx, c Consent) (Con
 		return c, err
 	}
 	c.ID, c.At = 0, tx.Now()
-	return c, insert(ctx, tx, "consent", &c, &c.ID)
+	err := insert(ctx, tx, "consent", &c, &c.ID)
+	return c, err
 }
 
 // Consents are the decisions of a party that hold: the last one of each purpose.

@@ -66,7 +66,8 @@ func (s *Service) RecordInteractionIn(ctx context.Context, tx *database.Tx, i In
 	if err != nil {
 		return i, err
 	}
-	return i, insert(ctx, tx, "interaction", &i, &i.ID)
+	err = insert(ctx, tx, "interaction", &i, &i.ID)
+	return i, err
 }
 
 // belongs refuses a customer that is not there, and an account that is not the

@@ -136,7 +136,8 @@ func (s *Service) ChangePartyIn(ctx context.Context, tx *database.Tx, id int64, 
 	if err := after.check(); err != nil {
 		return Party{}, err
 	}
-	return after, update(ctx, tx, "party", id, "change", before, &after)
+	err = update(ctx, tx, "party", id, "change", before, &after)
+	return after, err
 }
 
 // Party reads a party.

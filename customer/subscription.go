@@ -70,10 +70,16 @@ func (s *Service) PutSubscription(ctx context.Context, tx *database.Tx, l Subscr
 	if l.TerminatedAt == 0 && l.Status == LineTerminated {
 		l.TerminatedAt = tx.Now()
 	}
+	var err error
 	if l.ID == 0 {
-		return l, insert(ctx, tx, "subscription", &l, &l.ID)
+		err = insert(ctx, tx, "subscription", &l, &l.ID)
+	} else {
+		err = update(ctx, tx, "subscription", l.ID, "change", before, &l)
 	}
-	return l, update(ctx, tx, "subscription", l.ID, "change", before, &l)
+	if database.IsDuplicate(err) {
+		err = refusal.New(refusal.Conflict, "line_taken", "msisdn", "another line has just taken the number, the identity or the card; choose another")
+	}
+	return l, err
 }
 
 // mayHold refuses what a line cannot become, and an account that takes no lines.

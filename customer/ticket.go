@@ -136,7 +136,8 @@ func (s *Service) ChangeTicketIn(ctx context.Context, tx *database.Tx, id int64,
 	if err := update(ctx, tx, "ticket", id, "change", before, &after); err != nil {
 		return before, err
 	}
-	return after, errors.Join(s.annotate(ctx, tx, id, change.Note), s.turned(ctx, tx, &before, &after))
+	err = errors.Join(s.annotate(ctx, tx, id, change.Note), s.turned(ctx, tx, &before, &after))
+	return after, err
 }
 
 // mayTurn refuses a state that does not follow from the present one.

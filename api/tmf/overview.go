@@ -143,7 +143,8 @@ func (c care) stored(ctx context.Context, q bun.IDB, id int64, today string) (v 
 	if err := v.possessions(ctx, q, c.s, id, ids); err != nil {
 		return v, err
 	}
-	return v, v.said(ctx, q, c.s, id)
+	err = v.said(ctx, q, c.s, id)
+	return v, err
 }
 
 func summaryOf(ctx context.Context, q bun.IDB, a *customer.BillingAccount, today string) (accountSummary, error) {

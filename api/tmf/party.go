@@ -112,7 +112,8 @@ func individuals(s *customer.Service) rest.Set {
 		API: rest.TMF632, Path: "individual", Type: "Individual", Roles: partyRoles, Key: "party.id",
 		About: "A person, whatever they are to the operator.",
 		Filters: []rest.Filter{
-			{Attribute: "familyName", Column: "party.family_name", Sort: true}, {Attribute: "givenName", Column: "party.given_name", Sort: true},
+			{Attribute: "familyName", Column: "party.family_name", Sort: true},
+			{Attribute: "givenName", Column: "party.given_name", Sort: true},
 			{Attribute: "status", Column: "REPLACE(party.status, 'deceased', 'deceaded')", Values: []string{"initialized", "validated", "deceaded"}},
 			mediumFilter("email", "emailAddress"), mediumFilter("phone", "phoneNumber"),
 		},

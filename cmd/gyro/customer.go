@@ -182,8 +182,15 @@ var sections = []struct {
 	columns       []column
 }{
 	{"accounts", "accounts", []column{
-		{"ID", "id"}, {"NAME", "name"}, {"TYPE", "accountType"}, {"STATE", "state"}, {"OPEN", "open"}, {"OVERDUE", "overdue"},
-		{"BALANCE", "balance"}, {"AVAILABLE", "available"}, {"NOTE", "coreSays"},
+		{"ID", "id"},
+		{"NAME", "name"},
+		{"TYPE", "accountType"},
+		{"STATE", "state"},
+		{"OPEN", "open"},
+		{"OVERDUE", "overdue"},
+		{"BALANCE", "balance"},
+		{"AVAILABLE", "available"},
+		{"NOTE", "coreSays"},
 	}},
 	{"lines", "lines", []column{{"ID", "id"}, {"ACCOUNT", "account"}, {"MSISDN", "msisdn"}, {"IMSI", "imsi"}, {"STATUS", "status"}, {"SINCE", "activatedAt"}}},
 	{"products", "products", []column{{"ID", "id"}, {"ACCOUNT", "account"}, {"LINE", "line"}, {"NAME", "name"}, {"STATUS", "status"}, {"SINCE", "activatedAt"}}},

@@ -105,7 +105,7 @@ func TestChargingDoesNotWaitForTheOffice(t *testing.T) {
 // TestTheOfficeRunsAlone against an engine elsewhere, which asks for a key; on each database.
 func TestTheOfficeRunsAlone(t *testing.T) {
 	t.Parallel()
-	engineKey, out := "", filepath.Join(t.TempDir(), "core.key")
+	out := filepath.Join(t.TempDir(), "core.key")
 	cmd := command(t, "config", "api-key")
 	var secret strings.Builder
 	cmd.Stderr = &secret
@@ -113,13 +113,14 @@ func TestTheOfficeRunsAlone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, engineKey, _ = strings.Cut(strings.TrimSpace(secret.String()), "once: ")
+	_, engineKey, _ := strings.Cut(strings.TrimSpace(secret.String()), "once: ")
 	if err := os.WriteFile(out, []byte(engineKey+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	engine := newSite(t, string(yaml)).start()
 	for _, dialect := range dbtest.Dialects {
 		t.Run(string(dialect), func(t *testing.T) {
+			t.Parallel()
 			address, data := freeAddress(t), filepath.Join(t.TempDir(), "data")
 			p := launch(t, command(t, "office", "--data", data, "--log-format", "json", "--office-listen", address,
 				"--database", dbtest.URL(t, dialect), "--core", "http://"+engine.http, "--core-key-file", out))

@@ -76,14 +76,6 @@ func (r *remote) change(cmd *cobra.Command, m *movement, request *client.Request
 	return r.doMovement(cmd, m, request)
 }
 
-// patched is a request that changes some members of a document (RFC 7396).
-func patched(path string, members map[string]any) (*client.Request, error) {
-	body, err := json.Marshal(members)
-	return &client.Request{
-		Method: client.Patch, Path: path, Body: client.RawBody{ContentType: "application/merge-patch+json", Data: body},
-	}, err
-}
-
 // printTable prints a list of objects: of each the given columns.
 func printTable(out io.Writer, list json.RawMessage, columns []column) error {
 	decoder := json.NewDecoder(bytes.NewReader(list))
