@@ -114,7 +114,7 @@ func viewBills(ctx context.Context, db bun.IDB, rows []billRow) ([]billDocument,
 		return documents, nil
 	}
 	var taxes []invoice.Tax
-	if err := db.NewSelect().Model(&taxes).Where("invoice_id IN (?)", bun.In(ids)).Order("invoice_id", "position").Scan(ctx); err != nil {
+	if err := db.NewSelect().Model(&taxes).Where("invoice_id IN (?)", bun.List(ids)).Order("invoice_id", "position").Scan(ctx); err != nil {
 		return nil, err
 	}
 	for k := range rows {

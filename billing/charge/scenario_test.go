@@ -39,7 +39,6 @@ type scenario struct {
 	usage    []charge.Usage
 	prices   int64
 	invoices int64
-	until    charge.Day
 	sum      money.Amount // exact, of all bills
 }
 

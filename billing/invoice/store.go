@@ -63,8 +63,8 @@ func (s Series) number(n int64) string {
 // DropDrafts removes drafts that a condition on invoices selects, with their lines.
 func DropDrafts(ctx context.Context, tx *database.Tx, where string, args ...any) error {
 	const drafts = "(SELECT id FROM invoice WHERE state IN ('draft', 'reviewed') AND "
-	var any int64
-	if err := tx.NewRaw("SELECT COUNT(*) FROM invoice WHERE state IN ('draft', 'reviewed') AND "+where, args...).Scan(ctx, &any); err != nil || any == 0 {
+	var there int64
+	if err := tx.NewRaw("SELECT COUNT(*) FROM invoice WHERE state IN ('draft', 'reviewed') AND "+where, args...).Scan(ctx, &there); err != nil || there == 0 {
 		return err
 	}
 	for _, table := range []string{"invoice_line", "invoice_tax"} {

@@ -161,7 +161,7 @@ func takeCharges(ctx context.Context, tx *database.Tx, documents []*document) er
 		if len(d.charges) == 0 {
 			continue
 		}
-		done, err := tx.ExecContext(ctx, "UPDATE billing_charge SET invoice_id = ? WHERE id IN (?) AND invoice_id IS NULL", d.id, bun.In(d.charges))
+		done, err := tx.ExecContext(ctx, "UPDATE billing_charge SET invoice_id = ? WHERE id IN (?) AND invoice_id IS NULL", d.id, bun.List(d.charges))
 		if err != nil {
 			return fmt.Errorf("take the waiting charges: %w", err)
 		}
@@ -223,7 +223,7 @@ func (r *Runner) progress(ctx context.Context, tx *database.Tx, j *job, c *compu
 // parkAccounts keeps the accounts that could not be billed. Those that an earlier run parked and this one could bill wait no more.
 func parkAccounts(ctx context.Context, tx *database.Tx, j *job, c *computed) error {
 	if _, err := tx.ExecContext(ctx, "UPDATE invoice_run_account SET state = 'done', at = ? WHERE state = 'parked' AND billing_account_id IN (?) AND (? = 'final' OR run_id = ?)",
-		tx.Now(), bun.In(c.payers), string(j.mode), j.run); err != nil {
+		tx.Now(), bun.List(c.payers), string(j.mode), j.run); err != nil {
 		return fmt.Errorf("park accounts: %w", err)
 	}
 	for _, p := range c.parked {

@@ -27,8 +27,6 @@ type document struct {
 	digest  int64
 	charges []int64 // waiting charges that are on it
 	usage   []settlement
-	last    money.Amount // total of the bill before it, where that was asked for
-	hasLast bool
 
 	revision int
 	id       int64
@@ -104,7 +102,7 @@ func (r *Runner) compute(ctx context.Context, q bun.IDB, job *job, payers []int6
 			return nil, err
 		}
 		due = slices.DeleteFunc(due, func(g *group) bool {
-			err := r.bill(c, b, g, job)
+			err := r.bill(c, b, g)
 			if err != nil {
 				c.forget(g)
 				c.parked = append(c.parked, parked{g.payer.id, err.Error()})
@@ -130,7 +128,7 @@ func (c *computed) forget(g *group) {
 }
 
 // bill computes one cycle of a payer and the accounts that it pays for.
-func (r *Runner) bill(c *computed, b *batch, g *group, job *job) error {
+func (r *Runner) bill(c *computed, b *batch, g *group) error {
 	for _, a := range g.members {
 		if err := b.bad[a.id]; err != nil {
 			return err

@@ -17,7 +17,7 @@ func dropDrafts(ctx context.Context, tx *database.Tx, c *computed) error {
 	for _, d := range c.documents {
 		payers = append(payers, d.payer.id)
 	}
-	return invoice.DropDrafts(ctx, tx, "billing_account_id IN (?)", bun.In(payers))
+	return invoice.DropDrafts(ctx, tx, "billing_account_id IN (?)", bun.List(payers))
 }
 
 func copyLines(ctx context.Context, tx *database.Tx, c *computed) error {

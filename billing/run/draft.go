@@ -28,7 +28,7 @@ func (r *Runner) Withdraw(ctx context.Context, by database.Actor, id int64) (Run
 	})
 }
 
-func (r *Runner) move(ctx context.Context, by database.Actor, id int64, action string, from, to RunState, do func(context.Context, *database.Tx) error) (run Run, err error) {
+func (r *Runner) move(ctx context.Context, by database.Actor, id int64, action string, from, to State, do func(context.Context, *database.Tx) error) (run Run, err error) {
 	err = r.db.Write(ctx, by, func(ctx context.Context, tx *database.Tx) error {
 		var found []Run
 		if err := tx.NewSelect().Model(&found).Where("id = ?", id).Scan(ctx); err != nil {
@@ -91,7 +91,7 @@ func (r *Runner) againstDrafts(ctx context.Context, q bun.IDB, j *job, b *batch,
 		return nil
 	}
 	rows, err := q.QueryContext(ctx, "SELECT billing_account_id, period_until, digest FROM invoice WHERE run_id = ? AND billing_account_id IN (?) AND state IN ('draft', 'reviewed')",
-		j.drafts, bun.In(b.ids))
+		j.drafts, bun.List(b.ids))
 	if err != nil {
 		return fmt.Errorf("read the drafts: %w", err)
 	}

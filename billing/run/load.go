@@ -30,7 +30,7 @@ type batch struct {
 // load reads the payers and what depends on them.
 func (r *Runner) load(ctx context.Context, q bun.IDB, payers []int64) (*batch, error) {
 	all, bad, err := accounts(ctx, q, zones{}, `WHERE a.id IN (WITH RECURSIVE g (id) AS (SELECT id FROM billing_account WHERE id IN (?)
-		UNION SELECT c.id FROM billing_account c JOIN g ON c.payer_id = g.id) SELECT id FROM g) ORDER BY a.id`, bun.In(payers))
+		UNION SELECT c.id FROM billing_account c JOIN g ON c.payer_id = g.id) SELECT id FROM g) ORDER BY a.id`, bun.List(payers))
 	if err != nil {
 		return nil, err
 	}
@@ -64,7 +64,7 @@ func (b *batch) loadPrices(ctx context.Context, q bun.IDB) error {
 		t.gl_code, t.valid_from, t.valid_until, COALESCE(s.charged, ''), COALESCE(s.settled, '')
 		FROM product p JOIN product_price t ON t.product_id = p.id
 		LEFT JOIN product_offering o ON o.id = p.offering_id LEFT JOIN price_state s ON s.product_price_id = t.id
-		WHERE p.billing_account_id IN (?) AND p.activated_at > 0 ORDER BY p.billing_account_id, p.id, t.id`, bun.In(b.ids))
+		WHERE p.billing_account_id IN (?) AND p.activated_at > 0 ORDER BY p.billing_account_id, p.id, t.id`, bun.List(b.ids))
 	if err != nil {
 		return fmt.Errorf("read the prices: %w", err)
 	}
@@ -114,7 +114,7 @@ func (b *batch) find(accountID, productID int64) (*account, *product) {
 
 func (b *batch) loadDiscounts(ctx context.Context, q bun.IDB) error {
 	rows, err := q.QueryContext(ctx, `SELECT p.billing_account_id, p.id, d.id, d.name, d.rate_millionths, d.amount, d.cycles, d.valid_from, d.valid_until
-		FROM product p JOIN product_discount d ON d.product_id = p.id WHERE p.billing_account_id IN (?) ORDER BY d.id`, bun.In(b.ids))
+		FROM product p JOIN product_discount d ON d.product_id = p.id WHERE p.billing_account_id IN (?) ORDER BY d.id`, bun.List(b.ids))
 	if err != nil {
 		return fmt.Errorf("read the discounts: %w", err)
 	}
@@ -142,7 +142,7 @@ func (b *batch) loadDiscounts(ctx context.Context, q bun.IDB) error {
 
 func (b *batch) loadSuspensions(ctx context.Context, q bun.IDB) error {
 	rows, err := q.QueryContext(ctx, `SELECT p.billing_account_id, p.id, s.from_at, s.until_at
-		FROM product p JOIN product_suspension s ON s.product_id = p.id WHERE p.billing_account_id IN (?) ORDER BY s.from_at`, bun.In(b.ids))
+		FROM product p JOIN product_suspension s ON s.product_id = p.id WHERE p.billing_account_id IN (?) ORDER BY s.from_at`, bun.List(b.ids))
 	if err != nil {
 		return fmt.Errorf("read the suspensions: %w", err)
 	}
@@ -167,7 +167,7 @@ func (b *batch) loadSuspensions(ctx context.Context, q bun.IDB) error {
 
 func (b *batch) loadCharges(ctx context.Context, q bun.IDB) error {
 	rows, err := q.QueryContext(ctx, `SELECT billing_account_id, id, product_id, kind, amount, currency, description, tax_category, gl_code, charged_on
-		FROM billing_charge WHERE invoice_id IS NULL AND billing_account_id IN (?) ORDER BY billing_account_id, id`, bun.In(b.ids))
+		FROM billing_charge WHERE invoice_id IS NULL AND billing_account_id IN (?) ORDER BY billing_account_id, id`, bun.List(b.ids))
 	if err != nil {
 		return fmt.Errorf("read the waiting charges: %w", err)
 	}

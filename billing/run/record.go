@@ -15,15 +15,15 @@ import (
 	"gyro/internal/refusal"
 )
 
-// RunState is where a run is.
-type RunState string
+// State is where a run is.
+type State string
 
 // The states of a run.
 const (
-	Running   RunState = "running" // or interrupted: running it again goes on
-	Done      RunState = "done"
-	Reviewed  RunState = "reviewed" // drafts that somebody has looked at
-	Withdrawn RunState = "cancelled"
+	Running   State = "running" // or interrupted: running it again goes on
+	Done      State = "done"
+	Reviewed  State = "reviewed" // drafts that somebody has looked at
+	Withdrawn State = "cancelled"
 )
 
 // Sums are the totals of a run's documents in one currency.
@@ -40,7 +40,7 @@ type Run struct {
 	ID           int64           `bun:"id,pk,autoincrement"`
 	AsOf         string          `bun:"as_of"`
 	Mode         Mode            `bun:"mode"`
-	State        RunState        `bun:"state"`
+	State        State           `bun:"state"`
 	UsageThrough int64           `bun:"usage_through"`
 	Account      int64           `bun:"account_id"` // the only payer that it bills; 0 is all
 	DraftRun     int64           `bun:"draft_run"`  // whose drafts it finalises

@@ -35,7 +35,7 @@ func lookUp(ctx context.Context, tx *database.Tx, names []string) (*accounts, er
 	}
 	rows, err := tx.QueryContext(ctx, `SELECT a.charging_account, a.id, COALESCE(s.id, 0), COALESCE(s.msisdn, ''), COALESCE(s.imsi, '')
 		FROM billing_account a LEFT JOIN subscription s ON s.billing_account_id = a.id
-		WHERE a.charging_account IN (?) ORDER BY a.id, CASE WHEN s.status = 'terminated' THEN 0 ELSE 1 END, s.id`, bun.In(names))
+		WHERE a.charging_account IN (?) ORDER BY a.id, CASE WHEN s.status = 'terminated' THEN 0 ELSE 1 END, s.id`, bun.List(names))
 	if err != nil {
 		return nil, fmt.Errorf("look the accounts up: %w", err)
 	}
@@ -140,7 +140,7 @@ func unpark(ctx context.Context, tx *database.Tx) error {
 		if err := copyRows(ctx, tx, "usage_record", recordColumns, rows); err != nil {
 			return err
 		}
-		if _, err := tx.ExecContext(ctx, "DELETE FROM usage_parked WHERE record IN (?)", bun.In(ids)); err != nil {
+		if _, err := tx.ExecContext(ctx, "DELETE FROM usage_parked WHERE record IN (?)", bun.List(ids)); err != nil {
 			return fmt.Errorf("take records from the parking: %w", err)
 		}
 		if err := tx.Audit(ctx, "usage", fmt.Sprintf("%d-%d", ids[0], ids[len(ids)-1]), "unpark", nil, map[string]any{"records": len(ids)}); err != nil {
