@@ -9,4 +9,5 @@
 // the core. It keeps one page and some sums, whatever the size of the books.
 // What is booked while it looks may show as a difference of the moment: it is
 // for an office at rest, and after a difference it is run again.
+// docs/operations/receivables.md is for those who run it.
 package books
