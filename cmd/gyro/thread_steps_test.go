@@ -2,9 +2,7 @@ package main
 
 import (
 	"encoding/json"
-	"fmt"
 	"net/http"
-	"strings"
 
 	"gyro/testdata/demo"
 )
@@ -90,20 +88,4 @@ func (o *operator) awaitPayment(id, status string) {
 	eventually(o.t, "payment "+id+" is "+status, func() bool {
 		return o.try("/tmf-api/paymentManagement/v4/payment/"+id, &payment) && payment.Status == status
 	})
-}
-
-// traffic has a simulated packet gateway use data for a subscriber.
-func (o *operator) traffic(imsi, msisdn string) {
-	o.t.Helper()
-	gateway := launch(o.t, command(o.t, "simulate", "pgw", "--connect", o.p.diameter, "--subscribers", "1", "--sessions", "1",
-		"--imsi-base", imsi, "--msisdn-base", msisdn, "--for", "2s", "--report", "json", "--rating-groups", "10", "--style", "pgw"))
-	if err := gateway.exit(); err != nil {
-		o.t.Fatalf("the gateway ended with %v\n%s", err, gateway.output())
-	}
-	lines := strings.Split(strings.TrimSpace(gateway.text()), "\n")
-	var report struct{ Answers2001 int }
-	if err := json.Unmarshal([]byte(lines[len(lines)-1]), &report); err != nil {
-		o.t.Fatal(err, lines)
-	}
-	_ = fmt.Sprint(report)
 }

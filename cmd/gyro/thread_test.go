@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"gyro/internal/database"
 	"gyro/internal/database/dbtest"
@@ -178,15 +179,58 @@ func TestPaymentsThroughAProvider(t *testing.T) {
 	})
 }
 
-// TestFromOrderToCash is the thread from end to end, over the public APIs alone.
+// TestFromOrderToCash is the thread from end to end, over the public APIs alone: two customers order, are activated on both
+// elements and in the core, use the network and are billed; one pays, the other does not and is suspended until he does.
+// On the way the office is killed.
 func TestFromOrderToCash(t *testing.T) {
 	t.Parallel()
 	onBoth(t, func(t *testing.T, o *operator) {
 		o.publish()
+		o.stock()
 		ada, ben := o.customer("Ada", "Lang"), o.customer("Ben", "Kurz")
-		if ada == ben {
-			t.Fatalf("two customers, one account %s", ada)
+		o.hss.fails(`{"refuse":200,"drop_before":200,"drop_after":200,"seed":5}`)
+		o.pcrf.fails(`{"drop_after":300,"seed":6}`)
+		first := o.order(ada, "order-ada", map[string]any{"action": "add", "productOffering": reference{ID: "mobile-s"}})
+		o.p.kill()
+		o.start()
+		second := o.order(ben, "order-ben", map[string]any{"action": "add", "productOffering": reference{ID: "mobile-s"}})
+		o.completed(first)
+		o.completed(second)
+		o.hss.fails("")
+		o.pcrf.fails("")
+		pays, owes := o.lineOf(ada), o.lineOf(ben)
+		o.shown(pays, "active", "SERVICE_GRANTED", "ACTIVE")
+		o.shown(owes, "active", "SERVICE_GRANTED", "ACTIVE")
+
+		for _, l := range []line{pays, owes} {
+			o.traffic(l, "pgw", "--style", "pgw", "--rating-groups", "10")
+			o.traffic(l, "smsc", "--destinations", "49170*")
 		}
+		o.used()
+		if billed := o.bill(time.Now()); billed != 2 {
+			t.Errorf("%d accounts are billed, want 2", billed)
+		}
+		owed := o.openItems(ada).Receivables
+		if len(owed) != 1 || owed[0].Open != owed[0].Total || owed[0].Number == "" {
+			t.Fatalf("Ada owes %+v, want one invoice with a number", owed)
+		}
+		o.awaitPayment(o.pay(ada, "tok_late", "pay-ada", owed[0].Open), "settled")
+		eventually(t, "Ada owes nothing", func() bool { return len(o.openItems(ada).Receivables) == 0 })
+
+		owed = o.openItems(ben).Receivables
+		o.awaitPayment(o.pay(ben, "tok_insufficient", "pay-ben", owed[0].Open), "failed")
+		o.dun(owed[0].DueOn)
+		o.shown(owes, "suspended", "OPERATOR_DETERMINED_BARRING", "SUSPENDED")
+		if answers := o.answers(owes, "pgw", "--style", "pgw", "--rating-groups", "10"); answers != 0 {
+			t.Errorf("%d requests of a suspended line are granted", answers)
+		}
+		o.shown(pays, "active", "SERVICE_GRANTED", "ACTIVE")
+		o.awaitPayment(o.pay(ben, "tok_visa", "pay-ben-again", owed[0].Open), "settled")
+		o.shown(owes, "active", "SERVICE_GRANTED", "ACTIVE")
+		o.traffic(owes, "pgw", "--style", "pgw", "--rating-groups", "10")
+		o.used()
+		o.prove()
 		o.p.stop()
+		o.site.verify(o.site.dir)
 	})
 }
