@@ -31,6 +31,9 @@ func TestGroupsHelp(t *testing.T) {
 			continue
 		}
 		for _, args := range [][]string{{cmd.Name()}, {cmd.Name(), "--help"}, {cmd.Name(), "-h"}, {"help", cmd.Name()}} {
+			if len(args) == 1 && !cmd.DisableFlagParsing {
+				continue // a command that does something of its own, such as gyro books
+			}
 			out, err := runCommand(t, newRootCommand(), "", args...)
 			if err != nil || !strings.Contains(out, "Available Commands:") {
 				t.Errorf("gyro %v: %v, %q", args, err, out)
