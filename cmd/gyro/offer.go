@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -193,11 +194,8 @@ func showChanges(out io.Writer, s *submitted) {
 
 func (c *change) words() string {
 	text := c.Subject + " " + c.Name
-	for n, offer := range c.Offers {
-		text += [...]string{" (", ", "}[min(n, 1)] + offer
-	}
 	if len(c.Offers) > 0 {
-		text += ")"
+		text += " (" + strings.Join(c.Offers, ", ") + ")"
 	}
 	switch {
 	case c.Old == "":

@@ -21,7 +21,7 @@ func TestOfferManual(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	text, err := os.ReadFile(filepath.Join(root, "docs/operations/offers.md"))
+	text, err := os.ReadFile(filepath.Join(root, "docs", "operations", "offers.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,6 +68,7 @@ func newShop(t *testing.T, dialect database.Dialect) *operator {
 
 // TestPublicationSurvivesKills: killed right after a publication was asked for, again and again, both halves have the same in the end.
 func TestPublicationSurvivesKills(t *testing.T) {
+	t.Parallel()
 	for _, dialect := range dbtest.Dialects {
 		t.Run(string(dialect), func(t *testing.T) {
 			t.Parallel()
