@@ -165,7 +165,7 @@ func (s *Service) creditNote(ctx context.Context, tx *database.Tx, of *invoice.D
 	}
 	c.note = invoice.Invoice{
 		Account: of.Account, Type: invoice.CreditNote, State: invoice.Finalised, Entity: of.Entity, PeriodFrom: of.PeriodFrom, PeriodUntil: of.PeriodUntil,
-		Currency: of.Currency, TaxRegion: of.TaxRegion, Lines: len(c.lines), Corrects: &of.ID, Reason: request.Reason,
+		Currency: of.Currency, TaxRegion: of.TaxRegion, Prices: of.Prices, Lines: len(c.lines), Corrects: &of.ID, Reason: request.Reason,
 	}
 	for k := range c.taxes {
 		c.note.Net += c.taxes[k].Base
@@ -210,7 +210,9 @@ func creditLine(of *invoice.Document, before *credited, w CreditLine, currency m
 		return charge.Line{}, refusal.New(refusal.Unprocessable, "credit_too_large", "amount", "%s of line %d: %s is left of it", amount, w.Position, left)
 	}
 	if amount != left {
-		exact = amount
+		if exact = amount; of.Prices == tax.Inclusive {
+			exact, _ = money.MulDiv(amount, uint64(int64(money.Unit)+l.TaxRate), uint64(money.Unit), money.HalfEven)
+		}
 	}
 	from, _ := charge.ParseDay(l.PeriodFrom)
 	until, _ := charge.ParseDay(l.PeriodUntil)
@@ -263,7 +265,11 @@ func (c *creditNote) store(ctx context.Context, tx *database.Tx) error {
 		IssuedOn: c.note.IssuedOn, DueOn: c.note.DueOn, Corrects: c.of.ID, TaxRegion: c.note.TaxRegion, Tax: c.note.Tax, Total: c.note.Total,
 	}
 	for k := range c.lines {
-		posting.Lines = append(posting.Lines, ledger.LinePosting{GLCode: c.lines[k].GL, Exact: c.lines[k].Exact, Amount: c.lines[k].Amount})
+		exact := c.lines[k].Exact
+		if c.note.Prices == tax.Inclusive {
+			exact = ledger.Net(exact, c.lines[k].TaxRate)
+		}
+		posting.Lines = append(posting.Lines, ledger.LinePosting{GLCode: c.lines[k].GL, Exact: exact, Amount: c.lines[k].Amount})
 	}
 	if err := ledger.Invoiced(ctx, tx, []ledger.InvoicePosting{posting}); err != nil {
 		return err

@@ -55,6 +55,7 @@ type Invoice struct {
 	Account  int64        `bun:"billing_account_id" json:"account"`
 	Currency string       `bun:"currency" json:"currency"`
 	IssuedOn string       `bun:"issued_on" json:"issuedOn"`
+	Prices   string       `bun:"prices" json:"prices"` // inclusive: the lines' exact amounts have their tax in them
 	Net      money.Amount `bun:"net" json:"net"`
 	Tax      money.Amount `bun:"tax" json:"tax"`
 	Total    money.Amount `bun:"total" json:"total"`
@@ -78,6 +79,7 @@ type Line struct {
 	Position  int          `bun:"position" json:"position"`
 	Kind      string       `bun:"kind" json:"kind"`
 	Exact     money.Amount `bun:"exact" json:"exact"`
+	TaxRate   int64        `bun:"tax_rate" json:"taxRate"` // millionths
 	Amount    money.Amount `bun:"amount" json:"amount"`
 }
 
@@ -90,10 +92,11 @@ type Tax struct {
 	Tax       money.Amount `bun:"tax" json:"tax"`
 }
 
-// InvoicePage is the finalised documents behind a cursor.
+// InvoicePage is the finalised documents behind a cursor, those among them that were wholly credited since: they keep
+// their numbers.
 func InvoicePage(ctx context.Context, q bun.IDB, after int64, limit int) ([]Invoice, error) {
 	var rows []Invoice
-	err := q.NewRaw(`SELECT i.id, COALESCE(i.number, '') AS number, i.type, i.entity, i.billing_account_id, i.currency, i.issued_on, i.net, i.tax, i.total,
+	err := q.NewRaw(`SELECT i.id, COALESCE(i.number, '') AS number, i.type, i.entity, i.billing_account_id, i.currency, i.issued_on, i.prices, i.net, i.tax, i.total,
 			r.invoice_id IS NOT NULL AS booked, COALESCE(r.total, 0) AS owed, COALESCE(r.open, 0) AS open,
 			CAST(COALESCE((SELECT SUM(a.amount) FROM payment_allocation a WHERE a.invoice_id = i.id AND a.reversed_at = 0), 0) AS BIGINT) AS allocated,
 			CAST(COALESCE((SELECT SUM(p.amount) FROM journal_entry e JOIN journal_posting p ON p.entry_id = e.id
@@ -104,7 +107,7 @@ func InvoicePage(ctx context.Context, q bun.IDB, after int64, limit int) ([]Invo
 				FROM (SELECT l.billing_account_id, MIN(l.usage_from) AS first, MAX(l.usage_through) AS last FROM invoice_line l
 					WHERE l.invoice_id = i.id AND l.kind = 'usage' AND l.records > 0 GROUP BY l.billing_account_id) x), 0) AS BIGINT) AS usage_records
 		FROM invoice i LEFT JOIN receivable r ON r.invoice_id = i.id
-		WHERE i.id > ? AND i.state = 'finalised' ORDER BY i.id LIMIT ?`, after, limit).Scan(ctx, &rows)
+		WHERE i.id > ? AND i.state IN ('finalised', 'cancelled') ORDER BY i.id LIMIT ?`, after, limit).Scan(ctx, &rows)
 	if err != nil || len(rows) == 0 {
 		return rows, err
 	}
@@ -113,7 +116,7 @@ func InvoicePage(ctx context.Context, q bun.IDB, after int64, limit int) ([]Invo
 		ids[k], at[rows[k].ID] = rows[k].ID, &rows[k]
 	}
 	var lines []Line
-	if err := q.NewRaw("SELECT invoice_id, position, kind, exact, amount FROM invoice_line WHERE invoice_id IN (?) ORDER BY invoice_id, position", bun.In(ids)).Scan(ctx, &lines); err != nil {
+	if err := q.NewRaw("SELECT invoice_id, position, kind, exact, tax_rate, amount FROM invoice_line WHERE invoice_id IN (?) ORDER BY invoice_id, position", bun.In(ids)).Scan(ctx, &lines); err != nil {
 		return nil, fmt.Errorf("lines: %w", err)
 	}
 	for _, l := range lines {

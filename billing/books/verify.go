@@ -230,6 +230,9 @@ func (v *verifier) invoices(_ context.Context, c *Check) error {
 	return err
 }
 
+// inclusive is what documents say whose lines have their tax in them.
+const inclusive = "inclusive"
+
 func (v *verifier) checkInvoice(c *Check, i *Invoice) {
 	name := fmt.Sprintf("%s %s (id %d)", i.Type, i.Number, i.ID)
 	var net, tax money.Amount
@@ -237,10 +240,14 @@ func (v *verifier) checkInvoice(c *Check, i *Invoice) {
 	for k := range i.Lines {
 		l := &i.Lines[k]
 		net += l.Amount
-		difference := l.Amount - l.Exact
+		exact, most := l.Exact, coin
+		if i.Prices == inclusive { // the price is rounded, and the tax in it
+			exact, most = ledger.Net(l.Exact, l.TaxRate), 2*coin
+		}
+		difference := l.Amount - exact
 		v.rounding.add(i.Currency, difference)
-		if difference >= coin || difference <= -coin || l.Amount%coin != 0 {
-			c.wrong("%s, line %d: %s is not %s rounded", name, l.Position, l.Amount.Format(2), l.Exact.Format(2))
+		if difference >= most || difference <= -most || l.Amount%coin != 0 {
+			c.wrong("%s, line %d: %s is not %s rounded", name, l.Position, l.Amount.Format(2), exact.Format(2))
 		}
 	}
 	for _, t := range i.Taxes {

@@ -61,7 +61,9 @@ type Invoice struct {
 	Tax         money.Amount `bun:"tax"`
 	Total       money.Amount `bun:"total"`
 	TaxRegion   string       `bun:"tax_region"`
-	Lines       int          `bun:"lines"`
+	// Prices says whether the lines' exact amounts have their tax in them: tax.Exclusive, tax.Inclusive.
+	Prices string `bun:"prices"`
+	Lines  int    `bun:"lines"`
 	// Corrects is the invoice that a credit note takes back.
 	Corrects    *int64          `bun:"corrects_id"`
 	Reason      string          `bun:"reason"`
@@ -74,7 +76,7 @@ type Invoice struct {
 func Columns() []string {
 	return []string{
 		"id", "run_id", "billing_account_id", "type", "state", "number", "entity", "period_from", "period_until", "revision", "issued_on",
-		"due_on", "currency", "net", "tax", "total", "tax_region", "lines", "corrects_id", "reason", "digest", "created_at", "finalised_at",
+		"due_on", "currency", "net", "tax", "total", "tax_region", "prices", "lines", "corrects_id", "reason", "digest", "created_at", "finalised_at",
 	}
 }
 
@@ -82,7 +84,7 @@ func Columns() []string {
 func (i *Invoice) Row() []any {
 	return []any{
 		i.ID, i.Run, i.Account, string(i.Type), string(i.State), i.Number, i.Entity, i.PeriodFrom, i.PeriodUntil, i.Revision, i.IssuedOn,
-		i.DueOn, i.Currency, int64(i.Net), int64(i.Tax), int64(i.Total), i.TaxRegion, i.Lines, i.Corrects, i.Reason, i.Digest,
+		i.DueOn, i.Currency, int64(i.Net), int64(i.Tax), int64(i.Total), i.TaxRegion, i.Prices, i.Lines, i.Corrects, i.Reason, i.Digest,
 		int64(i.CreatedAt), int64(i.FinalisedAt),
 	}
 }

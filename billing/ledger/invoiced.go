@@ -43,12 +43,19 @@ type InvoicePosting struct {
 
 // LinePosting is one line, or several of the same account summed up: Exact is
 // what was rated or computed in millionths, Amount what the document says,
-// rounded to the currency. The difference goes to Rounding, so that revenue
+// rounded to the currency, both without tax (see Net). The difference goes to Rounding, so that revenue
 // from usage is what the core rated, to the millionth.
 type LinePosting struct {
 	GLCode string // empty: RevenueOneTime
 	Exact  money.Amount
 	Amount money.Amount
+}
+
+// Net is what of an exact amount that has its tax in it is no tax, rounded half
+// to even to a millionth; rate is in millionths.
+func Net(gross money.Amount, rate int64) money.Amount {
+	net, _ := money.MulDiv(gross, uint64(money.Unit), uint64(int64(money.Unit)+max(rate, 0)), money.HalfEven) // never larger than gross
+	return net
 }
 
 // Key is the key of the document's entry.

@@ -12,6 +12,7 @@ import (
 	"gyro/billing/charge"
 	"gyro/billing/invoice"
 	"gyro/billing/ledger"
+	"gyro/billing/tax"
 	"gyro/internal/database"
 )
 
@@ -249,22 +250,26 @@ func postings(tx *database.Tx, documents []*document) []ledger.InvoicePosting {
 			Lines: make([]ledger.LinePosting, 0, 4),
 		}
 		for k := range d.lines {
-			p.Lines = addPosting(p.Lines, &d.lines[k])
+			p.Lines = addPosting(p.Lines, &d.lines[k], d.prices)
 		}
 		all = append(all, p)
 	}
 	return all
 }
 
-func addPosting(lines []ledger.LinePosting, l *charge.Line) []ledger.LinePosting {
+func addPosting(lines []ledger.LinePosting, l *charge.Line, prices string) []ledger.LinePosting {
+	exact := l.Exact
+	if prices == tax.Inclusive {
+		exact = ledger.Net(exact, l.TaxRate)
+	}
 	for k := range lines {
 		if lines[k].GLCode == l.GL {
-			lines[k].Exact += l.Exact
+			lines[k].Exact += exact
 			lines[k].Amount += l.Amount
 			return lines
 		}
 	}
-	return append(lines, ledger.LinePosting{GLCode: l.GL, Exact: l.Exact, Amount: l.Amount})
+	return append(lines, ledger.LinePosting{GLCode: l.GL, Exact: exact, Amount: l.Amount})
 }
 
 // issuedOn is the day that a document is of: the one of its finalisation, in the account's zone.

@@ -21,6 +21,7 @@ type document struct {
 	payer   *account
 	period  charge.Span
 	kind    invoice.Type
+	prices  string // tax.Exclusive, or tax.Inclusive for statements and entities that price so
 	entity  *tax.Entity
 	lines   []charge.Line
 	totals  tax.Totals
@@ -231,6 +232,7 @@ func (r *Runner) settle(d *document, payer *account) error {
 	if payer.prepaid {
 		d.kind, entity.Prices = invoice.Statement, tax.Inclusive
 	}
+	d.prices = entity.Prices
 	var err error
 	d.totals, err = tax.Settle(d.lines, r.tax, &entity, tax.Party{Region: payer.region, Exempt: payer.exempt, Currency: payer.currency})
 	if err != nil {

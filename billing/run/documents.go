@@ -66,7 +66,7 @@ func copyInvoices(ctx context.Context, tx *database.Tx, j *job, documents []*doc
 			ID: d.id, Run: j.run, Account: d.payer.id, Type: d.kind, State: invoice.Draft, Entity: d.entity.Name,
 			PeriodFrom: d.period.From.String(), PeriodUntil: d.period.Until.String(), Revision: d.revision,
 			IssuedOn: issuedOn(tx, d).String(), DueOn: dueOn(tx, d).String(), Currency: d.payer.currencyCode,
-			Net: d.totals.Net, Tax: d.totals.Tax, Total: d.totals.Total, TaxRegion: d.payer.region, Lines: len(d.lines), Digest: d.digest,
+			Net: d.totals.Net, Tax: d.totals.Tax, Total: d.totals.Total, TaxRegion: d.payer.region, Prices: d.prices, Lines: len(d.lines), Digest: d.digest,
 			CreatedAt: tx.Now(),
 		}
 		if j.mode == Final {

@@ -115,6 +115,7 @@ CREATE TABLE invoice (
     tax                BIGINT NOT NULL,
     total              BIGINT NOT NULL,
     tax_region         TEXT NOT NULL,
+    prices             TEXT NOT NULL DEFAULT 'exclusive' CHECK (prices IN ('exclusive', 'inclusive')), -- whether invoice_line.exact has tax in it
     lines              INTEGER NOT NULL,
     corrects_id        BIGINT, -- the invoice that a credit note takes back
     reason             TEXT NOT NULL DEFAULT '',
