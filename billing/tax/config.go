@@ -3,7 +3,9 @@ package tax
 import (
 	"bytes"
 	_ "embed"
+	"errors"
 	"fmt"
+	"io"
 	"slices"
 
 	"gopkg.in/yaml.v3"
@@ -64,12 +66,14 @@ type Rate struct {
 
 type file struct {
 	Entities []Entity `yaml:"entities"`
-	Regions  []struct {
-		Region        string     `yaml:"region"`
-		ReverseCharge string     `yaml:"reverse_charge"`
-		Export        string     `yaml:"export"`
-		Rates         []rateLine `yaml:"rates"`
-	} `yaml:"regions"`
+	Regions  []region `yaml:"regions"`
+}
+
+type region struct {
+	Region        string     `yaml:"region"`
+	ReverseCharge string     `yaml:"reverse_charge"`
+	Export        string     `yaml:"export"`
+	Rates         []rateLine `yaml:"rates"`
 }
 
 type rateLine struct {
@@ -88,7 +92,9 @@ func Parse(text []byte) (*Config, error) {
 	var f file
 	d := yaml.NewDecoder(bytes.NewReader(text))
 	d.KnownFields(true)
-	if err := d.Decode(&f); err != nil {
+	if err := d.Decode(&f); errors.Is(err, io.EOF) {
+		return nil, errors.New("tax configuration: it is empty: write entities and regions into it")
+	} else if err != nil {
 		return nil, fmt.Errorf("tax configuration: %w", err)
 	}
 	c := &Config{Entities: f.Entities, rates: map[key][]Rate{}, regions: map[string]bool{}}

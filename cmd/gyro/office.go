@@ -16,6 +16,7 @@ import (
 	"gyro/api/client"
 	"gyro/api/rest"
 	"gyro/api/tmf"
+	"gyro/billing/tax"
 	"gyro/internal/config"
 	"gyro/internal/database"
 )
@@ -41,6 +42,7 @@ type officeHalf struct {
 	officeOptions
 	listener net.Listener
 	db       *database.DB
+	taxes    *tax.Config
 	services services
 	server   *rest.Server
 	served   chan error
@@ -59,6 +61,9 @@ func startOffice(ctx context.Context, options officeOptions) (_ *officeHalf, err
 		}
 	}()
 	cfg := &o.Config.Office
+	if o.taxes, err = openTaxes(cfg.Taxes); err != nil {
+		return nil, err
+	}
 	var settings *tls.Config
 	if cfg.TLS.Cert != "" {
 		if settings, err = tlsConfig("office.tls", cfg.TLS, o.Logger); err != nil {

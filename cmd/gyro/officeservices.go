@@ -2,7 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 
 	"gyro/api/access"
 	"gyro/api/client"
@@ -14,6 +17,7 @@ import (
 	"gyro/billing/ledger"
 	"gyro/billing/payment"
 	"gyro/billing/run"
+	"gyro/billing/tax"
 	"gyro/catalog"
 	"gyro/customer"
 	"gyro/customer/sender"
@@ -65,7 +69,7 @@ func (o *officeHalf) openServices(ctx context.Context, jobs *database.Jobs) (err
 		return err
 	}
 	s.payments.Register(jobs)
-	s.billing = billing.New(o.db, o.Core, billing.Options{Run: run.Options{Logger: o.Logger}, Notify: o.letter, Logger: o.Logger})
+	s.billing = billing.New(o.db, o.Core, billing.Options{Run: run.Options{Tax: o.taxes, Logger: o.Logger}, Notify: o.letter, Logger: o.Logger})
 	s.billing.Register(jobs)
 	return nil
 }
@@ -135,6 +139,27 @@ func (o *officeHalf) openPayments() (*payment.Service, error) {
 		return nil, err
 	}
 	return payment.New(options), nil
+}
+
+// openTaxes reads the operator's tax rates and legal entities; "" is what comes
+// with the program. A file that is wrong bills nobody: the office does not start
+// with it, rather than with rates that nobody asked for.
+func openTaxes(path string) (*tax.Config, error) {
+	if path == "" {
+		return tax.Default(), nil
+	}
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("office.taxes: %s does not exist; write tax rates and legal entities into it, or leave office.taxes empty for those of the program", path)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("office.taxes: %w", err)
+	}
+	c, err := tax.Parse(text)
+	if err != nil {
+		return nil, fmt.Errorf("office.taxes: %s: %w", path, err)
+	}
+	return c, nil
 }
 
 // feeOnNextBill puts a dunning fee on the next bill; it is no supply, and not taxed.

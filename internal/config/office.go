@@ -29,6 +29,8 @@ type Office struct {
 	Elements    Elements `koanf:"elements"`
 	Payment     Payment  `koanf:"payment"`
 	OIDC        OIDC     `koanf:"oidc"`
+	// Taxes is the file of tax rates and legal entities; empty is what comes with the program.
+	Taxes string `koanf:"taxes"`
 	// ApprovalAbove is the highest amount, of any currency, that one person refunds, writes off or posts alone; 0 is none.
 	ApprovalAbove string `koanf:"approval_above"`
 }
@@ -82,7 +84,7 @@ type OIDC struct {
 func officeDefaults(defaults map[string]any) {
 	for key, value := range map[string]any{
 		"enabled": true, "database": "", "listen": "127.0.0.1:8090", "public_url": "", "behind_proxy": false,
-		"tls.cert": "", "tls.key": "", "tls.client_ca": "", "brand": "Gyro Mobile",
+		"tls.cert": "", "tls.key": "", "tls.client_ca": "", "brand": "Gyro Mobile", "taxes": "",
 		"core.url": "", "core.key_file": "",
 		"smtp.address": "", "smtp.from": "", "smtp.username": "", "smtp.password_file": "", "smtp.tls": "starttls", "smtp.timeout": "30s",
 		"webhook.allow_private": false, "webhook.timeout": "10s",
