@@ -242,6 +242,11 @@ func (c *Call) checkQuery() error {
 	if err != nil {
 		return invalidQuery("", "the query cannot be read: %v", err)
 	}
+	for _, name := range sortedKeys(values) {
+		if !isText(name) || !isText(strings.Join(values[name], "")) {
+			return invalidQuery(strings.ToValidUTF8(name, "?"), "it has octets that stand in no text; write UTF-8 without %%00")
+		}
+	}
 	if c.endpoint.resource != nil && c.endpoint.resource.collection(c.endpoint) {
 		return nil // parseQuery knows the filters, too
 	}

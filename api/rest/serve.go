@@ -15,8 +15,10 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"gyro/api/access"
+	"gyro/internal/refusal"
 
 	"github.com/valyala/fasthttp"
 )
@@ -192,6 +194,9 @@ func (c *Call) check() error {
 	if c.endpoint.Path == nowhere {
 		return nil // its query and its body are not what is wrong with it
 	}
+	if err := c.checkPath(); err != nil {
+		return err
+	}
 	if err := c.checkQuery(); err != nil {
 		return err
 	}
@@ -207,6 +212,19 @@ func (c *Call) check() error {
 	}
 	return c.checkContentType(media)
 }
+
+// checkPath refuses what no text of the database can be: octets that are no UTF-8, and U+0000, which PostgreSQL does not keep.
+func (c *Call) checkPath() (err error) {
+	c.http.VisitUserValues(func(name []byte, _ any) {
+		if err == nil && !isText(c.Param(string(name))) {
+			err = refusal.New(refusal.Invalid, "invalid_path", string(name), "%q has octets that stand in no text; write UTF-8 without %%00", c.Param(string(name)))
+		}
+	})
+	return err
+}
+
+// isText reports whether every database keeps a text as it is.
+func isText(s string) bool { return utf8.ValidString(s) && strings.IndexByte(s, 0) < 0 }
 
 // checkContentType refuses bodies that say they are something else. It also keeps web pages out: a browser asks for
 // permission before it sends a type that no form has.

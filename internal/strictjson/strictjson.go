@@ -92,6 +92,9 @@ func (w *walker) value(path string, depth int, t reflect.Type) error {
 	if err != nil {
 		return err
 	}
+	if text, ok := token.(string); ok && strings.IndexByte(text, 0) >= 0 {
+		return w.at(w.decoder.InputOffset(), path, "the text has the character U+0000", "leave it out: no database and no element keeps it")
+	}
 	switch token {
 	case json.Delim('{'):
 		return w.object(path, depth, t)
@@ -161,6 +164,9 @@ func (w *walker) object(path string, depth int, t reflect.Type) error {
 		}
 		key, _ := token.(string)
 		at := strings.TrimPrefix(path+"."+key, ".")
+		if strings.IndexByte(key, 0) >= 0 {
+			return w.at(int64(from)+1, path, "the name of a field has the character U+0000", "leave it out")
+		}
 		if seen[key] {
 			return w.at(w.decoder.InputOffset(), at, "the field is there twice", "keep one of them")
 		}
