@@ -94,13 +94,20 @@ func (s *Service) SetDocument(document func(ctx context.Context, api int, resour
 	s.o.Document = document
 }
 
-// Run tells the listeners what happens until ctx ends; it returns when nobody is being told any more.
+// Run tells the listeners what happens until ctx ends; it returns when nobody is being told any more. Of the processes that
+// share a database one tells them, or each would be told everything as often as there are processes.
 func (s *Service) Run(ctx context.Context) {
 	ticker := time.NewTicker(pollEvery)
 	defer ticker.Stop()
-	defer s.workers.Wait()
+	turn := s.db.Turn("hub")
+	defer func() {
+		s.workers.Wait()
+		if err := turn.End(); err != nil {
+			s.o.Logger.Warn("the turn to tell listeners was not given back", "error", err)
+		}
+	}()
 	for {
-		if err := s.begin(ctx); err != nil && ctx.Err() == nil {
+		if err := s.inTurn(ctx, turn); err != nil && ctx.Err() == nil {
 			s.o.Logger.Error("the listeners cannot be read", "error", err)
 		}
 		select {
@@ -109,6 +116,15 @@ func (s *Service) Run(ctx context.Context) {
 		case <-ticker.C:
 		}
 	}
+}
+
+// inTurn begins a round where it is this process that tells the listeners.
+func (s *Service) inTurn(ctx context.Context, turn *database.Turn) error {
+	mine, err := turn.Mine(ctx)
+	if err != nil || !mine {
+		return err
+	}
+	return s.begin(ctx)
 }
 
 // Deliver tells each listener that is due all that it has not been told, once, and returns when it is done.
