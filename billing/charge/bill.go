@@ -115,15 +115,21 @@ func (b *biller) minimum(p *Product) {
 		return
 	}
 	missing := least
+	less := func(by money.Amount) {
+		var fits bool
+		if missing, fits = missing.Sub(by); !fits {
+			b.fail("the minimum of product", p.ID)
+		}
+	}
 	for n := range p.Prices {
 		if price := &p.Prices[n]; !price.OneTime {
-			missing -= b.worth(p, price, firstRecurring(p) == n)
+			less(b.worth(p, price, firstRecurring(p) == n))
 		}
 	}
 	if b.paysForUsage(p) {
 		for k := range b.in.Usage {
 			if u := &b.in.Usage[k]; u.Account == p.Account && (p.Subscription == 0 || u.Subscription == p.Subscription) {
-				missing -= u.Charged
+				less(u.Charged)
 			}
 		}
 	}

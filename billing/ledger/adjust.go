@@ -62,10 +62,36 @@ func credited(ctx context.Context, tx *database.Tx, d *InvoicePosting) error {
 	if err != nil {
 		return err
 	}
+	// What was written off nobody has paid: it is credited before anything becomes money that the customer has.
+	given := false
+	if r.Open < c.Open {
+		if given, err = recovered(ctx, tx, &r, d.IssuedOn); err != nil {
+			return err
+		}
+	}
 	if amount := min(r.Open, c.Open); amount > 0 {
-		_, err = Allocate(ctx, tx, c, r.InvoiceID, amount, d.IssuedOn)
+		if _, err = Allocate(ctx, tx, c, r.InvoiceID, amount, d.IssuedOn); err != nil {
+			return err
+		}
+		r.Open -= amount
+	}
+	if given && r.Open > 0 {
+		_, err = WriteOff(ctx, tx, r.InvoiceID, d.IssuedOn, "the rest behind credit note "+d.Number)
 	}
 	return err
+}
+
+// recovered takes back what was written off of a receivable, if anything was.
+func recovered(ctx context.Context, tx *database.Tx, r *Receivable, on string) (bool, error) {
+	switch err := Recover(ctx, tx, r.InvoiceID, on); {
+	case refusal.Is(err, "not_written_off"):
+		return false, nil
+	case err != nil:
+		return false, err
+	}
+	again, err := GetReceivable(ctx, tx.IDB, r.InvoiceID)
+	*r = again
+	return true, err
 }
 
 // accountsAtOnce bounds the accounts that one query asks for.

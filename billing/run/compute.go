@@ -159,7 +159,12 @@ func (r *Runner) bill(c *computed, b *batch, g *group) error {
 		for _, waiting := range in.Charges {
 			d.charges = append(d.charges, waiting.ID)
 		}
-		if exact := usageSum(in.Usage) - a.settled; exact != 0 && !a.prepaid {
+		used, fits := usageSum(in.Usage)
+		exact, inRange := used.Sub(a.settled)
+		if !fits || !inRange {
+			return fmt.Errorf("the usage of account %d leaves the range of money", a.id)
+		}
+		if exact != 0 && !a.prepaid {
 			d.usage = append(d.usage, settlement{a.id, a.chargingAccount, exact})
 		}
 	}
@@ -185,11 +190,13 @@ func (r *Runner) bill(c *computed, b *batch, g *group) error {
 	return nil
 }
 
-func usageSum(all []charge.Usage) (sum money.Amount) {
+func usageSum(all []charge.Usage) (sum money.Amount, fits bool) {
 	for k := range all {
-		sum += all[k].Charged
+		if sum, fits = sum.Add(all[k].Charged); !fits {
+			return 0, false
+		}
 	}
-	return sum
+	return sum, true
 }
 
 // input is what an account's part of a bill depends on. Fees of prepaid accounts

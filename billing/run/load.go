@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"math"
 	"slices"
 
 	"github.com/uptrace/bun"
@@ -11,6 +12,7 @@ import (
 	"gyro/billing/charge"
 	"gyro/internal/database"
 	"gyro/internal/instant"
+	"gyro/internal/money"
 )
 
 // product is a product with the currencies of its prices, which must be the account's.
@@ -198,6 +200,9 @@ type bound struct{ account, after, through int64 }
 
 // usageOf sums up usage within bounds. The account's records are looked up one
 // account after the other: PostgreSQL would otherwise, of tables without statistics, read all usage.
+//
+// Halves of the numbers are summed up: a sum that does not fit would otherwise end the query, and the run with it, for one
+// account's records.
 func usageOf(ctx context.Context, q bun.IDB, d database.Dialect, b *batch, bounds []bound) error {
 	if len(bounds) == 0 {
 		return nil
@@ -212,8 +217,9 @@ func usageOf(ctx context.Context, q bun.IDB, d database.Dialect, b *batch, bound
 		b.accounts[x.account].usage = b.accounts[x.account].usage[:0]
 	}
 	const what = `u.billing_account_id, COALESCE(u.subscription_id, 0) AS subscription, u.service, u.offer, u.unit, u.currency,
-		COUNT(*) AS records, CAST(SUM(u.used) AS BIGINT) AS used, CAST(SUM(u.billed) AS BIGINT) AS billed, CAST(SUM(u.charged) AS BIGINT) AS charged,
-		MIN(u.record) AS first, MAX(u.record) AS last`
+		COUNT(*) AS records, CAST(SUM(u.used >> 32) AS BIGINT), CAST(SUM(u.used & 4294967295) AS BIGINT),
+		CAST(SUM(u.billed >> 32) AS BIGINT), CAST(SUM(u.billed & 4294967295) AS BIGINT),
+		CAST(SUM(u.charged >> 32) AS BIGINT), CAST(SUM(u.charged & 4294967295) AS BIGINT), MIN(u.record) AS first, MAX(u.record) AS last`
 	const match = `u.billing_account_id = b.account AND u.record > b.after AND u.record <= b.through`
 	const by = " GROUP BY u.billing_account_id, u.subscription_id, u.service, u.offer, u.unit, u.currency"
 	if d == database.PostgreSQL {
@@ -229,16 +235,39 @@ func usageOf(ctx context.Context, q bun.IDB, d database.Dialect, b *batch, bound
 	for rows.Next() {
 		var u charge.Usage
 		var currency string
-		if err := rows.Scan(&u.Account, &u.Subscription, &u.Service, &u.Offer, &u.Unit, &currency, &u.Records, &u.Used, &u.Billed, (*int64)(&u.Charged), &u.First, &u.Last); err != nil {
+		var used, billed, charged halves
+		if err := rows.Scan(&u.Account, &u.Subscription, &u.Service, &u.Offer, &u.Unit, &currency, &u.Records,
+			&used.high, &used.low, &billed.high, &billed.low, &charged.high, &charged.low, &u.First, &u.Last); err != nil {
 			return fmt.Errorf("read the usage: %w", err)
 		}
 		a := b.accounts[u.Account]
+		u.Used, _ = used.sum() // what is counted, and not paid for, ends at the largest number
+		u.Billed, _ = billed.sum()
+		exact, fits := charged.sum()
+		if u.Charged = money.Amount(exact); !fits && b.bad[a.id] == nil {
+			b.bad[a.id] = fmt.Errorf("usage records %d to %d: the sum of what they cost leaves the range of money", u.First, u.Last)
+		}
 		if currency != a.currencyCode && b.bad[a.id] == nil {
 			b.bad[a.id] = fmt.Errorf("usage record %d is in %s, the account in %s", u.First, currency, a.currencyCode)
 		}
 		a.usage = append(a.usage, u)
 	}
 	return rows.Err()
+}
+
+// halves are a sum of numbers: of their upper and of their lower 32 bits.
+type halves struct{ high, low int64 }
+
+// sum puts them together. What does not fit is the largest number, or the smallest.
+func (h halves) sum() (n int64, fits bool) {
+	high := h.high + h.low>>32
+	switch {
+	case high > math.MaxInt32:
+		return math.MaxInt64, false
+	case high < math.MinInt32:
+		return math.MinInt64, false
+	}
+	return high<<32 | h.low&math.MaxUint32, true
 }
 
 // limit finds the last record before a moment: records are in the order of their

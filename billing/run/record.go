@@ -177,6 +177,24 @@ func (run *Run) summary() map[string]any {
 	}
 }
 
+// afresh sets the figures of a run back that moves no account on: gone on with,
+// it computes every account again, those that it had before it was interrupted among them.
+func (r *Runner) afresh(ctx context.Context, by database.Actor, run *Run) error {
+	if run.Mode == Final || run.Invoices+run.Statements+run.Empty+run.Lines == 0 {
+		return nil
+	}
+	return r.db.Write(ctx, by, func(ctx context.Context, tx *database.Tx) error {
+		before := run.summary()
+		run.Invoices, run.Statements, run.Empty, run.Lines, run.TotalsText, run.Digest, run.UpdatedAt = 0, 0, 0, 0, "{}", "0", tx.Now()
+		run.Totals = map[string]Sums{}
+		_, err := tx.NewUpdate().Model(run).Column("invoices", "statements", "empty", "lines", "totals", "digest", "updated_at").Where("id = ? AND state = 'running'", run.ID).Exec(ctx)
+		if err != nil {
+			return fmt.Errorf("begin run %d again: %w", run.ID, err)
+		}
+		return tx.Audit(ctx, "invoice_run", strconv.FormatInt(run.ID, 10), "begin again", before, run.summary())
+	})
+}
+
 // finish closes a run whose accounts are all billed or parked.
 func (r *Runner) finish(ctx context.Context, by database.Actor, id int64) (run Run, err error) {
 	err = r.db.Write(ctx, by, func(ctx context.Context, tx *database.Tx) error {

@@ -126,6 +126,9 @@ func (r *Runner) Resume(ctx context.Context, by database.Actor, id int64, progre
 }
 
 func (r *Runner) resume(ctx context.Context, by database.Actor, run Run, request *Request) (Run, error) {
+	if err := r.afresh(ctx, by, &run); err != nil {
+		return run, err
+	}
 	j := newJob(&run, request)
 	run, err := r.pipeline(ctx, by, j, request)
 	if err != nil {

@@ -2,6 +2,7 @@ package tax
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -55,11 +56,17 @@ func Settle(lines []charge.Line, c *Config, e *Entity, p Party) (Totals, error) 
 	var t Totals
 	for k := range groups {
 		s := groups[k].close(e, step(p.Currency))
-		t.Net += s.Base
-		t.Tax += s.Tax
+		var fits [2]bool
+		t.Net, fits[0] = t.Net.Add(s.Base)
+		if t.Tax, fits[1] = t.Tax.Add(s.Tax); fits != [2]bool{true, true} {
+			return Totals{}, errRange
+		}
 		t.Subtotals = append(t.Subtotals, s)
 	}
-	t.Total = t.Net + t.Tax
+	var ok bool
+	if t.Total, ok = t.Net.Add(t.Tax); !ok {
+		return Totals{}, errRange
+	}
 	return t, nil
 }
 
@@ -92,10 +99,15 @@ type group struct {
 	failed bool
 }
 
+// most is what the lines of a rate may come to, so that neither rounding nor tax leaves the range of money.
+const most = money.Max / 4
+
+var errRange = errors.New("the sum of the bill leaves the range of money")
+
 // take adds a line and returns its net amount, rounded.
 func (g *group) take(exact money.Amount, e *Entity, step money.Amount) money.Amount {
 	var ok bool
-	if g.exact, ok = g.exact.Add(exact); !ok {
+	if g.exact, ok = g.exact.Add(exact); !ok || g.exact > most || g.exact < -most {
 		g.failed = true
 		return 0
 	}
