@@ -12,7 +12,7 @@ import (
 
 func newBenchCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "bench", Short: "Measure against the limits of this machine"}
-	cmd.AddCommand(newBenchChargingCommand(), newBenchInvoicesCommand(), newBenchEchoCommand())
+	cmd.AddCommand(newBenchChargingCommand(), newBenchInvoicesCommand(), newBenchOrdersCommand(), newBenchEchoCommand())
 	return cmd
 }
 

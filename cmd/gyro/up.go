@@ -10,6 +10,7 @@ import (
 
 func newUpCommand() *cobra.Command {
 	var d demoFlags
+	var profile string
 	cmd := &cobra.Command{
 		Use: "up", Short: "Run the charging engine and the office", Args: cobra.NoArgs,
 		Long: `Run the charging engine: gateways connect over Diameter, programs and people over HTTP. Beside it runs the office
@@ -18,10 +19,15 @@ database is down, requests are charged, and the office is tried again.
 
 SIGTERM and SIGINT drain: no request is left unanswered, a checkpoint is written, gateways are told to go (DPR).
 Another signal, a second or more after the first, ends the process at once; nothing that was answered is lost.`,
-		RunE: func(cmd *cobra.Command, _ []string) error {
+		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			if err := d.validate(cmd); err != nil {
 				return err
 			}
+			stopProfile, err := profileCPU(profile)
+			if err != nil {
+				return err
+			}
+			defer func() { err = errors.Join(err, stopProfile()) }()
 			cfg, err := loadConfig(cmd)
 			if err != nil {
 				return err
@@ -47,6 +53,8 @@ Another signal, a second or more after the first, ends the process at once; noth
 	}
 	addSettingFlags(cmd)
 	d.add(cmd)
+	cmd.Flags().StringVar(&profile, "cpu-profile", "", "write a CPU profile of the whole run to this `file`")
+	_ = cmd.Flags().MarkHidden("cpu-profile") // for gyro bench
 	return cmd
 }
 
