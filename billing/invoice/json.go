@@ -64,6 +64,7 @@ type JSONLine struct {
 	UsageFrom    int64  `json:"usageFrom,omitempty"`
 	UsageThrough int64  `json:"usageThrough,omitempty"`
 	Corrects     string `json:"corrects,omitempty"` // invoice.line
+	MSISDN       string `json:"msisdn,omitempty"`
 }
 
 // JSONTax is the tax of one rate.
@@ -117,6 +118,7 @@ func (d *Document) JSON() JSON {
 			Position: l.Position, Kind: string(l.Kind), Account: ID(l.Account), Product: ID(l.Product), Subscription: ID(l.Subscription), Description: l.Description,
 			Quantity: l.Quantity, Unit: l.Unit, PeriodFrom: l.PeriodFrom, PeriodUntil: l.PeriodUntil, PeriodDays: l.PeriodDays, Exact: l.Exact.Format(money.Decimals),
 			Amount: amountOf(l.Amount, d.Currency, decimals), TaxCode: l.TaxCode, TaxRate: percent(l.TaxRate), GL: l.GL, Records: l.Records, UsageFrom: l.UsageFrom, UsageThrough: l.UsageThrough,
+			MSISDN: l.MSISDN,
 		}
 		if l.CorrectsInvoice != 0 {
 			line.Corrects = ID(l.CorrectsInvoice) + "." + strconv.Itoa(l.CorrectsPosition)

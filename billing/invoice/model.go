@@ -118,6 +118,8 @@ type Line struct {
 	Records          int64        `bun:"records"`
 	CorrectsInvoice  int64        `bun:"corrects_invoice"`
 	CorrectsPosition int          `bun:"corrects_position"`
+	// MSISDN is the telephone number that it is for, where there is one; Get reads it.
+	MSISDN string `bun:"-"`
 }
 
 // LineColumns are those of the table, in the order of LineRow.

@@ -101,11 +101,21 @@ func (p *printer) head() {
 	p.line("VAT number " + p.e.TaxID)
 	p.Ln(8)
 	p.line(p.d.CustomerName)
-	p.line(fmt.Sprintf("%s (account %d)", p.d.AccountName, p.d.Account))
+	for _, line := range p.d.Recipient.Address() {
+		p.line(line)
+	}
+	if p.d.Recipient.TaxID != "" {
+		p.line("VAT number " + p.d.Recipient.TaxID)
+	}
 	p.Ln(8)
 	p.SetFont("Helvetica", "B", 16)
 	p.CellFormat(0, 8, p.latin(p.d.Title()+" "+p.d.Reference()), "", 1, "L", false, 0, "")
 	p.SetFont("Helvetica", "", 9)
+	account := fmt.Sprintf("Account %d", p.d.Account)
+	if p.d.AccountName != p.d.CustomerName {
+		account += ", " + p.d.AccountName
+	}
+	p.line(account)
 	p.line("Issued on " + p.d.IssuedOn)
 	p.line("Period " + p.d.PeriodFrom + " to " + lastDay(p.d.PeriodUntil))
 	if p.d.CorrectsNumber != "" {
@@ -159,6 +169,9 @@ func (p *printer) fit(text string, width float64) string {
 
 func describe(l *Line) string {
 	text := l.Description
+	if l.MSISDN != "" {
+		text += ", +" + l.MSISDN
+	}
 	switch {
 	case l.CorrectsInvoice != 0:
 		text = fmt.Sprintf("Credit: %s (line %d)", text, l.CorrectsPosition)

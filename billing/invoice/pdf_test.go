@@ -28,7 +28,8 @@ func example() *Document {
 			IssuedOn: "2026-11-02", DueOn: "2026-11-16", Currency: "EUR", Net: 40_070_000, Tax: 7_600_000, Total: 47_670_000, TaxRegion: "DE", CreatedAt: at, FinalisedAt: at,
 		},
 		Open: 47_670_000, Customer: 5, CustomerName: "Jörg Müßig & Søn", AccountName: "Main line", Terms: 14,
-		Taxes: []Tax{{Invoice: 42, Position: 1, Category: "S", Rate: 190_000, Base: 40_000_000, Tax: 7_600_000}, {Invoice: 42, Position: 2, Category: "Z", Base: 70_000}},
+		Recipient: Recipient{Street: "Söderstraße 5", Postcode: "24103", City: "Kiel", Country: "DE", TaxID: "DE811128135"},
+		Taxes:     []Tax{{Invoice: 42, Position: 1, Category: "S", Rate: 190_000, Base: 40_000_000, Tax: 7_600_000}, {Invoice: 42, Position: 2, Category: "Z", Base: 70_000}},
 	}
 	line := func(l Line) {
 		l.Invoice, l.Position, l.Account, l.TaxCategory = 42, len(d.Lines)+1, 7, "standard"
@@ -37,10 +38,10 @@ func example() *Document {
 		}
 		d.Lines = append(d.Lines, l)
 	}
-	line(Line{Kind: charge.Recurring, Product: 9, Description: "Flat M", Quantity: 30, Unit: "day", PeriodFrom: "2026-11-01", PeriodUntil: "2026-12-01", PeriodDays: 30, Exact: 24_990_000, Amount: 24_990_000, GL: "4200"})
+	line(Line{Kind: charge.Recurring, Product: 9, MSISDN: "491701234567", Description: "Flat M", Quantity: 30, Unit: "day", PeriodFrom: "2026-11-01", PeriodUntil: "2026-12-01", PeriodDays: 30, Exact: 24_990_000, Amount: 24_990_000, GL: "4200"})
 	line(Line{Kind: charge.Recurring, Product: 10, Description: "Option with a name that is much longer than any column of the table is wide", Quantity: 12, Unit: "day", PeriodFrom: "2026-10-20", PeriodUntil: "2026-11-01", PeriodDays: 31, Exact: 1_931_613, Amount: 1_930_000, GL: "4200"})
 	line(Line{Kind: charge.Credit, Product: 9, Description: "Flat S", Quantity: 3, Unit: "day", PeriodFrom: "2026-10-29", PeriodUntil: "2026-11-01", PeriodDays: 31, Exact: -920_000, Amount: -920_000, GL: "4200", CorrectsInvoice: 31, CorrectsPosition: 2})
-	line(Line{Kind: charge.UsageCharge, Subscription: 8, Description: "data (Flat M)", Quantity: 1_234_567_890, Unit: "octets", PeriodFrom: "2026-10-01", PeriodUntil: "2026-11-01", Exact: 13_999_876, Amount: 14_000_000, GL: "4100", Records: 31, UsageFrom: 100, UsageThrough: 300})
+	line(Line{Kind: charge.UsageCharge, Subscription: 8, Description: "data (Flat M)", MSISDN: "491701234567", Quantity: 1_234_567_890, Unit: "octets", PeriodFrom: "2026-10-01", PeriodUntil: "2026-11-01", Exact: 13_999_876, Amount: 14_000_000, GL: "4100", Records: 31, UsageFrom: 100, UsageThrough: 300})
 	line(Line{Kind: charge.UsageCharge, Subscription: 8, Description: "voice", Quantity: 605, Unit: "seconds", PeriodFrom: "2026-10-01", PeriodUntil: "2026-11-01", TaxCode: "Z", Exact: 70_123, Amount: 70_000, GL: "4100", Records: 2, UsageFrom: 101, UsageThrough: 250})
 	d.Invoice.Lines = len(d.Lines)
 	return d

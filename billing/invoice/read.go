@@ -22,6 +22,7 @@ type Document struct {
 	Customer     int64
 	CustomerName string
 	AccountName  string
+	Recipient    Recipient
 	Terms        int
 	// CorrectsNumber is the number of the invoice that a credit note takes back.
 	CorrectsNumber string
@@ -55,7 +56,10 @@ func Get(ctx context.Context, q bun.IDB, id int64) (*Document, error) {
 	if err != nil {
 		return nil, fmt.Errorf("whom invoice %d is for: %w", id, err)
 	}
-	return d, nil
+	if d.Recipient, err = recipient(ctx, q, d.Customer); err != nil {
+		return nil, err
+	}
+	return d, d.numbers(ctx, q)
 }
 
 // Find returns the id of a document by its number, or by its id in digits.

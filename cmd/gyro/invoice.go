@@ -101,7 +101,7 @@ func newInvoiceShowCommand(r *remote) *cobra.Command {
 			fmt.Fprintf(out, "%s %s (id %s), %s, for %s, account %s\n%s until %s, issued on %s, due on %s\n\n",
 				v.Type, v.Number, v.ID, v.State, printable(v.CustomerName, ""), v.BillingAccountID, v.PeriodFrom, v.PeriodUntil, v.IssuedOn, v.DueOn)
 			err = printTable(out, v.Lines, []column{
-				{"#", "position"}, {"KIND", "kind"}, {"DESCRIPTION", "description"}, {"FROM", "periodFrom"}, {"UNTIL", "periodUntil"}, {"QUANTITY", "quantity"}, {"UNIT", "unit"},
+				{"#", "position"}, {"KIND", "kind"}, {"DESCRIPTION", "description"}, {"NUMBER", "msisdn"}, {"FROM", "periodFrom"}, {"UNTIL", "periodUntil"}, {"QUANTITY", "quantity"}, {"UNIT", "unit"},
 				{"EXACT", "exact"}, {"NET", "amount"}, {"TAX", "taxRate"}, {"RECORDS", "usageRecords"}, {"CORRECTS", "corrects"},
 			})
 			if err != nil {
