@@ -35,7 +35,9 @@ func (db *DB) openPostgres(ctx context.Context, url string) error {
 	if err := db.pool.Ping(ctx); err != nil {
 		return fmt.Errorf("database: %w", err)
 	}
-	db.writer = bun.NewDB(stdlib.OpenDBFromPool(db.pool), pgdialect.New())
+	plain := sql.OpenDB(plainConnector{stdlib.GetPoolConnector(db.pool)})
+	plain.SetMaxIdleConns(0) // the pool keeps them
+	db.writer = bun.NewDB(plain, pgdialect.New())
 	db.reader = db.writer
 	db.queue, err = newPostgresQueue(db)
 	return err
@@ -105,7 +107,7 @@ func endTx(ctx context.Context, tx pgx.Tx) error {
 
 // raw hands out pgx's connection below that of database/sql.
 func raw(conn bun.Conn, fn func(c *pgx.Conn) error) error {
-	return conn.Raw(func(driverConn any) error { return fn(driverConn.(*stdlib.Conn).Conn()) })
+	return conn.Raw(func(driverConn any) error { return fn(driverConn.(*plainConn).Conn.Conn()) })
 }
 
 // onConn runs fn while nothing else can use the connection of the transaction.
