@@ -52,7 +52,8 @@ func (s *Service) end(t *Task, err error, now instant.Instant) {
 	if errors.As(err, &refused) {
 		t.CauseCode, t.Cause = refused.Code, refused.Message
 	}
-	if Permanent(err) || t.Attempts >= policy.Attempts {
+	// A line that another order is changing is free again when that one has ended, however long a person takes about it.
+	if Permanent(err) || t.Attempts >= policy.Attempts && t.CauseCode != "line_busy" {
 		t.State, t.NotBefore, t.Suggestion = workflow.Fallout, 0, suggest(t, Permanent(err))
 		return
 	}

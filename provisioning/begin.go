@@ -12,8 +12,8 @@ import (
 	"gyro/provisioning/workflow"
 )
 
-// officePlan is the first task of an item that is dated: when its date has come the line is looked at again, and the tasks
-// follow from what it has then.
+// officePlan is the first task of an item that is dated, or waits until its line is free: when that has come the line is
+// looked at again, and the tasks follow from what it has then.
 const officePlan = "plan"
 
 // alone checks an item against the line that it changes, and against the items before it.
@@ -27,13 +27,16 @@ func (d *drafting) alone(ctx context.Context, tx *database.Tx, item *Item) error
 			return err
 		}
 	}
+	if item.waits {
+		return nil // what counts is what the line has when it is free
+	}
 	var err error
 	d.found, err = d.s.situation(ctx, tx, d.order, item)
 	return err
 }
 
-// begin gives an item its tasks: those of an item for now are laid out at once, a dated one has a task that does so when
-// the date has come.
+// begin gives an item its tasks: those of an item for now are laid out at once, one that is dated or
+// waits has a task that does so when the date has come, and the line is free.
 func (d *drafting) begin(ctx context.Context, tx *database.Tx, item *Item) error {
 	o := d.order
 	var needs []int
@@ -44,7 +47,7 @@ func (d *drafting) begin(ctx context.Context, tx *database.Tx, item *Item) error
 		}
 		d.last[item.SubscriptionID] = item.Position
 	}
-	if item.DueAt == 0 {
+	if item.DueAt == 0 && !item.waits {
 		return d.s.layOut(ctx, tx, o, item, needs, d.found)
 	}
 	r := begin(o.Tasks, item, needs)
@@ -230,11 +233,43 @@ func (s *Service) sameReason(ctx context.Context, tx *database.Tx, item *Item) e
 	return nil
 }
 
-// replan is the task of a dated item whose date has come.
+// replan is the task of a dated item whose date has come, or of one that waits for its line. While another order is changing
+// the line it is refused as line_busy, which is tried again until the line is free: what the other order leaves is what
+// counts.
 func (s *Service) replan(ctx context.Context, tx *database.Tx, o *Order, t *Task) error {
 	item := o.item(t.item)
-	needs := []int{t.Position}
-	for k := range o.Items[:t.item-1] { // items of the same line before it
+	if item.Change != NoneAtAll {
+		if err := lockLine(ctx, tx, item.SubscriptionID, o.ID); err != nil {
+			return err
+		}
+	}
+	if done, err := s.obsolete(ctx, tx, item); err != nil || done {
+		return err
+	}
+	err := s.layOutLate(ctx, tx, o, item, t.Position)
+	if refusal.Of(err) != nil && item.SubscriptionID != 0 { // nobody else is to wait for the person who decides about it
+		err = errors.Join(err, unlockLine(ctx, tx, o, item))
+	}
+	return err
+}
+
+// obsolete reports whether nothing is left to do for an item that waited for its line.
+func (s *Service) obsolete(ctx context.Context, tx *database.Tx, item *Item) (bool, error) {
+	if item.DueAt != 0 || item.Change != Suspend && item.Change != Resume && item.Change != Terminate {
+		return false, nil
+	}
+	p, err := s.Product(ctx, tx, item.ProductID)
+	if err != nil {
+		return false, err
+	}
+	wanted := map[Change]ProductStatus{Suspend: ProductSuspended, Resume: ProductActive, Terminate: ProductTerminated}[item.Change]
+	return p.Status == ProductTerminated || p.Status == ProductCancelled || p.Status == wanted, nil
+}
+
+// layOutLate lays an item out behind the task that has found its line free.
+func (s *Service) layOutLate(ctx context.Context, tx *database.Tx, o *Order, item *Item, after int) error {
+	needs := []int{after}
+	for k := range o.Items[:item.Position-1] { // items of the same line before it
 		if o.Items[k].SubscriptionID == item.SubscriptionID && item.SubscriptionID != 0 {
 			needs = append(needs, o.lastTasks(o.Items[k].Position)...)
 		}

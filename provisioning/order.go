@@ -88,6 +88,8 @@ type Item struct {
 	Characteristics map[string]string `bun:"type:text" json:"characteristics,omitempty"`
 	Plan            Plan              `bun:"type:text" json:"plan"`
 	Line            Line              `bun:"type:text" json:"line"`
+
+	waits bool // it was asked for WhenFree; only while it is placed
 }
 
 // Line is by which names others know a line.
@@ -213,6 +215,9 @@ const (
 	Now      When = "now" // also the empty word
 	CycleEnd When = "cycle_end"
 	OnDate   When = "date" // at ItemRequest.At
+	// WhenFree is now, or when the order has ended that is changing the line. What the line has then is what counts: if the
+	// product has ended, or is in the wanted state, nothing is left to do. It is for modifications and ends of lines.
+	WhenFree When = "when_free"
 )
 
 // ItemRequest asks for one change.

@@ -105,8 +105,8 @@ func (r *OrderRequest) check(now instant.Instant) error {
 	switch {
 	case len(r.Items) == 0:
 		return invalid("items_missing", "productOrderItem", "an order has at least one item")
-	case len(r.Items) > maxItems:
-		return invalid("items_too_many", "productOrderItem", "an order has at most %d items, not %d; divide it", maxItems, len(r.Items))
+	case len(r.Items) > MaxItems:
+		return invalid("items_too_many", "productOrderItem", "an order has at most %d items, not %d; divide it", MaxItems, len(r.Items))
 	case len(r.ExternalID) > maxExternal:
 		return invalid("external_id_long", "externalId", "at most %d characters", maxExternal)
 	case r.StartAt != 0 && r.StartAt > now.Add(maxAhead):
@@ -225,6 +225,7 @@ func (d *drafting) item(ctx context.Context, tx *database.Tx, r *OrderRequest, k
 	}
 	item := Item{
 		Position: k + 1, Action: asked.Action, State: workflow.Acknowledged, DueAt: due, Characteristics: asked.Characteristics,
+		waits: asked.When == WhenFree && asked.Action != Add,
 		Line: Line{
 			Account: d.account.ChargingAccount, Kind: string(d.account.Kind), Currency: d.account.Currency,
 			CreditLimit: d.account.CreditLimit, CycleDay: d.account.CycleDay,
@@ -258,7 +259,7 @@ func (d *drafting) item(ctx context.Context, tx *database.Tx, r *OrderRequest, k
 // due is when an item takes effect, 0 for at once.
 func (d *drafting) due(now instant.Instant, r *OrderRequest, asked *ItemRequest) (due instant.Instant, err error) {
 	switch asked.When {
-	case "", Now:
+	case "", Now, WhenFree:
 		due = r.StartAt
 	case OnDate:
 		if due = asked.At; due == 0 {
@@ -272,7 +273,7 @@ func (d *drafting) due(now instant.Instant, r *OrderRequest, asked *ItemRequest)
 			return 0, err
 		}
 	default:
-		return 0, invalid("when_unknown", "when", "%q is not now, cycle_end or date", asked.When)
+		return 0, invalid("when_unknown", "when", "%q is not now, when_free, cycle_end or date", asked.When)
 	}
 	if due > now.Add(maxAhead) {
 		return 0, invalid("date_too_far", "at", "%s is more than a year ahead; order it later", due)

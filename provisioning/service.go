@@ -38,9 +38,11 @@ type Options struct {
 	Logger   *slog.Logger // nil is slog.Default()
 }
 
-// Limits of one order.
+// MaxItems is how many items one order may have.
+const MaxItems = 200
+
+// Other limits of one order.
 const (
-	maxItems    = 200
 	maxAhead    = 366 * instant.Day // how far ahead an order can be dated
 	maxExternal = 128
 )

@@ -3,7 +3,9 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
+	"strings"
 
 	"gyro/internal/database"
 	"gyro/internal/refusal"
@@ -14,9 +16,10 @@ import (
 // for the reason that it is in debt.
 type dunningOrders struct{ o *officeHalf }
 
-// Suspend implements dunning.Orders.
+// Suspend implements dunning.Orders. A line that another order is changing, or is still making, is suspended when that order
+// has ended.
 func (d dunningOrders) Suspend(ctx context.Context, tx *database.Tx, account int64, key string) (string, error) {
-	return d.place(ctx, tx, account, key, "Suspended for debt", "status = 'active'", provisioning.ItemRequest{
+	return d.place(ctx, tx, account, key, "Suspended for debt", beingMadeOr("'active'"), provisioning.ItemRequest{
 		Action: provisioning.Modify, Status: string(provisioning.ProductSuspended), Characteristics: map[string]string{"reason": provisioning.ReasonDebt},
 	})
 }
@@ -42,7 +45,7 @@ func (d dunningOrders) Resume(ctx context.Context, tx *database.Tx, account int6
 
 // Terminate implements dunning.Orders: who does not pay is not held to the commitment.
 func (d dunningOrders) Terminate(ctx context.Context, tx *database.Tx, account int64, key string) (string, error) {
-	return d.place(ctx, tx, account, key, "Terminated for debt", "status IN ('active', 'suspended')", provisioning.ItemRequest{
+	return d.place(ctx, tx, account, key, "Terminated for debt", beingMadeOr("'active', 'suspended'"), provisioning.ItemRequest{
 		Action: provisioning.Delete, Characteristics: map[string]string{"waive_commitment": "true"},
 	})
 }
@@ -54,17 +57,26 @@ func (d dunningOrders) place(ctx context.Context, tx *database.Tx, account int64
 	if err != nil {
 		return "", fmt.Errorf("products of account %d: %w", account, err)
 	}
-	if len(products) == 0 {
-		return "", nil
+	var references []string
+	for part := range slices.Chunk(products, provisioning.MaxItems) {
+		r := provisioning.OrderRequest{ExternalID: key, AccountID: account, Description: why}
+		if n := len(references); n > 0 {
+			r.ExternalID += "-part" + strconv.Itoa(n+1)
+		}
+		for _, id := range part {
+			item.ProductID, item.When = id, provisioning.WhenFree
+			r.Items = append(r.Items, item)
+		}
+		order, err := d.o.services.orders.PlaceIn(ctx, tx, r)
+		if err != nil {
+			return "", err
+		}
+		references = append(references, "order-"+strconv.FormatInt(order.ID, 10))
 	}
-	r := provisioning.OrderRequest{ExternalID: key, AccountID: account, Description: why}
-	for _, id := range products {
-		item.ProductID = id
-		r.Items = append(r.Items, item)
-	}
-	order, err := d.o.services.orders.PlaceIn(ctx, tx, r)
-	if err != nil {
-		return "", err
-	}
-	return "order-" + strconv.FormatInt(order.ID, 10), nil
+	return strings.Join(references, " "), nil
+}
+
+// beingMadeOr selects products in one of the states, and those that an order is about to bring into use.
+func beingMadeOr(states string) string {
+	return "(status IN (" + states + ") OR status = 'pendingActive' AND EXISTS (SELECT 1 FROM line_lock l WHERE l.subscription_id = product.subscription_id))"
 }
