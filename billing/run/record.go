@@ -145,7 +145,8 @@ func (r *Runner) begin(ctx context.Context, by database.Actor, request *Request)
 		if request.drafts > 0 {
 			run.UsageThrough, run.DraftRun = request.through, request.drafts
 		}
-		if _, err := tx.NewInsert().Model(&run).Exec(ctx); err != nil {
+		// Of two at once the second meets a row that it does not see: PostgreSQL has it begin again, and it finds the first one's run.
+		if _, err := tx.NewInsert().Model(&run).On("CONFLICT DO NOTHING").Exec(ctx); err != nil {
 			return fmt.Errorf("begin a run: %w", err)
 		}
 		return tx.Audit(ctx, "invoice_run", strconv.FormatInt(run.ID, 10), "start", nil, run.summary())
