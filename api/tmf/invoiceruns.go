@@ -88,7 +88,7 @@ type comparisonView struct {
 }
 
 type outlierView struct {
-	Invoice  string       `json:"invoice"`
+	Invoice  string       `json:"invoice,omitempty"` // a dry run has none
 	Account  string       `json:"account"`
 	Name     string       `json:"name"`
 	Currency string       `json:"currency"`
@@ -209,7 +209,11 @@ func (i invoiceRuns) compare(ctx context.Context, c *rest.Call) (*rest.Answer, e
 		v.Last = &last
 	}
 	for _, o := range found.Outliers {
-		v.Outliers = append(v.Outliers, outlierView{rest.ID(o.Invoice), rest.ID(o.Account), o.Name, o.Currency, rest.Decimal(o.Before), rest.Decimal(o.Now)})
+		shown := outlierView{"", rest.ID(o.Account), o.Name, o.Currency, rest.Decimal(o.Before), rest.Decimal(o.Now)}
+		if o.Invoice > 0 {
+			shown.Invoice = rest.ID(o.Invoice)
+		}
+		v.Outliers = append(v.Outliers, shown)
 	}
 	for _, b := range found.Histogram {
 		v.Histogram = append(v.Histogram, bucketView(b))

@@ -219,8 +219,14 @@ func (r *Runner) progress(ctx context.Context, tx *database.Tx, j *job, c *compu
 	if err != nil {
 		return Run{}, err
 	}
+	if j.mode == Dry {
+		run.differences.add(&c.differences)
+		if run.Comparison, err = run.differences.text(); err != nil {
+			return Run{}, err
+		}
+	}
 	run.TotalsText, run.UpdatedAt = string(text), tx.Now()
-	_, err = tx.NewUpdate().Model(&run).Column("invoices", "statements", "empty", "parked", "lines", "totals", "digest", "updated_at").WherePK().Exec(ctx)
+	_, err = tx.NewUpdate().Model(&run).Column("invoices", "statements", "empty", "parked", "lines", "totals", "digest", "comparison", "updated_at").WherePK().Exec(ctx)
 	return run, err
 }
 

@@ -72,6 +72,8 @@ type computed struct {
 	parked    []parked
 	empty     int     // cycles without anything to bill
 	payers    []int64 // all that the batch was asked for
+	// differences from the bills before, of a dry run.
+	differences differences
 }
 
 type parked struct {

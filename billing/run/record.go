@@ -52,18 +52,24 @@ type Run struct {
 	Lines        int64           `bun:"lines"`
 	TotalsText   string          `bun:"totals"`
 	Digest       string          `bun:"digest"`
+	Comparison   string          `bun:"comparison"` // what a dry run keeps of it; {} of others
 	StartedAt    instant.Instant `bun:"started_at"`
 	UpdatedAt    instant.Instant `bun:"updated_at"`
 	FinishedAt   instant.Instant `bun:"finished_at"`
 	StartedBy    string          `bun:"started_by"`
 
-	Totals map[string]Sums `bun:"-"`
+	Totals      map[string]Sums `bun:"-"`
+	differences differences
 }
 
 func (run *Run) read() error {
 	run.Totals = map[string]Sums{}
 	if err := json.Unmarshal([]byte(run.TotalsText), &run.Totals); err != nil {
 		return fmt.Errorf("totals of run %d: %w", run.ID, err)
+	}
+	run.differences = differences{}
+	if err := json.Unmarshal([]byte(run.Comparison), &run.differences); err != nil {
+		return fmt.Errorf("comparison of run %d: %w", run.ID, err)
 	}
 	return nil
 }
@@ -136,7 +142,7 @@ func (r *Runner) begin(ctx context.Context, by database.Actor, request *Request)
 			return err
 		}
 		run = Run{
-			AsOf: request.AsOf.String(), Mode: request.Mode, Account: request.Account, State: Running, Accounts: due, TotalsText: "{}", Digest: "0",
+			AsOf: request.AsOf.String(), Mode: request.Mode, Account: request.Account, State: Running, Accounts: due, TotalsText: "{}", Digest: "0", Comparison: "{}",
 			StartedAt: tx.Now(), UpdatedAt: tx.Now(), StartedBy: tx.By().Name, Totals: map[string]Sums{},
 		}
 		if err := tx.NewRaw("SELECT COALESCE(MAX(record), 0) FROM usage_record").Scan(ctx, &run.UsageThrough); err != nil {
@@ -186,9 +192,9 @@ func (r *Runner) afresh(ctx context.Context, by database.Actor, run *Run) error 
 	}
 	return r.db.Write(ctx, by, func(ctx context.Context, tx *database.Tx) error {
 		before := run.summary()
-		run.Invoices, run.Statements, run.Empty, run.Lines, run.TotalsText, run.Digest, run.UpdatedAt = 0, 0, 0, 0, "{}", "0", tx.Now()
-		run.Totals = map[string]Sums{}
-		_, err := tx.NewUpdate().Model(run).Column("invoices", "statements", "empty", "lines", "totals", "digest", "updated_at").Where("id = ? AND state = 'running'", run.ID).Exec(ctx)
+		run.Invoices, run.Statements, run.Empty, run.Lines, run.TotalsText, run.Digest, run.Comparison, run.UpdatedAt = 0, 0, 0, 0, "{}", "0", "{}", tx.Now()
+		run.Totals, run.differences = map[string]Sums{}, differences{}
+		_, err := tx.NewUpdate().Model(run).Column("invoices", "statements", "empty", "lines", "totals", "digest", "comparison", "updated_at").Where("id = ? AND state = 'running'", run.ID).Exec(ctx)
 		if err != nil {
 			return fmt.Errorf("begin run %d again: %w", run.ID, err)
 		}

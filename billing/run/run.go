@@ -20,7 +20,7 @@ type Mode string
 
 // The modes of a run.
 const (
-	Dry   Mode = "dry"   // nothing but its own figures
+	Dry   Mode = "dry"   // nothing but its own figures and the largest changes
 	Draft Mode = "draft" // drafts: documents without numbers, which move nothing on
 	Final Mode = "final" // finalised documents
 )
@@ -109,7 +109,7 @@ func (r *Runner) Begin(ctx context.Context, by database.Actor, request Request) 
 	return r.begin(ctx, by, &request)
 }
 
-// Resume goes on with an interrupted run.
+// Resume goes on with an interrupted run: a final one where it stopped, the others from their beginning.
 func (r *Runner) Resume(ctx context.Context, by database.Actor, id int64, progress func(Run)) (Run, error) {
 	run, err := r.Get(ctx, id)
 	if err != nil {
@@ -194,7 +194,9 @@ func (r *Runner) pipeline(ctx context.Context, by database.Actor, j *job, reques
 
 func (r *Runner) computeOn(ctx context.Context, j *job, payers []int64) (c *computed, err error) {
 	err = r.db.Read(ctx, func(ctx context.Context, q bun.IDB) error {
-		c, err = r.compute(ctx, q, j, payers)
+		if c, err = r.compute(ctx, q, j, payers); err == nil && j.mode == Dry {
+			err = differ(ctx, q, c)
+		}
 		return err
 	})
 	return c, err

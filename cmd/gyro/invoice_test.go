@@ -34,15 +34,17 @@ func TestInvoicesFromTheCommandLine(t *testing.T) {
 					}
 				}
 			}
-			says(gyro("run", "--cycle", "2026-10", "--dry-run"), "dry, as of 2026-11-01: done", "total EUR")
+			says(gyro("run", "--cycle", "2026-09", "--yes"), "final, as of 2026-10-01: done")
+			says(gyro("run", "--cycle", "2026-10", "--dry-run"), "dry, as of 2026-11-01: done", "total EUR", "last run (2026-10-01)", "bills beside the one of their account before",
+				"The largest changes:", "Account 6")
 			asked := command(t, "invoice", "run", "--cycle", "2026-10", "--office", "http://"+o.officeAddress, "--office-key-file", adminKeyFile(o.site.dir))
 			asked.Stdin = strings.NewReader("n\n")
 			out, err := asked.CombinedOutput()
 			if err != nil {
 				t.Fatal(err, string(out))
 			}
-			says(string(out), "draft, as of 2026-11-01: done", "Finalise", "gyro invoice commit 2 finalises them")
-			says(gyro("commit", "2"), "final, as of 2026-11-01: done")
+			says(string(out), "draft, as of 2026-11-01: done", "Finalise", "gyro invoice commit 3 finalises them")
+			says(gyro("commit", "3"), "final, as of 2026-11-01: done")
 			says(gyro("runs"), "dry", "draft", "final")
 			says(gyro("parked"), "REASON")
 			first := ""

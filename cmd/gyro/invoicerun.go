@@ -54,8 +54,8 @@ func newInvoiceRunCommand(r *remote) *cobra.Command {
 		Use: "run", Short: "Bill all accounts whose cycle has ended", Args: cobra.NoArgs,
 		Long: `Bills all accounts whose cycle has ended by a day: --as-of names the day, --cycle a month, whose cycles ended with it.
 
-Without --yes it makes drafts first, shows how they compare with what was billed before, and asks. --dry-run stores nothing
-but the figures. A run that was interrupted goes on when it is started again. Accounts that cannot be billed are parked with
+Without --yes it makes drafts first, shows how they compare with what was billed before, and asks. --dry-run shows
+the same and stores nothing but these figures. A run that was interrupted goes on when it is started again. Accounts that cannot be billed are parked with
 their reason and do not keep the others waiting: gyro invoice parked.`,
 		Example: "  gyro invoice run --cycle 2026-11\n  gyro invoice run --as-of 2026-11-15 --dry-run",
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -88,7 +88,7 @@ their reason and do not keep the others waiting: gyro invoice parked.`,
 	f := cmd.Flags()
 	f.StringVar(&cycle, "cycle", "", "cycles that have ended with a `month` (2026-11) or by a day")
 	f.StringVar(&asOf, "as-of", "", "cycles that have ended by a `day`")
-	f.BoolVar(&dry, "dry-run", false, "compute everything, store nothing but the figures")
+	f.BoolVar(&dry, "dry-run", false, "compute and compare everything, store nothing but the figures")
 	f.BoolVar(&yes, "yes", false, "finalise without asking")
 	f.BoolVar(&behind, "behind", false, "bill though usage is still on its way into the office: it will be on the next bill")
 	cmd.MarkFlagsMutuallyExclusive("dry-run", "yes")
@@ -261,7 +261,7 @@ func (c *invoiceComparison) outliers(out io.Writer) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "INVOICE\tACCOUNT\tNAME\tBEFORE\tNOW\tCHANGE")
 	for _, o := range c.Outliers {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s %s\t%s\n", o.Invoice, o.Account, printable(o.Name, ""), o.Before, o.Now, o.Currency, percentMore(millionths(o.Now), millionths(o.Before)))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s %s\t%s\n", cmp.Or(o.Invoice, "-"), o.Account, printable(o.Name, ""), o.Before, o.Now, o.Currency, percentMore(millionths(o.Now), millionths(o.Before)))
 	}
 	return w.Flush()
 }

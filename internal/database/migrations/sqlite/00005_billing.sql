@@ -79,6 +79,7 @@ CREATE TABLE invoice_run (
     lines         BIGINT NOT NULL,
     totals        TEXT NOT NULL, -- JSON: net, tax and total by currency
     digest        TEXT NOT NULL, -- of all lines and taxes, whatever their order
+    comparison    TEXT NOT NULL, -- JSON: how the documents of a dry run, which are not kept, differ from those before; {} of other runs
     started_at    BIGINT NOT NULL,
     updated_at    BIGINT NOT NULL,
     finished_at   BIGINT NOT NULL,
