@@ -7,7 +7,6 @@ package policy
 import (
 	"encoding/json"
 	"fmt"
-	"regexp"
 	"slices"
 
 	"gyro/internal/simulator"
@@ -43,11 +42,6 @@ const (
 	Suspended = "SUSPENDED"
 )
 
-var (
-	bitRate = regexp.MustCompile(`^\d+(\.\d+)? (bps|Kbps|Mbps|Gbps|Tbps)$`)
-	word    = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$`)
-)
-
 // maxFilters bounds what a subscriber's sessions carry.
 const maxFilters = 32
 
@@ -63,13 +57,13 @@ func check(imsi string, document []byte) ([]byte, []string, error) {
 		return nil, nil, fmt.Errorf("msisdn is %q: 5 to 15 digits", p.MSISDN)
 	case p.Status != Active && p.Status != Suspended:
 		return nil, nil, fmt.Errorf("status is %q: %s or %s", p.Status, Active, Suspended)
-	case !word.MatchString(p.Profile):
+	case !repository.Word.MatchString(p.Profile):
 		return nil, nil, fmt.Errorf("profile is %q: 1 to 64 letters, digits, _, . and -", p.Profile)
-	case p.MaxBrUl != "" && !bitRate.MatchString(p.MaxBrUl):
+	case p.MaxBrUl != "" && !repository.BitRate.MatchString(p.MaxBrUl):
 		return nil, nil, fmt.Errorf("maxBrUl is %q: write it as 50 Mbps", p.MaxBrUl)
-	case p.MaxBrDl != "" && !bitRate.MatchString(p.MaxBrDl):
+	case p.MaxBrDl != "" && !repository.BitRate.MatchString(p.MaxBrDl):
 		return nil, nil, fmt.Errorf("maxBrDl is %q: write it as 50 Mbps", p.MaxBrDl)
-	case len(p.Filters) > maxFilters || slices.ContainsFunc(p.Filters, func(f string) bool { return !word.MatchString(f) }):
+	case len(p.Filters) > maxFilters || slices.ContainsFunc(p.Filters, func(f string) bool { return !repository.Word.MatchString(f) }):
 		return nil, nil, fmt.Errorf("filters are %q: at most %d words of letters, digits, _, . and -", p.Filters, maxFilters)
 	}
 	canonical, err := json.Marshal(p)

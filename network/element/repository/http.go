@@ -6,6 +6,7 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -57,6 +58,12 @@ func (r *Repository) imsi(path string) (string, bool) {
 	imsi, found := strings.CutSuffix(rest, r.model.After)
 	return imsi, found && Digits(imsi, 5, 15)
 }
+
+// The forms of what documents about subscribers have in common.
+var (
+	BitRate = regexp.MustCompile(`^\d+(\.\d+)? (bps|Kbps|Mbps|Gbps|Tbps)$`) // TS 29.571, 5.5.2
+	Word    = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$`)       // of the operator's own
+)
 
 // Digits reports whether s is from least to most decimal digits.
 func Digits(s string, least, most int) bool {

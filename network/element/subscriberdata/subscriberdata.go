@@ -48,11 +48,7 @@ const (
 	OperatorDeterminedBarring = "OPERATOR_DETERMINED_BARRING"
 )
 
-var (
-	bitRate = regexp.MustCompile(`^\d+(\.\d+)? (bps|Kbps|Mbps|Gbps|Tbps)$`)
-	apn     = regexp.MustCompile(`^[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?$`) // TS 23.003, 9.1
-	word    = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$`)
-)
+var apn = regexp.MustCompile(`^[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?$`) // TS 23.003, 9.1
 
 // maxAPNs is the most access points a subscriber has (TS 29.272 allows 50).
 const maxAPNs = 50
@@ -71,11 +67,11 @@ func check(imsi string, document []byte) ([]byte, []string, error) {
 		return nil, nil, fmt.Errorf("subscriberStatus is %q: %s or %s", s.SubscriberStatus, ServiceGranted, OperatorDeterminedBarring)
 	case !s.AuthenticationPresent:
 		return nil, nil, fmt.Errorf("authenticationPresent is false: load the SIM's key before it is put into service")
-	case !word.MatchString(s.Profile):
+	case !repository.Word.MatchString(s.Profile):
 		return nil, nil, fmt.Errorf("profile is %q: 1 to 64 letters, digits, _, . and -", s.Profile)
 	case len(s.APNs) > maxAPNs || slices.ContainsFunc(s.APNs, func(a string) bool { return !apn.MatchString(a) }):
 		return nil, nil, fmt.Errorf("apns are %q: at most %d labels of a-z, 0-9, - and dots", s.APNs, maxAPNs)
-	case s.AMBR != nil && (!bitRate.MatchString(s.AMBR.Uplink) || !bitRate.MatchString(s.AMBR.Downlink)):
+	case s.AMBR != nil && (!repository.BitRate.MatchString(s.AMBR.Uplink) || !repository.BitRate.MatchString(s.AMBR.Downlink)):
 		return nil, nil, fmt.Errorf("ambr is %q up and %q down: write both as 50 Mbps", s.AMBR.Uplink, s.AMBR.Downlink)
 	}
 	canonical, err := json.Marshal(s)
