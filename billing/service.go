@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
+	"strconv"
 	"time"
 
 	"github.com/uptrace/bun"
@@ -189,8 +190,10 @@ func (s *Service) settleOne(ctx context.Context, w *settlementRow) error {
 		s.log.Warn("the core refused to settle an invoice", "invoice", w.Invoice, "account", w.ChargingAccount, "refusal", failure)
 	}
 	return s.db.Write(ctx, worker, func(ctx context.Context, tx *database.Tx) error {
-		_, err := tx.ExecContext(ctx, "UPDATE invoice_settlement SET settled_at = ?, failure = ? WHERE invoice_id = ? AND billing_account_id = ?", at, failure, w.Invoice, w.Account)
-		return err
+		if _, err := tx.ExecContext(ctx, "UPDATE invoice_settlement SET settled_at = ?, failure = ? WHERE invoice_id = ? AND billing_account_id = ?", at, failure, w.Invoice, w.Account); err != nil {
+			return fmt.Errorf("settle invoice %d: %w", w.Invoice, err)
+		}
+		return tx.Audit(ctx, "invoice", strconv.FormatInt(w.Invoice, 10), "settle", nil, map[string]any{"account": w.Account, "amount": w.Amount, "currency": w.Currency, "failure": failure})
 	})
 }
 

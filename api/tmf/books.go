@@ -31,6 +31,7 @@ func (proofs) Endpoints() []rest.Endpoint {
 		rows("usage", "Shows every record of usage that came in, in millionths.", books.UsagePage, func(u *books.Usage) int64 { return u.Record }),
 		rows("invoices", "Shows every finalised document with what it must add up to, in millionths.", books.InvoicePage, func(i *books.Invoice) int64 { return i.ID }),
 		rows("accounts", "Shows of every account its usage, open items and what the journal says of them, in millionths.", books.AccountPage, func(a *books.Account) int64 { return a.ID }),
+		rows("payments", "Shows every payment with what the books and its refunds say of it, in millionths.", books.PaymentPage, func(p *books.Payment) int64 { return p.ID }),
 		reading(access.Finance, "/office/v1/books/cursor", "Shows how far the core's feed of usage was read.", nil, func(ctx context.Context, q bun.IDB, _ *rest.Call) (books.Cursor, error) {
 			return books.IntakeCursor(ctx, q)
 		}),

@@ -3,6 +3,7 @@ package books_test
 import (
 	"context"
 	"os"
+	"strings"
 	"testing"
 
 	"github.com/uptrace/bun"
@@ -89,6 +90,17 @@ func TestTheCoresUsageAndBalancesAreTheOffices(t *testing.T) {
 		_, err = intakes.CatchUp(t.Context())
 		must(err)
 		proved("usage that has")
+		ahead := func(by int) {
+			must(db.Write(t.Context(), clerk, func(ctx context.Context, tx *database.Tx) error {
+				_, err := tx.ExecContext(ctx, "UPDATE usage_cursor SET after = after + ?", by)
+				return err
+			}))
+		}
+		ahead(5)
+		if c := verify(t, db, core)[intake]; c.Count != 1 || !strings.Contains(c.Problems[0], "the core's newest is") {
+			t.Errorf("a cursor that is ahead of the core: %v", c.Problems)
+		}
+		ahead(-5)
 		must(db.Write(t.Context(), clerk, func(ctx context.Context, tx *database.Tx) error {
 			_, err := tx.ExecContext(ctx, "DELETE FROM usage_record WHERE record = (SELECT MAX(record) FROM usage_record)")
 			return err

@@ -140,9 +140,14 @@ type Account struct {
 	Currency string       `bun:"currency" json:"currency"`
 	Used     money.Amount `bun:"used" json:"used"`       // all usage of it, in millionths
 	Settled  money.Amount `bun:"settled" json:"settled"` // what the core was told is billed
-	Open     money.Amount `bun:"open" json:"open"`       // of its receivables
-	Credit   money.Amount `bun:"credit" json:"credit"`   // open
-	Debtor   money.Amount `bun:"debtor" json:"debtor"`   // the journal's Receivables
+	// Passed is the usage that bills have gone past, Claimed what they told the core to settle of it. Billed says that the
+	// account was billed at all.
+	Billed   bool         `bun:"was_billed" json:"billed"`
+	Passed   money.Amount `bun:"passed" json:"passed"`
+	Claimed  money.Amount `bun:"claimed" json:"claimed"`
+	Open     money.Amount `bun:"open" json:"open"`     // of its receivables
+	Credit   money.Amount `bun:"credit" json:"credit"` // open
+	Debtor   money.Amount `bun:"debtor" json:"debtor"` // the journal's Receivables
 	Creditor money.Amount `bun:"creditor" json:"creditor"`
 }
 
@@ -150,13 +155,19 @@ type Account struct {
 func AccountPage(ctx context.Context, q bun.IDB, after int64, limit int) ([]Account, error) {
 	var rows []Account
 	posted := "CAST(COALESCE((SELECT SUM(p.amount) FROM journal_posting p WHERE p.billing_account_id = b.id AND p.gl_code IN ('1200', '2100') AND p.gl_code = '%s'), 0) AS BIGINT)"
-	err := q.NewRaw(`SELECT b.id, b.charging_account, b.kind, b.currency,
+	// Settlements have no index by account: those of the page are read at once.
+	err := q.NewRaw(`WITH b AS (SELECT id, charging_account, kind, currency FROM billing_account WHERE id > ? ORDER BY id LIMIT ?),
+		m AS (SELECT s.billing_account_id AS id, CAST(SUM(s.amount) AS BIGINT) AS claimed,
+				CAST(SUM(CASE WHEN s.settled_at > 0 AND s.failure = '' THEN s.amount ELSE 0 END) AS BIGINT) AS settled
+			FROM invoice_settlement s WHERE s.billing_account_id IN (SELECT id FROM b) GROUP BY s.billing_account_id)
+		SELECT b.id, b.charging_account, b.kind, b.currency,
+			t.billing_account_id IS NOT NULL AS was_billed, COALESCE(m.claimed, 0) - COALESCE(t.settled, 0) AS claimed, COALESCE(m.settled, 0) AS settled,
+			CAST(COALESCE((SELECT SUM(u.charged) FROM usage_record u WHERE u.billing_account_id = b.id AND u.record <= t.usage_after), 0) AS BIGINT) AS passed,
 			CAST(COALESCE((SELECT SUM(u.charged) FROM usage_record u WHERE u.billing_account_id = b.id), 0) AS BIGINT) AS used,
-			CAST(COALESCE((SELECT SUM(s.amount) FROM invoice_settlement s WHERE s.billing_account_id = b.id AND s.settled_at > 0 AND s.failure = ''), 0) AS BIGINT) AS settled,
 			CAST(COALESCE((SELECT SUM(r.open) FROM receivable r WHERE r.billing_account_id = b.id AND r.open > 0), 0) AS BIGINT) AS open,
 			CAST(COALESCE((SELECT SUM(c.open) FROM credit c WHERE c.billing_account_id = b.id AND c.open > 0), 0) AS BIGINT) AS credit,
 			`+fmt.Sprintf(posted, "1200")+` AS debtor, `+fmt.Sprintf(posted, "2100")+` AS creditor
-		FROM billing_account b WHERE b.id > ? ORDER BY b.id LIMIT ?`, after, limit).Scan(ctx, &rows)
+		FROM b LEFT JOIN m ON m.id = b.id LEFT JOIN billing_state t ON t.billing_account_id = b.id ORDER BY b.id`, after, limit).Scan(ctx, &rows)
 	if err != nil {
 		return nil, fmt.Errorf("accounts: %w", err)
 	}

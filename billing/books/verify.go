@@ -19,6 +19,7 @@ type Source struct {
 	Cursor   func() (Cursor, error)
 	Invoices func(yield func(*Invoice) error) error
 	Accounts func(yield func(*Account) error) error
+	Payments func(yield func(*Payment) error) error
 	Entries  func(yield func(*ledger.Recorded) error) error
 	Series   func() ([]Series, error)
 	// Core is the charging core.
@@ -80,7 +81,7 @@ func (s *sums) String() string {
 func Verify(ctx context.Context, s *Source) ([]Check, error) {
 	v := &verifier{Source: s, series: map[string]*numbers{}}
 	var checks []Check
-	for _, check := range []func(context.Context, *Check) error{v.intake, v.invoices, v.numbers, v.journal, v.openItems, v.balances} {
+	for _, check := range []func(context.Context, *Check) error{v.intake, v.invoices, v.numbers, v.journal, v.openItems, v.payments, v.balances} {
 		c := Check{Problems: []string{}}
 		if err := check(ctx, &c); err != nil {
 			return checks, fmt.Errorf("%s: %w", c.Name, err)
@@ -147,6 +148,9 @@ func (v *verifier) intake(ctx context.Context, c *Check) error {
 		records++
 		return take()
 	})
+	if err == nil && !more && int64(feed.newest) < cursor.After { //nolint:gosec // as above
+		c.wrong("the office has read up to record %d, and the core's newest is %d: what the core writes next up to there will not come in", cursor.After, feed.newest)
+	}
 	for err == nil && more {
 		c.wrong("record %d of the core is not in the office", current.Record)
 		err = take()
@@ -165,6 +169,8 @@ type coreFeed struct {
 	at    int
 	after uint64
 	over  bool
+	// newest is the core's newest record as its last page said.
+	newest uint64
 }
 
 func (f *coreFeed) next() (*client.UsageRecord, bool, error) {
@@ -177,7 +183,7 @@ func (f *coreFeed) next() (*client.UsageRecord, bool, error) {
 			return nil, false, err
 		}
 		f.over = page.Next == f.after || page.Next >= uint64(f.until) //nolint:gosec // a cursor is not negative
-		f.page, f.at, f.after = page, 0, page.Next
+		f.page, f.at, f.after, f.newest = page, 0, page.Next, page.Last
 	}
 	r := &f.page.Records[f.at]
 	f.at++

@@ -59,6 +59,7 @@ func verify(t *testing.T, db *database.DB, core *apitest.Server) map[string]book
 		Usage:    pages(t, db, books.UsagePage, func(u *books.Usage) int64 { return u.Record }),
 		Invoices: pages(t, db, books.InvoicePage, func(i *books.Invoice) int64 { return i.ID }),
 		Accounts: pages(t, db, books.AccountPage, func(a *books.Account) int64 { return a.ID }),
+		Payments: pages(t, db, books.PaymentPage, func(p *books.Payment) int64 { return p.ID }),
 		Entries: pages(t, db, func(ctx context.Context, q bun.IDB, after int64, limit int) ([]ledger.Recorded, error) {
 			return ledger.Journal(ctx, q, after, "0001-01-01", "9999-12-31", limit)
 		}, func(e *ledger.Recorded) int64 { return e.ID }),
@@ -81,6 +82,7 @@ const (
 	series   = "numbers of documents have no gap"
 	journal  = "the receivables journal balances"
 	items    = "open items are the journal's balances"
+	payments = "payments are in the books as they came"
 	balances = "the core's postpaid balances are usage that is not billed"
 )
 
@@ -105,13 +107,17 @@ func TestTheBooksOfARunAreProvedAndEveryFaultIsFound(t *testing.T) {
 		_, err := run.New(db, run.Options{}).Run(t.Context(), clerk, run.Request{AsOf: charge.Date(2026, 11, 1), Mode: run.Final})
 		must(err)
 		must(db.Write(t.Context(), clerk, func(ctx context.Context, tx *database.Tx) error {
+			if _, err := tx.ExecContext(ctx, `INSERT INTO payment (id, billing_account_id, purpose, method, amount, currency, state, key, created_at)
+				VALUES (1, 1, 'bills', 'bank_transfer', ?, 'EUR', 'settled', 'k', 1)`, 500*money.Unit); err != nil {
+				return err
+			}
 			if _, err := ledger.TakeIn(ctx, tx, ledger.Bank, 1, 1, 500*money.Unit, "EUR", "2026-11-02"); err != nil {
 				return err
 			}
 			return ledger.Settle(ctx, tx, 1, "2026-11-02")
 		}))
 		found := verify(t, db, core)
-		for _, name := range []string{bills, series, journal, items} {
+		for _, name := range []string{bills, series, journal, items, payments} {
 			if c := found[name]; c.Count != 0 {
 				t.Fatalf("%s: %v", name, c.Problems)
 			}
@@ -131,6 +137,12 @@ func TestTheBooksOfARunAreProvedAndEveryFaultIsFound(t *testing.T) {
 			{series, "UPDATE invoice SET number = NULL WHERE id = 9", "highest"},
 			{items, "UPDATE credit SET open = open + 1, amount = amount + 1", "account 1:"},
 			{journal, "INSERT INTO journal_posting (entry_id, line, gl_code, amount, currency) VALUES (2, 99, '4100', 1, 'EUR')", "entry 2 "},
+			{payments, "UPDATE payment SET amount = amount + 10000", "the journal has of it"},
+			{payments, "UPDATE payment SET refunded = 10000", "refunded is 0.01, not 0.00"},
+			{payments, "UPDATE credit SET open = open - 7", "what is open of its credit"},
+			{series, "DELETE FROM invoice WHERE id = 10", "drawn"},
+			{balances, "UPDATE billing_state SET usage_after = usage_after - 1 WHERE billing_account_id = 2", "account 2: bills have gone past usage"},
+			{balances, "DELETE FROM invoice_settlement WHERE billing_account_id = 3", "account 3: bills have gone past usage"},
 		} {
 			must(db.Write(t.Context(), clerk, func(ctx context.Context, tx *database.Tx) error {
 				_, err := tx.ExecContext(ctx, fault.spoil)

@@ -104,6 +104,9 @@ func (v *verifier) balances(ctx context.Context, c *Check) error {
 			return nil
 		}
 		accounts++
+		if a.Billed && a.Passed != a.Claimed {
+			c.wrong("account %d: bills have gone past usage of %s and had %s of it", a.ID, a.Passed.Format(2), a.Claimed.Format(2))
+		}
 		core, err := v.Core.Account(ctx, a.Charging)
 		if client.Refused(err, "account_unknown") {
 			if absent++; a.Used != a.Settled {

@@ -118,6 +118,9 @@ func (w *walk) bill() error {
 	w.say("%s %d of %s, corrects %d", p.Type, p.InvoiceID, net, corrects)
 	nextInvoice++
 	if err := w.write(func(ctx context.Context, tx *database.Tx) error {
+		if err := w.forgive(ctx, tx, corrects, -net); err != nil {
+			return err
+		}
 		return ledger.Invoiced(ctx, tx, []ledger.InvoicePosting{p})
 	}); err != nil {
 		return err
@@ -127,6 +130,23 @@ func (w *walk) bill() error {
 	}
 	w.model.billed += net
 	return nil
+}
+
+// forgive is what a credit note does to what was written off of the invoice that it corrects: what is credited beyond what is
+// open was no bad debt.
+func (w *walk) forgive(ctx context.Context, tx *database.Tx, corrects int64, amount money.Amount) error {
+	if corrects == 0 {
+		return nil
+	}
+	r, err := ledger.GetReceivable(ctx, tx, corrects)
+	if err != nil {
+		return err
+	}
+	var off money.Amount
+	err = tx.NewRaw(`SELECT CAST(COALESCE(SUM(a.amount), 0) AS BIGINT) FROM payment_allocation a JOIN credit c ON c.id = a.credit_id
+		WHERE a.invoice_id = ? AND a.reversed_at = 0 AND c.source = 'write_off'`, corrects).Scan(ctx, &off)
+	w.model.writtenOff -= min(off, max(0, amount-r.Open))
+	return err
 }
 
 func (w *walk) pay() error {

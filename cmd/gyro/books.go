@@ -87,7 +87,8 @@ func (r *remote) source(cmd *cobra.Command, core *remote) *books.Source {
 	const base = officeBase + "/books"
 	return &books.Source{
 		Usage: each[books.Usage](r, cmd, base+"/usage"), Invoices: each[books.Invoice](r, cmd, base+"/invoices"), Accounts: each[books.Account](r, cmd, base+"/accounts"),
-		Cursor: one[books.Cursor](r, cmd, base+"/cursor"), Series: one[[]books.Series](r, cmd, base+"/series"),
+		Payments: each[books.Payment](r, cmd, base+"/payments"),
+		Cursor:   one[books.Cursor](r, cmd, base+"/cursor"), Series: one[[]books.Series](r, cmd, base+"/series"),
 		Entries: func(yield func(*ledger.Recorded) error) error {
 			return each[journalEntry](r, cmd, ledgerPath+"/journal")(func(j *journalEntry) error {
 				e, err := j.recorded()
