@@ -24,8 +24,9 @@ type Charging interface {
 
 // Service is everything that is done with catalogues.
 type Service struct {
-	db   *database.DB
-	core Charging
+	db      *database.DB
+	core    Charging
+	details details
 }
 
 // New makes a service on an open database, which publishes to a core.
@@ -39,20 +40,33 @@ func (s *Service) Now() instant.Instant { return s.db.Now() }
 // begin with a letter, so that the two cannot be confused. It comes with
 // prices, discounts, relations and its specification.
 func (s *Service) Offering(ctx context.Context, q bun.IDB, ref string, at instant.Instant) (Offering, error) {
-	var o Offering
+	o, err := s.row(ctx, q, ref, at)
+	if err != nil {
+		return o, err
+	}
+	return completed(ctx, q, o, ref)
+}
+
+// row is the offer alone.
+func (*Service) row(ctx context.Context, q bun.IDB, ref string, at instant.Instant) (o Offering, err error) {
 	query := q.NewSelect().Model(&o)
 	if id, err := strconv.ParseInt(ref, 10, 64); err == nil {
 		query = query.Where("o.id = ?", id)
 	} else {
 		query = query.Where("o.name = ?", ref).Where("o.version > 0 AND o.valid_from <= ? AND (o.valid_until = 0 OR o.valid_until > ?)", at, at)
 	}
-	err := query.Order("o.version DESC").Limit(1).Scan(ctx)
+	err = query.Order("o.version DESC").Limit(1).Scan(ctx)
 	if errors.Is(err, sql.ErrNoRows) {
 		return o, unknownOffering(ref)
 	}
 	if err != nil {
 		return o, fmt.Errorf("offer %s: %w", ref, err)
 	}
+	return o, nil
+}
+
+// completed is an offer with what belongs to it.
+func completed(ctx context.Context, q bun.IDB, o Offering, ref string) (Offering, error) {
 	one := []Offering{o}
 	if err := complete(ctx, q, one); err != nil {
 		return o, fmt.Errorf("offer %s: %w", ref, err)

@@ -43,7 +43,7 @@ func (d *drafting) offered(ctx context.Context, tx *database.Tx, asked *ItemRequ
 		return invalid("offering_missing", "productOffering.id", "say which offering is ordered")
 	}
 	when := max(tx.Now(), item.DueAt)
-	o, err := d.s.o.Catalog.Offering(ctx, tx, asked.Offering, when)
+	o, err := d.s.o.Catalog.Sold(ctx, tx, asked.Offering, when)
 	if err != nil {
 		return err
 	}

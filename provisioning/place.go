@@ -90,7 +90,7 @@ func (s *Service) PlaceIn(ctx context.Context, tx *database.Tx, r OrderRequest) 
 		return Order{}, fmt.Errorf("order %d: %w", o.ID, err)
 	}
 	for k := range o.Items {
-		if _, err := tx.NewUpdate().Model(&o.Items[k]).WherePK().Exec(ctx); err != nil {
+		if _, err := tx.NewUpdate().Model(&o.Items[k]).Column(changing...).WherePK().Exec(ctx); err != nil {
 			return Order{}, fmt.Errorf("item %d of order %d: %w", k+1, o.ID, err)
 		}
 	}

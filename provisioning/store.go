@@ -113,7 +113,11 @@ func (o *Order) save(ctx context.Context, tx *database.Tx, before *Order, action
 		if reflect.DeepEqual(o.Items[k], before.Items[k]) {
 			continue
 		}
-		if _, err := tx.NewUpdate().Model(&o.Items[k]).WherePK().Exec(ctx); err != nil {
+		update := tx.NewUpdate().Model(&o.Items[k]).WherePK()
+		if sameDocuments(&o.Items[k], &before.Items[k]) {
+			update = update.Column(changing...)
+		}
+		if _, err := update.Exec(ctx); err != nil {
 			return fmt.Errorf("item %d of order %d: %w", k+1, o.ID, err)
 		}
 	}
@@ -121,6 +125,13 @@ func (o *Order) save(ctx context.Context, tx *database.Tx, before *Order, action
 		return err
 	}
 	return o.announce(ctx, tx, before, action)
+}
+
+// changing are the columns of an item that change while it is carried out; its documents do when somebody amends it only.
+var changing = []string{"change", "state", "reason", "offering_id", "product_id", "subscription_id", "due_at"}
+
+func sameDocuments(a, b *Item) bool {
+	return reflect.DeepEqual(a.Characteristics, b.Characteristics) && reflect.DeepEqual(a.Plan, b.Plan) && a.Line == b.Line
 }
 
 // saveTasks writes the tasks that changed, those that changed alike with one statement.

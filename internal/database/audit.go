@@ -19,9 +19,7 @@ func (tx *Tx) Audit(ctx context.Context, entity, id, action string, before, afte
 	if err != nil {
 		return fmt.Errorf("audit %s %s: after: %w", entity, id, err)
 	}
-	_, err = tx.ExecContext(ctx, `INSERT INTO audit (at, actor, role, via, request, entity, entity_id, action, before, after)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		tx.at, tx.by.Name, tx.by.Role, tx.by.Via, tx.by.Request, entity, id, action, was, is)
+	err = tx.execHot(ctx, insertAudit, int64(tx.at), tx.by.Name, tx.by.Role, tx.by.Via, tx.by.Request, entity, id, action, was, is)
 	if err != nil {
 		return fmt.Errorf("audit %s %s: %w", entity, id, err)
 	}

@@ -84,6 +84,7 @@ type DB struct {
 	reader  *bun.DB       // the same as writer on PostgreSQL
 	queue   queue
 	heard   chan string // queues that a job was inserted into
+	hot     hot
 
 	mu      sync.Mutex
 	running *running // jobs, between StartJobs and StopJobs
@@ -97,6 +98,9 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 		return nil, err
 	}
 	if err := db.migrate(ctx); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	if err := db.prepareHot(ctx); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	return db, nil

@@ -42,13 +42,12 @@ func (tx *Tx) Emit(ctx context.Context, e Event) error {
 	}
 	var seq *int64
 	if tx.db.dialect == SQLite {
-		seq = new(int64)
-		if err := tx.QueryRowContext(ctx, "UPDATE event_head SET last = last + 1 RETURNING last").Scan(seq); err != nil {
+		n, err := tx.nextEventNumber(ctx)
+		if seq = &n; err != nil {
 			return fmt.Errorf("event %s of %s %s: %w", e.Type, e.Entity, e.ID, err)
 		}
 	}
-	_, err = tx.ExecContext(ctx, `INSERT INTO event (seq, at, type, entity, entity_id, actor, request, payload)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?)`, seq, tx.at, e.Type, e.Entity, e.ID, tx.by.Name, tx.by.Request, string(payload))
+	err = tx.execHot(ctx, insertEvent, seq, int64(tx.at), e.Type, e.Entity, e.ID, tx.by.Name, tx.by.Request, string(payload))
 	if err != nil {
 		return fmt.Errorf("event %s of %s %s: %w", e.Type, e.Entity, e.ID, err)
 	}

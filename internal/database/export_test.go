@@ -1,12 +1,17 @@
 package database
 
-import "context"
+import (
+	"context"
+	"errors"
+)
 
 // Connect opens a database and leaves its schema alone.
 func Connect(ctx context.Context, o Options) (*DB, error) { return connect(ctx, o) }
 
 // MigrateTo goes up to a version of the schema.
-func (db *DB) MigrateTo(ctx context.Context, version int64) error { return db.migrateTo(ctx, version) }
+func (db *DB) MigrateTo(ctx context.Context, version int64) error {
+	return errors.Join(db.migrateTo(ctx, version), db.prepareHot(ctx))
+}
 
 // Versions are the versions of the schema that the program knows, in order.
 func (db *DB) Versions() (versions []int64, err error) {
