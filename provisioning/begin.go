@@ -30,6 +30,13 @@ func (d *drafting) alone(ctx context.Context, tx *database.Tx, item *Item) error
 	if item.waits {
 		return nil // what counts is what the line has when it is free
 	}
+	if item.SubscriptionID == 0 {
+		for k := range d.order.Items {
+			if other := &d.order.Items[k]; item.ProductID != 0 && other.ProductID == item.ProductID {
+				return invalid("product_twice", "product.id", "item %d changes the same product; put this one into an order of its own", other.Position)
+			}
+		}
+	}
 	var err error
 	d.found, err = d.s.situation(ctx, tx, d.order, item)
 	return err
@@ -81,7 +88,7 @@ func (s *Service) layOut(ctx context.Context, tx *database.Tx, o *Order, item *I
 		o.Tasks = decompose(o.Tasks, item, needs, situation{})
 		return nil
 	}
-	if err := lockLine(ctx, tx, item.SubscriptionID, o.ID); err != nil {
+	if err := lockItem(ctx, tx, o, item); err != nil {
 		return err
 	}
 	for _, name := range elements(append(slices.Clone(found.rest), item.Plan)...) {
@@ -93,37 +100,47 @@ func (s *Service) layOut(ctx context.Context, tx *database.Tx, o *Order, item *I
 	return nil
 }
 
-// lockLine makes the order the one that changes a line.
-func lockLine(ctx context.Context, tx *database.Tx, subscription, order int64) error {
-	if subscription == 0 {
-		return nil // what belongs to the account as a whole is changed by the row of the product alone
+// lock is on whose row an order stands that changes an item: the line's, or the account's for what belongs to no line.
+func (o *Order) lock(item *Item) (table, key string, id int64) {
+	if item.SubscriptionID == 0 {
+		return "account_lock", "billing_account_id", o.BillingAccountID
 	}
-	inserted, err := tx.ExecContext(ctx, "INSERT INTO line_lock (subscription_id, order_id) VALUES (?, ?) ON CONFLICT (subscription_id) DO NOTHING", subscription, order)
+	return "line_lock", "subscription_id", item.SubscriptionID
+}
+
+// lockItem makes the order the one that changes the line of an item, or what the account has beside its lines.
+func lockItem(ctx context.Context, tx *database.Tx, o *Order, item *Item) error {
+	table, key, id := o.lock(item)
+	inserted, err := tx.ExecContext(ctx, fmt.Sprintf("INSERT INTO %s (%s, order_id) VALUES (?, ?) ON CONFLICT (%s) DO NOTHING", table, key, key), id, o.ID)
 	if err != nil {
-		return fmt.Errorf("lock line %d: %w", subscription, err)
+		return fmt.Errorf("%s %d: %w", table, id, err)
 	}
 	if n, err := inserted.RowsAffected(); err != nil || n == 1 {
 		return err
 	}
 	var other int64
-	err = tx.QueryRowContext(ctx, "SELECT order_id FROM line_lock WHERE subscription_id = ?", subscription).Scan(&other)
+	err = tx.QueryRowContext(ctx, fmt.Sprintf("SELECT order_id FROM %s WHERE %s = ?", table, key), id).Scan(&other)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
-		return fmt.Errorf("lock line %d: %w", subscription, err)
+		return fmt.Errorf("%s %d: %w", table, id, err)
 	}
-	if other != order {
-		return refusal.New(refusal.Conflict, "line_busy", "product.id", "order %d is changing the line; wait until it is done, or cancel it", other)
+	if other == o.ID {
+		return nil
 	}
-	return nil
+	if item.SubscriptionID == 0 {
+		return refusal.New(refusal.Conflict, "account_busy", "product.id", "order %d is changing what account %d has beside its lines; wait until it is done, or cancel it", other, id)
+	}
+	return refusal.New(refusal.Conflict, "line_busy", "product.id", "order %d is changing the line; wait until it is done, or cancel it", other)
 }
 
-// unlockLine ends that, unless another item of the order is still at it.
-func unlockLine(ctx context.Context, tx *database.Tx, o *Order, item *Item) error {
+// unlockItem ends that, unless another item of the order is still at it.
+func unlockItem(ctx context.Context, tx *database.Tx, o *Order, item *Item) error {
 	for k := range o.Items {
 		if other := &o.Items[k]; other.Position != item.Position && other.SubscriptionID == item.SubscriptionID && !other.State.Final() {
 			return nil
 		}
 	}
-	_, err := tx.ExecContext(ctx, "DELETE FROM line_lock WHERE subscription_id = ? AND order_id = ?", item.SubscriptionID, o.ID)
+	table, key, id := o.lock(item)
+	_, err := tx.ExecContext(ctx, fmt.Sprintf("DELETE FROM %s WHERE %s = ? AND order_id = ?", table, key), id, o.ID)
 	return err
 }
 

@@ -20,7 +20,11 @@ import (
 func (d *drafting) fill(ctx context.Context, tx *database.Tx, asked *ItemRequest, item *Item) error {
 	if asked.Action == NoChange {
 		item.Change, item.ProductID = NoneAtAll, asked.ProductID
-		return nil
+		if asked.ProductID == 0 {
+			return nil
+		}
+		_, err := d.owned(ctx, tx, asked.ProductID)
+		return err
 	}
 	if d.account.Status == customer.AccountClosed || d.customer.Status == customer.Closed {
 		return unprocessable("account_closed", "", "billing account %d is closed; order for another one", d.account.ID)

@@ -60,7 +60,7 @@ func (s *Service) activateProduct(ctx context.Context, tx *database.Tx, item *It
 	}
 	after := before
 	after.Status, after.ActivatedAt = ProductActive, tx.Now()
-	if after.CommitmentUntil, err = s.committed(ctx, tx, item, tx.Now()); err != nil {
+	if after.CommitmentUntil, err = s.committed(ctx, tx, &before, item, tx.Now()); err != nil {
 		return err
 	}
 	if err := saveProduct(ctx, tx, &before, &after, "activate"); err != nil {
@@ -70,15 +70,11 @@ func (s *Service) activateProduct(ctx context.Context, tx *database.Tx, item *It
 }
 
 // committed is until when the customer is bound by an item's plan; 0 if not at all.
-func (s *Service) committed(ctx context.Context, tx *database.Tx, item *Item, from instant.Instant) (instant.Instant, error) {
+func (s *Service) committed(ctx context.Context, tx *database.Tx, p *Product, item *Item, from instant.Instant) (instant.Instant, error) {
 	if item.Plan.CommitmentMonths == 0 {
 		return 0, nil
 	}
-	line, err := s.o.Customers.Subscription(ctx, tx, item.SubscriptionID)
-	if err != nil {
-		return 0, err
-	}
-	account, err := s.o.Customers.Account(ctx, tx, line.BillingAccountID)
+	account, err := s.o.Customers.Account(ctx, tx, p.BillingAccountID)
 	if err != nil {
 		return 0, err
 	}
@@ -158,7 +154,7 @@ func (s *Service) changeProduct(ctx context.Context, tx *database.Tx, item *Item
 	}
 	after := before
 	after.OfferingID, after.Name, after.ChargingOffer, after.OrderItemID = item.OfferingID, item.Plan.Name, item.Plan.ChargingOffer, item.ID
-	until, err := s.committed(ctx, tx, item, tx.Now())
+	until, err := s.committed(ctx, tx, &before, item, tx.Now())
 	if err != nil {
 		return err
 	}
@@ -270,10 +266,8 @@ func (s *Service) close(ctx context.Context, tx *database.Tx, before, after *Ord
 				return err
 			}
 		}
-		if item.SubscriptionID != 0 {
-			if err := unlockLine(ctx, tx, after, item); err != nil {
-				return err
-			}
+		if err := unlockItem(ctx, tx, after, item); err != nil {
+			return err
 		}
 	}
 	if !after.State.Final() || before.State.Final() {

@@ -127,7 +127,7 @@ func productOrders(s *provisioning.Service) rest.Set {
 			if err != nil {
 				return order{}, err
 			}
-			r.Key = key
+			r.Key = c.Principal().Name + " " + key
 			row, err := s.Place(ctx, c.Actor(), r)
 			return orderOf(ctx, &row), err
 		},

@@ -89,6 +89,12 @@ CREATE TABLE line_lock (
     order_id BIGINT NOT NULL REFERENCES product_order (id)
 );
 
+-- Which order is changing what an account has beside its lines: one at a time.
+CREATE TABLE account_lock (
+    billing_account_id BIGINT PRIMARY KEY REFERENCES billing_account (id),
+    order_id BIGINT NOT NULL REFERENCES product_order (id)
+);
+
 -- A wish to cancel an order (TMF 622 cancelProductOrder), and what became of it.
 CREATE TABLE order_cancellation (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
