@@ -23,6 +23,7 @@ func render(d *Document, e *tax.Entity, compressed bool) ([]byte, error) {
 	}
 	p := &printer{Fpdf: fpdf.New("P", "mm", "A4", ""), d: d, e: e, decimals: currency.Exponent()}
 	p.latin = p.UnicodeTranslatorFromDescriptor("cp1252")
+	p.font("", 9)
 	at := d.CreatedAt.Time()
 	if d.FinalisedAt != 0 {
 		at = d.FinalisedAt.Time()
@@ -76,6 +77,9 @@ type printer struct {
 	d        *Document
 	e        *tax.Entity
 	latin    func(string) string
+	style    string  // of the font: B or none
+	size     float64 // in points
+	unicode  bool    // the font for other scripts is there
 	decimals int
 }
 
@@ -85,7 +89,7 @@ const (
 )
 
 func (p *printer) text(width float64, text, align string) {
-	p.CellFormat(width, lineHeight, p.latin(text), "", 0, align, false, 0, "")
+	p.cell(width, lineHeight, text, "", 0, align)
 }
 
 func (p *printer) line(text string) {
@@ -94,9 +98,9 @@ func (p *printer) line(text string) {
 }
 
 func (p *printer) head() {
-	p.SetFont("Helvetica", "B", 12)
+	p.font("B", 12)
 	p.line(p.e.LegalName)
-	p.SetFont("Helvetica", "", 9)
+	p.font("", 9)
 	p.line(strings.Join(p.e.Address, ", "))
 	p.line("VAT number " + p.e.TaxID)
 	p.Ln(8)
@@ -108,9 +112,9 @@ func (p *printer) head() {
 		p.line("VAT number " + p.d.Recipient.TaxID)
 	}
 	p.Ln(8)
-	p.SetFont("Helvetica", "B", 16)
-	p.CellFormat(0, 8, p.latin(p.d.Title()+" "+p.d.Reference()), "", 1, "L", false, 0, "")
-	p.SetFont("Helvetica", "", 9)
+	p.font("B", 16)
+	p.cell(0, 8, p.d.Title()+" "+p.d.Reference(), "", 1, "L")
+	p.font("", 9)
 	account := fmt.Sprintf("Account %d", p.d.Account)
 	if p.d.AccountName != p.d.CustomerName {
 		account += ", " + p.d.AccountName
@@ -140,12 +144,12 @@ var columns = []struct {
 }{{"#", 8, "R"}, {"Description", 76, "L"}, {"Period", 40, "L"}, {"Quantity", 32, "R"}, {"Tax", 12, "R"}, {"Net", 22, "R"}}
 
 func (p *printer) table() {
-	p.SetFont("Helvetica", "B", 8)
+	p.font("B", 8)
 	for _, c := range columns {
 		p.CellFormat(c.width, 6, c.title, "B", 0, c.align, false, 0, "")
 	}
 	p.Ln(7)
-	p.SetFont("Helvetica", "", 8)
+	p.font("", 8)
 	for k := range p.d.Lines {
 		l := &p.d.Lines[k]
 		for n, text := range []string{
@@ -160,7 +164,7 @@ func (p *printer) table() {
 
 // fit shortens what is too wide for its column.
 func (p *printer) fit(text string, width float64) string {
-	for runes := []rune(text); p.GetStringWidth(p.latin(text)) > width-2 && len(runes) > 4; {
+	for runes := []rune(text); p.width(text) > width-2 && len(runes) > 4; {
 		runes = runes[:len(runes)-1]
 		text = string(runes[:len(runes)-3]) + "..."
 	}
@@ -216,7 +220,7 @@ func (p *printer) totals() {
 		p.text(30, amount.Format(p.decimals)+" "+p.d.Currency, "R")
 		p.Ln(lineHeight)
 	}
-	p.SetFont("Helvetica", "", 9)
+	p.font("", 9)
 	row("Net", p.d.Net)
 	for k := range p.d.Taxes {
 		t := &p.d.Taxes[k]
@@ -226,13 +230,13 @@ func (p *printer) totals() {
 		}
 		row(what, t.Tax)
 	}
-	p.SetFont("Helvetica", "B", 10)
+	p.font("B", 10)
 	row("Total", p.d.Total)
 	p.Ln(4)
 }
 
 func (p *printer) terms() {
-	p.SetFont("Helvetica", "", 9)
+	p.font("", 9)
 	switch {
 	case p.d.Type == Statement:
 		p.line("This was taken from your balance. Nothing is to be paid.")
@@ -247,6 +251,6 @@ func (p *printer) terms() {
 
 func (p *printer) footer() {
 	p.SetY(-15)
-	p.SetFont("Helvetica", "", 7)
-	p.CellFormat(0, 5, p.latin(fmt.Sprintf("%s %s, page %d", p.d.Title(), p.d.Reference(), p.PageNo())), "T", 0, "C", false, 0, "")
+	p.font("", 7)
+	p.cell(0, 5, fmt.Sprintf("%s %s, page %d", p.d.Title(), p.d.Reference(), p.PageNo()), "T", 0, "C")
 }
