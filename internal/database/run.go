@@ -122,11 +122,12 @@ func (db *DB) StopJobs(ctx context.Context) error {
 // upkeep does what must be done from time to time while jobs run.
 func (db *DB) upkeep(ctx context.Context, r *running) {
 	defer close(r.stopped)
+	logger := quiet(db.options.Logger)
 	ticker := time.NewTicker(upkeepEvery)
 	defer ticker.Stop()
 	for {
 		if err := db.upkeepOnce(ctx, r); err != nil && ctx.Err() == nil {
-			db.options.Logger.WarnContext(ctx, "upkeep of jobs failed; it is tried again", "error", err)
+			logger.WarnContext(ctx, "upkeep of jobs failed; it is tried again", "error", err)
 		}
 		select {
 		case <-ctx.Done():
