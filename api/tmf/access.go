@@ -113,6 +113,9 @@ func (p people) password(ctx context.Context, c *rest.Call) (*rest.Answer, error
 	if err := c.Decode(&in); err != nil {
 		return nil, err
 	}
+	if in.New == in.Old {
+		return nil, refusal.New(refusal.Invalid, "invalid_value", "new", "it is the present password, which somebody else may know; choose another one")
+	}
 	name, err := p.s.CheckOwnPassword(ctx, c.Principal(), in.Old, c.Remote())
 	if err != nil {
 		return nil, err

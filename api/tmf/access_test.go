@@ -61,6 +61,7 @@ func TestUsersAreLetIn(t *testing.T) {
 		c.Do(t, "POST", "/office/v1/me/password", change, "Cookie", token, "X-CSRF-Token", csrf, "Origin", "https://evil.example").Want(t, 401)
 		c.Do(t, "POST", "/office/v1/me/password", `{"old":"wrong password!","new":"a password of my own"}`, browser...).Want(t, 403)
 		c.Do(t, "POST", "/office/v1/me/password", `{"old":"`+good+`","new":"ada ada ada ada"}`, browser...).Want(t, 422)
+		c.Do(t, "POST", "/office/v1/me/password", `{"old":"`+good+`","new":"`+good+`"}`, browser...).Want(t, 400)
 		c.Do(t, "POST", "/office/v1/me/password", change, browser...).Want(t, 204)
 		if me := c.Do(t, "GET", "/office/v1/me", "", browser...).Want(t, 200).JSON(t); me["mustChangePassword"] != nil {
 			t.Errorf("me: %v", me)

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"gyro/api/access"
 	"gyro/api/apitest"
 	"gyro/api/rest"
 	"gyro/api/tmf"
@@ -167,5 +168,20 @@ func TestFulfilment(t *testing.T) {
 			api.Do(t, "POST", "/office/v1/pools/gold/sim", `{"iccid":"894901000000007000","imsi":"262011000007000","count":10}`).Want(t, http.StatusNoContent),
 		)
 		tmftest.Golden(t, "fulfilment", golden...)
+	})
+}
+
+// TestAKeyOfAnOrderIsItsClientsOwn: two clients who happen to name their requests alike get an order each.
+func TestAKeyOfAnOrderIsItsClientsOwn(t *testing.T) {
+	tmftest.Run(t, func(t *testing.T, db *database.DB) {
+		api, _ := fulfil(t, db, false)
+		ids := map[any]bool{}
+		for _, role := range []access.Roles{access.Sales, access.Care, access.Sales} {
+			api.Roles = role
+			ids[api.Do(t, "POST", orderPath, placing(newLine), "Idempotency-Key", "1").Want(t, http.StatusCreated).JSON(t)["id"]] = true
+		}
+		if len(ids) != 2 {
+			t.Errorf("orders %v, want one of each client", ids)
+		}
 	})
 }
