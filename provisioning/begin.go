@@ -256,7 +256,7 @@ func (s *Service) sameReason(ctx context.Context, tx *database.Tx, item *Item) e
 func (s *Service) replan(ctx context.Context, tx *database.Tx, o *Order, t *Task) error {
 	item := o.item(t.item)
 	if item.Change != NoneAtAll {
-		if err := lockLine(ctx, tx, item.SubscriptionID, o.ID); err != nil {
+		if err := lockItem(ctx, tx, o, item); err != nil {
 			return err
 		}
 	}
@@ -265,7 +265,7 @@ func (s *Service) replan(ctx context.Context, tx *database.Tx, o *Order, t *Task
 	}
 	err := s.layOutLate(ctx, tx, o, item, t.Position)
 	if refusal.Of(err) != nil && item.SubscriptionID != 0 { // nobody else is to wait for the person who decides about it
-		err = errors.Join(err, unlockLine(ctx, tx, o, item))
+		err = errors.Join(err, unlockItem(ctx, tx, o, item))
 	}
 	return err
 }
