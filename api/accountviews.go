@@ -153,7 +153,7 @@ func (s *Server) setLimits(r *request) error {
 	return s.change(r, &change{charging.KindSetLimits, &body, func(account, key string) (any, error) {
 		c := &charging.SetLimits{Account: account, Key: key}
 		var err error
-		if c.Subscriber, err = parseIdentity("subscriber", body.Subscriber); err != nil {
+		if c.Subscriber, err = parseIdentity(body.Subscriber); err != nil {
 			return nil, err
 		}
 		if c.Limits, err = s.memberLimits(account, body.Limits); err != nil {

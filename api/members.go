@@ -75,7 +75,7 @@ func (s *Server) removeSubscriber(r *request) error {
 	if err != nil {
 		return err
 	}
-	identity, err := parseIdentity("subscriber", body.Subscriber)
+	identity, err := parseIdentity(body.Subscriber)
 	if err != nil {
 		return err
 	}

@@ -55,7 +55,7 @@ func (s *Server) setSubscriber(r *request) error {
 
 func (b *stateBody) command() (c *charging.SetSubscriber, err error) {
 	c = &charging.SetSubscriber{Equipment: b.Equipment, Reason: b.Reason}
-	if c.Subscriber, err = parseIdentity("subscriber", b.Subscriber); err != nil {
+	if c.Subscriber, err = parseIdentity(b.Subscriber); err != nil {
 		return nil, err
 	}
 	if b.State == "" && b.Equipment == nil {
@@ -101,10 +101,10 @@ func parseMoment(key, text string) (instant.Instant, error) {
 	return instant.Of(at), nil
 }
 
-// parseIdentity reads kind:value.
-func parseIdentity(key, text string) (spec charging.IdentitySpec, err error) {
+// parseIdentity reads the field subscriber, kind:value.
+func parseIdentity(text string) (spec charging.IdentitySpec, err error) {
 	if text == "" {
-		return spec, missing(key, "name the subscriber by an identity, such as msisdn:491720000001")
+		return spec, missing("subscriber", "name the subscriber by an identity, such as msisdn:491720000001")
 	}
 	word, value, _ := strings.Cut(text, ":")
 	for kind := ident.E164; kind <= ident.Private; kind++ {
@@ -113,11 +113,11 @@ func parseIdentity(key, text string) (spec charging.IdentitySpec, err error) {
 		}
 		id, err := ident.New(kind, []byte(value))
 		if err != nil {
-			return spec, invalid(key, quoted(text)+": "+err.Error(), "correct the value behind the colon")
+			return spec, invalid("subscriber", quoted(text)+": "+err.Error(), "correct the value behind the colon")
 		}
 		return charging.IdentitySpec{Kind: id.Kind, Value: string(id.Bytes())}, nil
 	}
-	return spec, invalid(key, quoted(text)+" names no kind of identity", "write kind:value with msisdn, imsi, sip_uri, nai or private, such as msisdn:491720000001")
+	return spec, invalid("subscriber", quoted(text)+" names no kind of identity", "write kind:value with msisdn, imsi, sip_uri, nai or private, such as msisdn:491720000001")
 }
 
 // subscriptionBody subscribes an account, or one subscriber, to an offer.
@@ -202,7 +202,7 @@ func parseSomeone(text string) (*charging.IdentitySpec, error) {
 	if text == "" {
 		return nil, nil
 	}
-	spec, err := parseIdentity("subscriber", text)
+	spec, err := parseIdentity(text)
 	return &spec, err
 }
 

@@ -4,9 +4,7 @@ import (
 	"embed"
 	"fmt"
 	"io/fs"
-	"maps"
 	"path"
-	"slices"
 	"strings"
 	"text/template"
 	"time"
@@ -52,9 +50,6 @@ var mustHave = map[string][]string{
 	RefundPaid:    {"amount"},
 	ChargedBack:   {"amount"},
 }
-
-// Templates are the names of all templates.
-func Templates() []string { return slices.Sorted(maps.Keys(mustHave)) }
 
 // HasTemplate reports whether there is a template of a name.
 func HasTemplate(name string) bool {

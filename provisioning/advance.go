@@ -48,8 +48,7 @@ func (s *Service) end(t *Task, err error, now instant.Instant) {
 	}
 	policy := s.policy(t.Element)
 	t.CauseCode, t.Cause = "error", err.Error()
-	var refused *ElementError
-	if errors.As(err, &refused) {
+	if refused, is := errors.AsType[*ElementError](err); is {
 		t.CauseCode, t.Cause = refused.Code, refused.Message
 	}
 	// A line that another order is changing is free again when that one has ended, however long a person takes about it.
@@ -113,17 +112,17 @@ func suggest(t *Task, permanent bool) string {
 func (s *Service) office(ctx context.Context, tx *database.Tx, o *Order) error {
 	for {
 		ready, _ := workflow.Ready(o.graph(), tx.Now())
-		any := false
+		performed := false
 		for _, p := range ready {
 			if o.Tasks[p-1].Element != officeElement {
 				continue
 			}
-			any = true
+			performed = true
 			if err := s.officeTask(ctx, tx, o, p); err != nil {
 				return err
 			}
 		}
-		if !any {
+		if !performed {
 			return nil
 		}
 	}

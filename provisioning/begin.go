@@ -47,9 +47,8 @@ func (d *drafting) alone(ctx context.Context, tx *database.Tx, item *Item) error
 func (d *drafting) begin(ctx context.Context, tx *database.Tx, item *Item) error {
 	o := d.order
 	var needs []int
-	earlier := 0
 	if item.SubscriptionID != 0 && item.Change != NoneAtAll {
-		if earlier = d.last[item.SubscriptionID]; earlier != 0 {
+		if earlier := d.last[item.SubscriptionID]; earlier != 0 {
 			needs, item.DueAt = o.lastTasks(earlier), max(item.DueAt, o.item(earlier).DueAt)
 		}
 		d.last[item.SubscriptionID] = item.Position
@@ -74,9 +73,9 @@ func together(earlier, item *Item) error {
 
 // lastTasks are the tasks of an item that no other task of it needs.
 func (o *Order) lastTasks(position int) []int {
-	for k := len(o.Tasks) - 1; k >= 0; k-- {
-		if o.Tasks[k].item == position {
-			return []int{o.Tasks[k].Position}
+	for _, task := range slices.Backward(o.Tasks) {
+		if task.item == position {
+			return []int{task.Position}
 		}
 	}
 	return nil

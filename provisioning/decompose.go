@@ -195,9 +195,9 @@ func (r *recipe) changePlan(old, plan Plan, rest []Plan) {
 	before, after := slices.Concat([]Plan{old}, rest), slices.Concat([]Plan{plan}, rest)
 	r.network(before, after)
 	r.then()
-	switch {
-	case plan.ChargingOffer == old.ChargingOffer:
-	case plan.ChargingOffer == "":
+	switch plan.ChargingOffer {
+	case old.ChargingOffer:
+	case "":
 		r.do(coreElement, coreUnsubscribe, Operations{Do: Step{Kind: coreUnsubscribe, Offer: old.ChargingOffer}}, true)
 	default:
 		r.do(coreElement, coreSubscribe, Operations{Do: Step{Kind: coreSubscribe, Offer: plan.ChargingOffer, Replaces: old.ChargingOffer}}, true)

@@ -14,7 +14,7 @@ func (s *Service) ItemsOf(ctx context.Context, q bun.IDB, orders []int64) (map[i
 		return of, nil
 	}
 	var list []Item
-	if err := q.NewSelect().Model(&list).Where("order_id IN (?)", bun.In(orders)).Order("order_id", "position").Scan(ctx); err != nil {
+	if err := q.NewSelect().Model(&list).Where("order_id IN (?)", bun.List(orders)).Order("order_id", "position").Scan(ctx); err != nil {
 		return nil, fmt.Errorf("items of orders: %w", err)
 	}
 	for k := range list {
@@ -30,7 +30,7 @@ func (s *Service) Costs(ctx context.Context, q bun.IDB, products []int64) (map[i
 		return of, nil
 	}
 	var list []ProductPrice
-	if err := q.NewSelect().Model(&list).Where("product_id IN (?)", bun.In(products)).Order("product_id", "id").Scan(ctx); err != nil {
+	if err := q.NewSelect().Model(&list).Where("product_id IN (?)", bun.List(products)).Order("product_id", "id").Scan(ctx); err != nil {
 		return nil, fmt.Errorf("prices of products: %w", err)
 	}
 	for k := range list {
@@ -46,7 +46,7 @@ func (s *Service) Services(ctx context.Context, q bun.IDB, products []int64) (ma
 		return of, nil
 	}
 	var list []NetworkService
-	if err := q.NewSelect().Model(&list).Where("product_id IN (?) AND state <> 'terminated'", bun.In(products)).Order("product_id", "id").Scan(ctx); err != nil {
+	if err := q.NewSelect().Model(&list).Where("product_id IN (?) AND state <> 'terminated'", bun.List(products)).Order("product_id", "id").Scan(ctx); err != nil {
 		return nil, fmt.Errorf("services of products: %w", err)
 	}
 	for k := range list {
@@ -61,7 +61,7 @@ func (s *Service) LinesOf(ctx context.Context, q bun.IDB, subscriptions []int64)
 	if len(subscriptions) == 0 {
 		return of, nil
 	}
-	rows, err := q.QueryContext(ctx, q.NewSelect().Table("subscription").Column("id", "msisdn", "imsi", "iccid").Where("id IN (?)", bun.In(subscriptions)).String())
+	rows, err := q.QueryContext(ctx, q.NewSelect().Table("subscription").Column("id", "msisdn", "imsi", "iccid").Where("id IN (?)", bun.List(subscriptions)).String())
 	if err != nil {
 		return nil, fmt.Errorf("lines of products: %w", err)
 	}

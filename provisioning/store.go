@@ -164,7 +164,7 @@ func (o *Order) saveTasks(ctx context.Context, tx *database.Tx, before *Order) e
 	for _, v := range order {
 		if _, err := tx.ExecContext(ctx, `UPDATE order_task SET direction = ?, state = ?, attempts = ?, effect = ?, not_before = ?, started_at = ?, finished_at = ?,
 			cause_code = ?, cause = ?, suggestion = ?, resolved_by = ? WHERE id IN (?)`, v.direction, v.state, v.attempts, v.effect, v.notBefore, v.started,
-			v.finished, v.causeCode, v.cause, v.suggestion, v.by, bun.In(ids[v])); err != nil {
+			v.finished, v.causeCode, v.cause, v.suggestion, v.by, bun.List(ids[v])); err != nil {
 			return fmt.Errorf("tasks of order %d: %w", o.ID, err)
 		}
 	}

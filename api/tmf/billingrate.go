@@ -104,7 +104,8 @@ func viewRate(ctx context.Context, r *rateRow) rateDocument {
 		TaxExcludedAmount: rest.MoneyOf(l.Amount, r.Currency),
 		AppliedTax:        []billTax{{l.TaxCode, rest.Decimal(l.TaxRate), rest.MoneyOf(tax, r.Currency)}},
 		Characteristic: []rest.Characteristic{
-			{Name: "quantity", Value: fmt.Append(nil, l.Quantity)}, {Name: "unit", Value: fmt.Appendf(nil, "%q", l.Unit)},
+			{Name: "quantity", Value: fmt.Append(nil, l.Quantity)},
+			{Name: "unit", Value: fmt.Appendf(nil, "%q", l.Unit)},
 			{Name: "exact", Value: fmt.Appendf(nil, "%q", l.Exact.Format(money.Decimals))},
 		},
 	}

@@ -124,8 +124,10 @@ type specification struct {
 // usageSpecifications are what the core writes; nobody adds any.
 func usageSpecifications() rest.Set {
 	characteristics := []specification{
-		{"unit", "what is counted: octets, seconds, events", false, "string"}, {"used", "how many were used", false, "integer"},
-		{"billed", "how many were priced, rounded up to the price's steps", false, "integer"}, {"called", "the other end", false, "string"},
+		{"unit", "what is counted: octets, seconds, events", false, "string"},
+		{"used", "how many were used", false, "integer"},
+		{"billed", "how many were priced, rounded up to the price's steps", false, "integer"},
+		{"called", "the other end", false, "string"},
 	}
 	all := []usageSpecificationDocument{}
 	for _, kind := range [][2]string{{"event", "A one-time event, such as a message."}, {"refund", "Money returned for an event."}, {"session", "The usage of one rating group of a session, or of a part of it."}} {

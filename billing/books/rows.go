@@ -116,14 +116,14 @@ func InvoicePage(ctx context.Context, q bun.IDB, after int64, limit int) ([]Invo
 		ids[k], at[rows[k].ID] = rows[k].ID, &rows[k]
 	}
 	var lines []Line
-	if err := q.NewRaw("SELECT invoice_id, position, kind, exact, tax_rate, amount FROM invoice_line WHERE invoice_id IN (?) ORDER BY invoice_id, position", bun.In(ids)).Scan(ctx, &lines); err != nil {
+	if err := q.NewRaw("SELECT invoice_id, position, kind, exact, tax_rate, amount FROM invoice_line WHERE invoice_id IN (?) ORDER BY invoice_id, position", bun.List(ids)).Scan(ctx, &lines); err != nil {
 		return nil, fmt.Errorf("lines: %w", err)
 	}
 	for _, l := range lines {
 		at[l.InvoiceID].Lines = append(at[l.InvoiceID].Lines, l)
 	}
 	var taxes []Tax
-	if err := q.NewRaw("SELECT invoice_id, category, rate_millionths, base, tax FROM invoice_tax WHERE invoice_id IN (?) ORDER BY invoice_id, position", bun.In(ids)).Scan(ctx, &taxes); err != nil {
+	if err := q.NewRaw("SELECT invoice_id, category, rate_millionths, base, tax FROM invoice_tax WHERE invoice_id IN (?) ORDER BY invoice_id, position", bun.List(ids)).Scan(ctx, &taxes); err != nil {
 		return nil, fmt.Errorf("taxes: %w", err)
 	}
 	for _, t := range taxes {

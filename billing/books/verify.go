@@ -2,7 +2,6 @@ package books
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -102,9 +101,6 @@ type verifier struct {
 // numbers are those of a series that documents have: as each is there once, they have no gap if there are n of them and
 // they add up to n(n+1)/2.
 type numbers struct{ count, sum, most int64 }
-
-// errCaughtUp ends the reading of the core's feed at the office's cursor.
-var errCaughtUp = errors.New("caught up")
 
 // intake holds the core's feed and the office's records against each other, record by record.
 func (v *verifier) intake(ctx context.Context, c *Check) error {

@@ -83,7 +83,8 @@ func ParsePolicy(text []byte) (Policy, error) {
 	if err := json.Unmarshal(text, &p); err != nil {
 		return p, refusal.New(refusal.Invalid, "policy_invalid", "", "the policy is no JSON of the kind that is wanted: %v", err)
 	}
-	return p, p.Check()
+	err := p.Check()
+	return p, err
 }
 
 // Check refuses a policy that cannot be carried out.

@@ -109,7 +109,7 @@ func useCredit(ctx context.Context, tx *database.Tx, documents []InvoicePosting)
 			accounts[k], on[part[k].Account] = part[k].Account, part[k].IssuedOn
 		}
 		var have []int64
-		err := tx.NewRaw("SELECT DISTINCT billing_account_id FROM credit WHERE open > 0 AND billing_account_id IN (?) ORDER BY billing_account_id", bun.In(accounts)).Scan(ctx, &have)
+		err := tx.NewRaw("SELECT DISTINCT billing_account_id FROM credit WHERE open > 0 AND billing_account_id IN (?) ORDER BY billing_account_id", bun.List(accounts)).Scan(ctx, &have)
 		if err != nil {
 			return fmt.Errorf("look for credit: %w", err)
 		}

@@ -98,7 +98,8 @@ func (p *InvoicePosting) entry() (e Entry, ok bool, err error) {
 	if len(e.Postings) == 0 {
 		return Entry{}, false, nil
 	}
-	return e, true, e.Check()
+	err = e.Check()
+	return e, true, err
 }
 
 // add sums amounts of one account into one posting.

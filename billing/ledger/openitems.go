@@ -136,16 +136,6 @@ func GetAllocation(ctx context.Context, q bun.IDB, id int64) (Allocation, error)
 	return rows[0], nil
 }
 
-// AllocationsTo are those that stand on an invoice, oldest first.
-func AllocationsTo(ctx context.Context, q bun.IDB, invoice int64) ([]Allocation, error) {
-	var rows []Allocation
-	err := q.NewRaw("SELECT "+allocationColumns+" FROM payment_allocation WHERE invoice_id = ? AND reversed_at = 0 ORDER BY id", invoice).Scan(ctx, &rows)
-	if err != nil {
-		return nil, fmt.Errorf("allocations to invoice %d: %w", invoice, err)
-	}
-	return rows, nil
-}
-
 // TakeIn books money that came in by a payment: into the account debited
 // (Bank, Cash, ProviderClearing) and to the customer's credit, from which it is
 // allocated.

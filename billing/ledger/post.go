@@ -48,7 +48,7 @@ func withoutKnown(ctx context.Context, tx *database.Tx, entries []Entry) ([]Entr
 		keys[k] = entries[k].Key
 	}
 	var known []string
-	if err := tx.NewRaw("SELECT key FROM journal_entry WHERE key IN (?)", bun.In(keys)).Scan(ctx, &known); err != nil {
+	if err := tx.NewRaw("SELECT key FROM journal_entry WHERE key IN (?)", bun.List(keys)).Scan(ctx, &known); err != nil {
 		return nil, fmt.Errorf("look for entries: %w", err)
 	}
 	if len(known) == 0 {
@@ -108,7 +108,7 @@ func mustBeInChart(ctx context.Context, tx *database.Tx, entries []Entry) error 
 		}
 	}
 	var known []string
-	if err := tx.NewRaw("SELECT code FROM gl_account WHERE code IN (?)", bun.In(codes)).Scan(ctx, &known); err != nil {
+	if err := tx.NewRaw("SELECT code FROM gl_account WHERE code IN (?)", bun.List(codes)).Scan(ctx, &known); err != nil {
 		return fmt.Errorf("read the chart of accounts: %w", err)
 	}
 	for _, code := range codes {

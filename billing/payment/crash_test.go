@@ -29,7 +29,7 @@ func TestMain(m *testing.M) {
 	if url := os.Getenv(crashURL); url != "" {
 		if err := untilKilled(url); err != nil {
 			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1) //nolint:forbidigo // the process of a test
+			os.Exit(1)
 		}
 		return
 	}

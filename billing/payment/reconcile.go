@@ -59,7 +59,8 @@ func (s *Service) Reconcile(ctx context.Context, since instant.Instant, repair b
 		}
 		after, more = page.Next, page.Next != ""
 	}
-	return r, s.unknownToThem(ctx, since, began, seen, &r)
+	err := s.unknownToThem(ctx, since, began, seen, &r)
+	return r, err
 }
 
 func (s *Service) compare(ctx context.Context, c *provider.Charge, seen map[int64]struct{}, repair bool, r *Reconciliation) error {

@@ -55,7 +55,8 @@ func (s *Service) Refund(ctx context.Context, tx *database.Tx, r RefundRequest) 
 		return Refund{}, err
 	}
 	if p.Method != ByProvider {
-		return refund, s.refundSettled(ctx, tx, &p, &refund)
+		err := s.refundSettled(ctx, tx, &p, &refund)
+		return refund, err
 	}
 	return refund, tx.Enqueue(ctx, refundArgs{Refund: refund.ID})
 }
@@ -90,7 +91,8 @@ func (s *Service) newRefund(ctx context.Context, tx *database.Tx, p *Payment, am
 	if err := s.save(ctx, tx, &before, p); err != nil {
 		return r, err
 	}
-	return r, auditRefund(ctx, tx, "create", &r)
+	err = auditRefund(ctx, tx, "create", &r)
+	return r, err
 }
 
 // fund books the refund as payable. from is the account that it is taken from:

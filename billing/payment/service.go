@@ -127,7 +127,8 @@ func (s *Service) Take(ctx context.Context, tx *database.Tx, r Request) (Payment
 	if p.Method == ByProvider {
 		return p, tx.Enqueue(ctx, chargeArgs{Payment: p.ID})
 	}
-	return p, s.settle(ctx, tx, &p)
+	err = s.settle(ctx, tx, &p)
+	return p, err
 }
 
 func optional(id int64) any {

@@ -78,7 +78,8 @@ func one[V any](r *remote, cmd *cobra.Command, path string) func() (V, error) {
 		if err != nil {
 			return v, err
 		}
-		return v, json.Unmarshal(body, &v)
+		err = json.Unmarshal(body, &v)
+		return v, err
 	}
 }
 

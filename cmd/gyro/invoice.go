@@ -33,7 +33,7 @@ func newInvoiceCommand() *cobra.Command {
 }
 
 // table prints the list that is in an answer, or the answer itself as JSON.
-func (r *remote) table(cmd *cobra.Command, body json.RawMessage, list json.RawMessage, columns ...column) error {
+func (r *remote) table(cmd *cobra.Command, body, list json.RawMessage, columns ...column) error {
 	if r.json {
 		return r.print(cmd.OutOrStdout(), body)
 	}
@@ -101,8 +101,19 @@ func newInvoiceShowCommand(r *remote) *cobra.Command {
 			fmt.Fprintf(out, "%s %s (id %s), %s, for %s, account %s\n%s until %s, issued on %s, due on %s\n\n",
 				v.Type, v.Number, v.ID, v.State, printable(v.CustomerName, ""), v.BillingAccountID, v.PeriodFrom, v.PeriodUntil, v.IssuedOn, v.DueOn)
 			err = printTable(out, v.Lines, []column{
-				{"#", "position"}, {"KIND", "kind"}, {"DESCRIPTION", "description"}, {"NUMBER", "msisdn"}, {"FROM", "periodFrom"}, {"UNTIL", "periodUntil"}, {"QUANTITY", "quantity"}, {"UNIT", "unit"},
-				{"EXACT", "exact"}, {"NET", "amount"}, {"TAX", "taxRate"}, {"RECORDS", "usageRecords"}, {"CORRECTS", "corrects"},
+				{"#", "position"},
+				{"KIND", "kind"},
+				{"DESCRIPTION", "description"},
+				{"NUMBER", "msisdn"},
+				{"FROM", "periodFrom"},
+				{"UNTIL", "periodUntil"},
+				{"QUANTITY", "quantity"},
+				{"UNIT", "unit"},
+				{"EXACT", "exact"},
+				{"NET", "amount"},
+				{"TAX", "taxRate"},
+				{"RECORDS", "usageRecords"},
+				{"CORRECTS", "corrects"},
 			})
 			if err != nil {
 				return err

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"cmp"
 	"context"
-
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -183,8 +182,11 @@ func (c *invoiceComparison) print(out io.Writer) error {
 		what      string
 		now, then int64
 	}{
-		{"invoices", run.Invoices, last.Invoices}, {"statements", run.Statements, last.Statements}, {"nothing to bill", run.Empty, last.Empty},
-		{"parked", run.Parked, last.Parked}, {"lines", run.Lines, last.Lines},
+		{"invoices", run.Invoices, last.Invoices},
+		{"statements", run.Statements, last.Statements},
+		{"nothing to bill", run.Empty, last.Empty},
+		{"parked", run.Parked, last.Parked},
+		{"lines", run.Lines, last.Lines},
 	} {
 		fmt.Fprintf(w, "%s\t%d\t%d\t%s\t\n", row.what, row.now, row.then, percentMore(row.now, row.then))
 	}

@@ -208,8 +208,10 @@ func newFalloutCommand() *cobra.Command {
 		},
 	})
 	for _, word := range []struct{ use, short string }{
-		{"retry", "Try a task again"}, {"skip", "Go on without a task: it is not needed"},
-		{"complete", "Go on behind a task that was carried out by hand"}, {"cancel", "Undo the item of a task, and what needs it"},
+		{"retry", "Try a task again"},
+		{"skip", "Go on without a task: it is not needed"},
+		{"complete", "Go on behind a task that was carried out by hand"},
+		{"cancel", "Undo the item of a task, and what needs it"},
 	} {
 		cmd.AddCommand(newResolveCommand(r, word.use, word.short))
 	}

@@ -136,7 +136,7 @@ func (r *remote) journalPrinter(cmd *cobra.Command, asCSV bool) (show func(json.
 	if r.json {
 		return func(item json.RawMessage) error { _, err := fmt.Fprintf(out, "%s\n", item); return err }, none, nil
 	}
-	print := func(e *ledger.Recorded) error {
+	row := func(e *ledger.Recorded) error {
 		for _, p := range e.Postings {
 			debit, credit := p.Amount.String(), ""
 			if p.Amount < 0 {
@@ -151,7 +151,7 @@ func (r *remote) journalPrinter(cmd *cobra.Command, asCSV bool) (show func(json.
 		if err != nil {
 			return nil, nil, err
 		}
-		print, none = c.Write, c.Flush
+		row, none = c.Write, c.Flush
 	} else {
 		fmt.Fprintf(out, "%-8s %-10s  %-13s %-20s %-10s %-8s %16s %16s %s\n", "ENTRY", "ON", "KIND", "REFERENCE", "ACCOUNT", "BILLING", "DEBIT", "CREDIT", "CURRENCY")
 	}
@@ -164,7 +164,7 @@ func (r *remote) journalPrinter(cmd *cobra.Command, asCSV bool) (show func(json.
 		if err != nil {
 			return err
 		}
-		return print(e)
+		return row(e)
 	}, none, nil
 }
 

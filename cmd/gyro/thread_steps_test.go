@@ -64,7 +64,8 @@ func (o *operator) openItems(account string) (items struct {
 		DueOn           string
 	}
 	Credits []struct{ Open json.Number }
-}) {
+},
+) {
 	o.t.Helper()
 	o.ask(http.MethodGet, "/office/v1/accounts/"+account+"/open-items", nil, &items)
 	return items

@@ -38,9 +38,6 @@ func ScheduledAt(at instant.Instant) JobOption {
 // MaxAttempts is how often the job is tried before it is given up; without it, 25 times, which take a day.
 func MaxAttempts(n int) JobOption { return func(o *river.InsertOpts) { o.MaxAttempts = n } }
 
-// Priority is from 1, what goes first and the default, to 4.
-func Priority(p int) JobOption { return func(o *river.InsertOpts) { o.Priority = p } }
-
 // UniqueKey leaves the job out while another one of its kind with the same key is unfinished: waiting, running, or to be
 // tried again. A finished one does not count: for what must happen once and never again there is Tx.Once.
 func UniqueKey(key string) JobOption {
@@ -199,9 +196,6 @@ func (w *worker[T]) Work(ctx context.Context, job *river.Job[T]) error {
 	if snooze := (*snoozeError)(nil); errors.As(err, &snooze) {
 		return river.JobSnooze(max(snooze.until.Time().Sub(w.jobs.db.Now().Time()), 0))
 	}
-	if cancel := (*cancelError)(nil); errors.As(err, &cancel) {
-		return river.JobCancel(cancel.why)
-	}
 	return err
 }
 
@@ -212,11 +206,3 @@ func (e *snoozeError) Error() string { return "not before " + e.until.String() }
 // SnoozeUntil is returned by a worker that has nothing to do yet: the job runs again then, and this run does not count as
 // an attempt.
 func SnoozeUntil(at instant.Instant) error { return &snoozeError{at} }
-
-type cancelError struct{ why error }
-
-func (e *cancelError) Error() string { return "given up: " + e.why.Error() }
-func (e *cancelError) Unwrap() error { return e.why }
-
-// Cancel is returned by a worker for which trying again is of no use: the job is given up, and why is kept with it.
-func Cancel(why error) error { return &cancelError{why} }

@@ -116,16 +116,6 @@ func TestJobWaitsForItsTime(t *testing.T) {
 	}, dbtest.Clock(clock.now))
 }
 
-func TestJobIsGivenUp(t *testing.T) {
-	dbtest.Run(t, func(t *testing.T, db *database.DB) {
-		start(t, db, func(context.Context, noteArgs, database.JobInfo) error {
-			return database.Cancel(errors.New("no such subscriber"))
-		})
-		enqueue(t, db, "activate")
-		becomes(t, db, 1, inState, "cancelled")
-	})
-}
-
 func TestUniqueKey(t *testing.T) {
 	dbtest.Run(t, func(t *testing.T, db *database.DB) {
 		runs, end := make(chan string), make(chan error)

@@ -51,11 +51,8 @@ func (e *Error) Error() string {
 
 // Of returns the refusal that err is or wraps, nil if there is none.
 func Of(err error) *Error {
-	var e *Error
-	if errors.As(err, &e) {
-		return e
-	}
-	return nil
+	e, _ := errors.AsType[*Error](err)
+	return e
 }
 
 // Is reports whether err is a refusal with the given code.

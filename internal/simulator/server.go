@@ -123,10 +123,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // fail leaves a request without an answer.
 func (s *Server) fail(r *http.Request, f failure) {
 	s.o.Logger.Info("fails as it was told to", "failure", string(f), "method", r.Method, "path", r.URL.Path)
-	switch {
-	case f == exitBefore || f == exitAfter:
+	switch f {
+	case exitBefore, exitAfter:
 		s.o.Exit(ExitStatus)
-	case f == hangBefore || f == hangAfter:
+	case hangBefore, hangAfter:
 		select {
 		case <-r.Context().Done():
 		case <-s.stopping:

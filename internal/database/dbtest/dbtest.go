@@ -26,9 +26,6 @@ type Option func(*database.Options)
 // Clock sets the time of the database and its jobs.
 func Clock(now func() time.Time) Option { return func(o *database.Options) { o.Clock = now } }
 
-// Workers sets how many jobs run at once.
-func Workers(n int) Option { return func(o *database.Options) { o.Workers = n } }
-
 // Run runs a test on each database, as the subtests sqlite and postgres.
 func Run(t *testing.T, test func(t *testing.T, db *database.DB), options ...Option) {
 	t.Helper()
