@@ -215,8 +215,12 @@ func newWorld(t *testing.T, dialect database.Dialect) *world {
 	}
 	w.open()
 	w.publish("../testdata/order/catalog.yaml")
-	must(t, pool.LoadNumbers(t.Context(), db, network, pool.Default, "491700000000", 100))
-	must(t, pool.LoadCards(t.Context(), db, network, pool.Default, "894901000000000000", "262011000000000", 100))
+	must(t, db.Write(t.Context(), network, func(ctx context.Context, tx *database.Tx) error {
+		if err := pool.LoadNumbers(ctx, tx, pool.Default, "491700000000", 100); err != nil {
+			return err
+		}
+		return pool.LoadCards(ctx, tx, pool.Default, "894901000000000000", "262011000000000", 100)
+	}))
 	return w
 }
 

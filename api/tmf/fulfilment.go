@@ -152,11 +152,11 @@ func (f fulfilment) Endpoints() []rest.Endpoint {
 		f.resources("msisdn", pool.Numbers), f.resources("sim", pool.Cards),
 		writing("POST", engineer, poolsPath+"/{pool}/msisdn", "Loads a range of telephone numbers into a pool.",
 			func(ctx context.Context, tx *database.Tx, c *rest.Call, in numbersBody) (nothing, error) {
-				return nothing{}, pool.LoadNumbersIn(ctx, tx, c.Param("pool"), in.First, in.Count)
+				return nothing{}, pool.LoadNumbers(ctx, tx, c.Param("pool"), in.First, in.Count)
 			}),
 		writing("POST", engineer, poolsPath+"/{pool}/sim", "Loads a range of cards into a pool.",
 			func(ctx context.Context, tx *database.Tx, c *rest.Call, in cardsBody) (nothing, error) {
-				return nothing{}, pool.LoadCardsIn(ctx, tx, c.Param("pool"), in.ICCID, in.IMSI, in.Count)
+				return nothing{}, pool.LoadCards(ctx, tx, c.Param("pool"), in.ICCID, in.IMSI, in.Count)
 			}),
 	}
 	for _, r := range []struct {

@@ -65,10 +65,12 @@ func fulfil(t *testing.T, db *database.DB, refuses bool) (*tmftest.Client, *prov
 		_, err = sells.Carry(t.Context(), d.ID)
 	}
 	if err == nil {
-		err = pool.LoadNumbers(t.Context(), db, by, pool.Default, "491700000000", 20)
-	}
-	if err == nil {
-		err = pool.LoadCards(t.Context(), db, by, pool.Default, "894901000000000000", "262011000000000", 20)
+		err = db.Write(t.Context(), by, func(ctx context.Context, tx *database.Tx) error {
+			if err := pool.LoadNumbers(ctx, tx, pool.Default, "491700000000", 20); err != nil {
+				return err
+			}
+			return pool.LoadCards(ctx, tx, pool.Default, "894901000000000000", "262011000000000", 20)
+		})
 	}
 	if err != nil {
 		t.Fatal(err)

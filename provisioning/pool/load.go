@@ -23,12 +23,7 @@ func checkRange(pool string, count int) error {
 }
 
 // LoadNumbers adds count telephone numbers to a pool, from first on. It refuses all of them if one is there already.
-func LoadNumbers(ctx context.Context, db *database.DB, by database.Actor, pool, first string, count int) error {
-	return db.Write(ctx, by, func(ctx context.Context, tx *database.Tx) error { return LoadNumbersIn(ctx, tx, pool, first, count) })
-}
-
-// LoadNumbersIn is LoadNumbers inside a transaction.
-func LoadNumbersIn(ctx context.Context, tx *database.Tx, pool, first string, count int) error {
+func LoadNumbers(ctx context.Context, tx *database.Tx, pool, first string, count int) error {
 	if err := checkRange(pool, count); err != nil {
 		return err
 	}
@@ -55,14 +50,7 @@ func LoadNumbersIn(ctx context.Context, tx *database.Tx, pool, first string, cou
 
 // LoadCards adds count cards to a pool: from the ICCID on whose first 18 digits are given, to which the check digits are
 // added, with as many identities from the IMSI on. It refuses all of them if one is there already.
-func LoadCards(ctx context.Context, db *database.DB, by database.Actor, pool, iccid, imsi string, count int) error {
-	return db.Write(ctx, by, func(ctx context.Context, tx *database.Tx) error {
-		return LoadCardsIn(ctx, tx, pool, iccid, imsi, count)
-	})
-}
-
-// LoadCardsIn is LoadCards inside a transaction.
-func LoadCardsIn(ctx context.Context, tx *database.Tx, pool, iccid, imsi string, count int) error {
+func LoadCards(ctx context.Context, tx *database.Tx, pool, iccid, imsi string, count int) error {
 	if err := checkRange(pool, count); err != nil {
 		return err
 	}

@@ -34,11 +34,6 @@ func luhn(digits string) byte {
 // WithCheckDigit appends the check digit to the first 18 digits of a card's number (ICCID, E.118).
 func WithCheckDigit(digits string) string { return digits + string(luhn(digits)) }
 
-// ValidICCID reports whether a card's number is well-formed and has the right check digit.
-func ValidICCID(s string) bool {
-	return len(s) == iccidDigits && areDigits(s) && s[:2] == "89" && luhn(s[:iccidDigits-1]) == s[iccidDigits-1]
-}
-
 // ValidIMSI reports whether an identity of a card is well-formed (E.212).
 func ValidIMSI(s string) bool { return len(s) == imsiDigits && areDigits(s) }
 
