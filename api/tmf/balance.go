@@ -23,7 +23,7 @@ import (
 // balances are the resources of TMF654.
 type balances struct {
 	customers *customer.Service
-	core      *client.Charging
+	core      Core
 }
 
 // bucketDocument is TMF654's Bucket: money or units that an account has.

@@ -48,7 +48,7 @@ func purses(t *testing.T, db *database.DB) (*tmftest.Client, *apitest.Server) {
 		}
 	}
 	return tmftest.Start(t, db, func(o rest.Options) (*rest.Server, error) {
-		return tmf.New(tmf.Options{Server: o, Customers: customers, Charging: core.Charging})
+		return tmf.New(tmf.Options{Server: o, Customers: customers, Core: core.Charging})
 	}), core
 }
 

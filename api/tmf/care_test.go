@@ -15,7 +15,10 @@ import (
 )
 
 // core is a charging core that knows one account.
-type core struct{ known string }
+type core struct {
+	tmf.Core
+	known string
+}
 
 func (c core) Account(_ context.Context, account string) (client.Account, error) {
 	if account != c.known {
@@ -29,7 +32,7 @@ func (c core) Account(_ context.Context, account string) (client.Account, error)
 func TestCare(t *testing.T) {
 	tmftest.Run(t, func(t *testing.T, db *database.DB) {
 		api := tmftest.Start(t, db, func(o rest.Options) (*rest.Server, error) {
-			return tmf.New(tmf.Options{Server: o, Customers: customer.New(db), Core: core{"ba-1"}})
+			return tmf.New(tmf.Options{Server: o, Customers: customer.New(db), Core: core{known: "ba-1"}})
 		})
 		const path = "/office/v1/customers"
 		const ada = `{"individual":{"givenName":"Ada","familyName":"Lang","contactMedium":[{"mediumType":"email","characteristic":{"emailAddress":"ada@example.org"}}]},

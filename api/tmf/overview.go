@@ -13,10 +13,13 @@ import (
 	"github.com/uptrace/bun"
 )
 
-// Core is the charging core as the office's API shows it; *client.Charging is
-// it.
+// Core is the charging core as the office's API shows and moves it;
+// *client.Charging is it.
 type Core interface {
 	Account(ctx context.Context, account string) (client.Account, error)
+	Postings(ctx context.Context, account string, before uint64, limit int) (client.Postings, error)
+	TopUp(ctx context.Context, account, key string, t client.TopUp) (client.Movement, error)
+	Adjust(ctx context.Context, account, key string, a client.Adjustment) (client.Movement, error)
 }
 
 // shownOfEach bounds what an overview shows of each list.

@@ -4,7 +4,6 @@ import (
 	"strings"
 
 	"gyro/api/access"
-	"gyro/api/client"
 	"gyro/api/hub"
 	"gyro/api/rest"
 	"gyro/billing"
@@ -25,7 +24,7 @@ type Options struct {
 	Hub *hub.Service
 	// Customers are parties, customers and billing accounts.
 	Customers *customer.Service
-	// Core is asked for balances; without it none are shown.
+	// Core is asked for balances, of which TMF654 tells with Customers; without it none are shown.
 	Core Core
 	// Orders are product orders, the inventory and the pools.
 	Orders *provisioning.Service
@@ -36,8 +35,6 @@ type Options struct {
 	Catalog *catalog.Service
 	// Billing makes bills and takes usage in.
 	Billing *billing.Service
-	// Charging is the core, of which TMF654 tells with Customers.
-	Charging *client.Charging
 }
 
 // New prepares the server of the office's API.
@@ -83,8 +80,8 @@ func (o *Options) sets() []rest.Set {
 	if o.Billing != nil {
 		sets = append(sets, bills(), rates(), billsOnDemand(o.Billing), usages(), usageSpecifications(), invoices{o.Billing}, invoiceRuns{o.Billing})
 	}
-	if o.Charging != nil && o.Customers != nil {
-		b := balances{o.Customers, o.Charging}
+	if o.Core != nil && o.Customers != nil {
+		b := balances{o.Customers, o.Core}
 		sets = append(sets, b.bucket(), b.accumulated(), b.topUps(), b.adjustments(), b.history())
 	}
 	return sets

@@ -39,7 +39,7 @@ func everything(t *testing.T, db *database.DB) tmf.Options {
 		Access: s, Hub: hub.New(db, hub.Options{}), Customers: sells, Orders: orders,
 		Billing: billing.New(db, settledCore{}, billing.Options{}),
 		Dunning: lifts, Payments: payment.New(payment.Options{DB: db, Moved: lifts.Lift}),
-		Catalog: catalog.New(db, nil), Charging: client.NewCharging("http://127.0.0.1:1", ""),
+		Catalog: catalog.New(db, nil), Core: client.NewCharging("http://127.0.0.1:1", ""),
 	}
 }
 

@@ -195,6 +195,6 @@ func (o *officeHalf) keepAdministratorKey(ctx context.Context) error {
 func (s *services) api(server rest.Options, core *client.Charging) tmf.Options {
 	return tmf.Options{
 		Server: server, Access: s.access, Customers: s.customers, Core: core, Payments: s.payments, Dunning: s.dunning, Hub: s.hub, Catalog: s.catalog,
-		Billing: s.billing, Charging: core, Orders: s.orders,
+		Billing: s.billing, Orders: s.orders,
 	}
 }
