@@ -14,7 +14,6 @@ CREATE TABLE audit (
     after TEXT
 );
 CREATE INDEX audit_entity ON audit (entity, entity_id, id);
-CREATE INDEX audit_at ON audit (at);
 
 -- +goose StatementBegin
 CREATE FUNCTION audit_stays() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -39,7 +38,6 @@ CREATE TABLE event (
 );
 CREATE UNIQUE INDEX event_seq ON event (seq);
 CREATE INDEX event_unnumbered ON event (id) WHERE seq IS NULL;
-CREATE INDEX event_entity ON event (entity, entity_id);
 
 -- The last seq given out.
 CREATE TABLE event_head (
@@ -57,7 +55,6 @@ CREATE TABLE once (
     at BIGINT NOT NULL,
     PRIMARY KEY (scope, key)
 );
-CREATE INDEX once_at ON once (at);
 
 -- Numbers without gaps.
 CREATE TABLE number_series (

@@ -77,4 +77,3 @@ CREATE TABLE hub (
     created_by TEXT NOT NULL,
     created_at BIGINT NOT NULL
 );
-CREATE INDEX hub_api ON hub (api, status);
