@@ -122,7 +122,7 @@ func (r *Runner) begin(ctx context.Context, by database.Actor, request *Request)
 	case request.AsOf <= 0, request.AsOf > tomorrow+mostAhead:
 		return Run{}, refusal.New(refusal.Invalid, "as_of_invalid", "asOf", "cycles that end by %s: give a day that has come", request.AsOf)
 	case request.AsOf > tomorrow && !request.Behind:
-		return Run{}, refusal.New(refusal.Invalid, "as_of_invalid", "asOf", "cycles that end by %s: give a day that has come, or bill what is there by now and have the rest on the next bill", request.AsOf)
+		return Run{}, refusal.New(refusal.Invalid, "as_of_invalid", "asOf", "cycles that end by %s: give a day that has come; or set behind (--behind) to bill what is there by now and have the rest on the next bill", request.AsOf)
 	}
 	due := int64(0)
 	if err := r.eachDue(ctx, &job{asOf: request.AsOf, drafts: request.drafts}, request, func(*account) error { due++; return nil }); err != nil {

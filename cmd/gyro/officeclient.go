@@ -143,7 +143,7 @@ func textOf(value any) string {
 		return strings.Join(parts, ", ")
 	case map[string]any:
 		if v["value"] != nil && v["unit"] != nil {
-			return fmt.Sprint(v["value"], " ", v["unit"])
+			return paid(fmt.Sprint(v["value"]), fmt.Sprint(v["unit"]))
 		}
 		return cmp.Or(textOf(v["name"]), textOf(v["id"]))
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/url"
@@ -52,7 +53,7 @@ func newOrderPlaceCommand(r *remote) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return r.change(cmd, &p.movement, &client.Request{Method: client.Post, Path: ordersResource, Body: body})
+			return r.place(cmd, &p.movement, body)
 		},
 	}
 	p.movement.flags(cmd)
@@ -71,6 +72,32 @@ func newOrderPlaceCommand(r *remote) *cobra.Command {
 	f.StringArrayVar(&p.characteristics, "characteristic", nil, "`name=value` for every item, such as coupon=HALFYEAR or msisdn=491700000001; may be repeated")
 	_ = cmd.MarkFlagRequired("account")
 	return cmd
+}
+
+// place sends an order and prints what the office made of it; a rejected order is an error for the one who placed it.
+func (r *remote) place(cmd *cobra.Command, m *movement, body map[string]any) error {
+	answer, err := r.callMovement(cmd, m, &client.Request{Method: client.Post, Path: ordersResource, Body: body})
+	if err == nil {
+		err = r.print(cmd.OutOrStdout(), answer)
+	}
+	if err != nil {
+		return err
+	}
+	var order struct {
+		ID, State string
+		Note      []struct{ Text string }
+	}
+	if err := json.Unmarshal(answer, &order); err != nil {
+		return err
+	}
+	if order.State != "rejected" {
+		return nil
+	}
+	why := "no reason was given"
+	if len(order.Note) > 0 {
+		why = printable(order.Note[0].Text, "")
+	}
+	return fmt.Errorf("order %s is rejected: %s", order.ID, why)
 }
 
 // body is the document of the order.
@@ -135,9 +162,9 @@ func newOrderListCommand(r *remote) *cobra.Command {
 	var account, state string
 	var limit uint
 	cmd := &cobra.Command{
-		Use: "list", Short: "List orders", Args: cobra.NoArgs,
+		Use: "list", Short: "List orders, the newest first", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			query := url.Values{}
+			query := url.Values{"sort": {"-orderDate"}}
 			for key, value := range map[string]string{"billingAccount.id": account, "state": state} {
 				if value != "" {
 					query.Set(key, value)

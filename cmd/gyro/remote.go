@@ -103,10 +103,19 @@ func (m *movement) idempotencyKey() string {
 // doMovement sends a movement. Where it is not known what became of it, the
 // user is told how to find out without moving money twice.
 func (r *remote) doMovement(cmd *cobra.Command, m *movement, request *client.Request) error {
-	request.IdempotencyKey = m.idempotencyKey()
-	err := r.do(cmd, request)
-	if err != nil && !answered(err) {
-		return fmt.Errorf("%w\nit is not known whether it was carried out: repeat the command with --idempotency-key %s", err, m.key)
+	body, err := r.callMovement(cmd, m, request)
+	if err != nil {
+		return err
 	}
-	return err
+	return r.print(cmd.OutOrStdout(), body)
+}
+
+// callMovement is doMovement without printing.
+func (r *remote) callMovement(cmd *cobra.Command, m *movement, request *client.Request) (json.RawMessage, error) {
+	request.IdempotencyKey = m.idempotencyKey()
+	body, err := r.call(cmd, request)
+	if err != nil && !answered(err) {
+		return nil, fmt.Errorf("%w\nit is not known whether it was carried out: repeat the command with --idempotency-key %s", err, m.key)
+	}
+	return body, err
 }

@@ -43,6 +43,10 @@ func renderMembers(w *tabwriter.Writer, indent string, members []member) {
 			tables = append(tables, m)
 		case isObject(m.value):
 			inner, _ := membersOf(m.value)
+			if text, ok := phrase(inner); ok {
+				_, _ = fmt.Fprintf(w, "%s%s:\t%s\n", indent, m.name, text)
+				continue
+			}
 			_, _ = fmt.Fprintf(w, "%s%s:\n", indent, m.name)
 			renderMembers(w, indent+"  ", inner)
 		default:
@@ -162,9 +166,16 @@ func membersOf(object json.RawMessage) (members []member, err error) {
 		if err := d.Decode(&value); err != nil {
 			return nil, err
 		}
-		members = append(members, member{printable(fmt.Sprint(name), ""), value})
+		if !forPrograms(fmt.Sprint(name)) {
+			members = append(members, member{printable(fmt.Sprint(name), ""), value})
+		}
 	}
 	return members, nil
+}
+
+// forPrograms reports whether a member says nothing to people: links, and names of types.
+func forPrograms(name string) bool {
+	return name == "href" || name == "valueType" || name == "isRef" || strings.HasPrefix(name, "@")
 }
 
 var errNoObject = errors.New("it does not begin with {")
