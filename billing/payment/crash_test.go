@@ -145,7 +145,7 @@ func (o *office) prepare(payments *Service) {
 			return err
 		}
 		for n := int64(1); n <= payers; n++ {
-			if _, err := payments.Take(ctx, tx, Request{Account: n, Method: ByProvider, Amount: 119 * money.Unit, Token: "tok", Key: fmt.Sprint("key-", n)}); err != nil {
+			if _, err := payments.Take(ctx, tx, Request{Account: n, Method: ByProvider, Amount: 119 * money.Unit, Token: "tok_visa", Key: fmt.Sprint("key-", n)}); err != nil {
 				return err
 			}
 		}

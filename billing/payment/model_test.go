@@ -157,7 +157,7 @@ func (w *walk) pay() error {
 	}
 	w.say("pay %s by %s, invoice %d", amount, method, named)
 	return w.write(func(ctx context.Context, tx *database.Tx) error {
-		p, err := w.office.payments.Take(ctx, tx, Request{Account: w.account, Method: method, Amount: amount, InvoiceID: named, Token: "tok", Key: fmt.Sprint(w.account, "-", len(w.log))})
+		p, err := w.office.payments.Take(ctx, tx, Request{Account: w.account, Method: method, Amount: amount, InvoiceID: named, Token: "tok_visa", Key: fmt.Sprint(w.account, "-", len(w.log))})
 		if err != nil {
 			return err
 		}

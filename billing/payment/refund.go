@@ -31,7 +31,7 @@ func (s *Service) Refund(ctx context.Context, tx *database.Tx, r RefundRequest) 
 		return Refund{}, err
 	}
 	if r.Key == "" || r.Reason == "" {
-		return Refund{}, refusal.New(refusal.Invalid, "refund_incomplete", "reason", "a refund needs a reason and a key that makes it once")
+		return Refund{}, refusal.New(refusal.Invalid, "refund_incomplete", "reason", "say why the money is given back, and send a key that makes it happen once")
 	}
 	if was, err := findRefund(ctx, tx.IDB, "key = ?", r.Key); err != nil {
 		return Refund{}, err

@@ -2,6 +2,7 @@ package payment
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strconv"
@@ -167,6 +168,11 @@ func (s *Service) complete(ctx context.Context, tx *database.Tx, r *Request, a a
 		return refusal.New(refusal.Unavailable, "no_provider", "paymentMethod", "no payment provider is configured; take the payment by bank_transfer or cash")
 	case r.Method == ByProvider && r.Token == "":
 		return refusal.New(refusal.Invalid, "token_missing", "paymentMethod", "a payment through the provider needs the token of the card or mandate")
+	case r.Method == ByProvider:
+		// Before anything is stored: a number of a card given in place of its token must not come to rest here.
+		if wrong, found := errors.AsType[*provider.Error](provider.CheckToken(r.Token)); found {
+			return refusal.New(refusal.Invalid, wrong.Code, "paymentMethod", "%s", wrong.Message)
+		}
 	}
 	return s.completeDates(ctx, tx, r)
 }
