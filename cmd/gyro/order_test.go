@@ -70,7 +70,7 @@ func (c clerkAtHand) becomes(state string) {
 		if err := json.Unmarshal([]byte(c.run("order", "list", "--json")), &orders); err != nil || len(orders) == 0 {
 			c.t.Fatal(err, orders)
 		}
-		last = orders[len(orders)-1]
+		last = orders[0] // the newest
 		return last.State == state
 	})
 }
