@@ -167,7 +167,7 @@ func (c *Orders) place(ctx context.Context, s *orderSite, from, count int) ([]ti
 					return
 				}
 				for from+n-int(completed.Load()) >= c.InFlight {
-					if !wait(ctx, pollEvery) {
+					if !wait(ctx) {
 						return
 					}
 				}
@@ -195,9 +195,9 @@ func (c *Orders) place(ctx context.Context, s *orderSite, from, count int) ([]ti
 // pollEvery is how often it is looked how many orders are done.
 const pollEvery = 50 * time.Millisecond
 
-// wait reports whether the time has passed, and the context not ended before.
-func wait(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
+// wait lets pollEvery pass; it is false when the context ended before.
+func wait(ctx context.Context) bool {
+	timer := time.NewTimer(pollEvery)
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():

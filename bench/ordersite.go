@@ -79,7 +79,8 @@ func (c *Orders) startSite(ctx context.Context, url, dir string) (_ *orderSite, 
 	if s.gyro, err = start(ctx, args...); err != nil {
 		return nil, err
 	}
-	return s, s.awaitOffice(ctx, filepath.Join(data, "office", "admin.key"))
+	err = s.awaitOffice(ctx, filepath.Join(data, "office", "admin.key"))
+	return s, err
 }
 
 // freeAddress is a loopback address that nobody listens on.
@@ -101,7 +102,7 @@ func (s *orderSite) awaitOffice(ctx context.Context, keyFile string) error {
 				return nil
 			}
 		}
-		if !wait(ctx, pollEvery) {
+		if !wait(ctx) {
 			return fmt.Errorf("the office does not come up: %w", errors.Join(ctx.Err(), err))
 		}
 	}
@@ -175,7 +176,7 @@ func (s *orderSite) prepare(ctx context.Context, c *Orders) error {
 		return err
 	}
 	for s.ask(ctx, http.MethodGet, "/office/v1/offers/"+c.Offer, "application/json", nil, nil) != nil {
-		if !wait(ctx, pollEvery) {
+		if !wait(ctx) {
 			return fmt.Errorf("the offer %s does not come into force: %w", c.Offer, ctx.Err())
 		}
 	}
@@ -242,7 +243,7 @@ func (s *orderSite) awaitCompleted(ctx context.Context, want int, completed *ato
 		if done >= want {
 			return nil
 		}
-		if !wait(ctx, pollEvery) {
+		if !wait(ctx) {
 			return fmt.Errorf("%d of %d orders are completed: %w", done, want, ctx.Err())
 		}
 	}

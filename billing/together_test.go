@@ -15,11 +15,9 @@ func TestRunsStartedAtOnceBillEveryCycleOnce(t *testing.T) {
 		var together sync.WaitGroup
 		failed := make([]error, len(days))
 		for k, day := range days {
-			together.Add(1)
-			go func() {
-				defer together.Done()
+			together.Go(func() {
 				_, failed[k] = run.New(o.db, run.Options{Batch: 10}).Run(o.Context(), clerk, run.Request{AsOf: day, Mode: run.Final})
-			}()
+			})
 		}
 		together.Wait()
 		for k, err := range failed {

@@ -59,7 +59,7 @@ func TestPrepayBalance(t *testing.T) {
 		c.Resource(t, tmftest.Case{Path: base654 + "bucket", Golden: "bucket", Fixed: true})
 		c.Resource(t, tmftest.Case{Path: base654 + "accumulatedBalance", Golden: "accumulated_balance", Fixed: true})
 		body := func(account int, amount, reason string) string {
-			return fmt.Sprintf(`{"amount":{"amount":%s,"units":"EUR"},"usageType":"monetary","bucket":{"id":"%d-%d"},"partyAccount":{"id":"%d"},"reason":"%s"}`, amount, account, account, account, reason)
+			return fmt.Sprintf(`{"amount":{"amount":%s,"units":"EUR"},"usageType":"monetary","bucket":{"id":"%d-%d"},"partyAccount":{"id":"%d"},"reason":%q}`, amount, account, account, account, reason)
 		}
 		c.Resource(t, tmftest.Case{
 			Path: base654 + "topupBalance", Golden: "topup_balance", Fixed: true,

@@ -226,7 +226,7 @@ func takeCharacteristic(r *provisioning.ItemRequest, field string, c *rest.Chara
 	switch r.When = provisioning.When(value); r.When {
 	case provisioning.Now, provisioning.CycleEnd:
 		return nil
-	case provisioning.OnDate:
+	case provisioning.OnDate, provisioning.WhenFree: // by their words neither can be asked for: a date is a moment, and only programs wait
 	}
 	at, err := time.Parse(time.RFC3339Nano, value)
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/uptrace/bun"
 
@@ -311,11 +312,12 @@ type Summary struct {
 
 // String tells a run in one line, for logs.
 func (s *Summary) String() string {
-	text := fmt.Sprintf("as of %s: %d checked, %d opened, %d closed, %d failed", s.AsOf, s.Checked, s.Opened, s.Closed, len(s.Failed))
+	var text strings.Builder
+	fmt.Fprintf(&text, "as of %s: %d checked, %d opened, %d closed, %d failed", s.AsOf, s.Checked, s.Opened, s.Closed, len(s.Failed))
 	for _, action := range slices.Sorted(maps.Keys(s.Steps)) {
-		text += fmt.Sprintf(", %s %d", action, s.Steps[action])
+		fmt.Fprintf(&text, ", %s %d", action, s.Steps[action])
 	}
-	return text
+	return text.String()
 }
 
 // accountsAtOnce is a page of a run.
@@ -359,12 +361,12 @@ func (s *Service) checkOne(ctx context.Context, by database.Actor, account int64
 		return err
 	})
 	summary.Checked++
-	switch {
-	case refusal.Of(err) != nil:
-		summary.Failed = append(summary.Failed, Failure{account, err.Error()})
-		s.o.Logger.WarnContext(ctx, "an account could not be dunned", "account", account, "error", err)
+	if refused := refusal.Of(err); refused != nil { // the others go on
+		summary.Failed = append(summary.Failed, Failure{account, refused.Error()})
+		s.o.Logger.WarnContext(ctx, "an account could not be dunned", "account", account, "error", refused)
 		return nil
-	case err != nil:
+	}
+	if err != nil {
 		return fmt.Errorf("account %d: %w", account, err)
 	}
 	switch outcome {

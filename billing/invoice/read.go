@@ -59,7 +59,8 @@ func Get(ctx context.Context, q bun.IDB, id int64) (*Document, error) {
 	if d.Recipient, err = recipient(ctx, q, d.Customer); err != nil {
 		return nil, err
 	}
-	return d, d.numbers(ctx, q)
+	err = d.numbers(ctx, q)
+	return d, err
 }
 
 // Find returns the id of a document by its number, or by its id in digits.

@@ -152,10 +152,10 @@ func (o *office) event(a arguments) error {
 	o.read(func(ctx context.Context, q bun.IDB) error {
 		payment, err := Get(ctx, q, a.number("payment", 0))
 		amount = payment.Amount
-		if refusal.Of(err) != nil {
-			return nil
+		if refused := refusal.Of(err); refused == nil {
+			return err
 		}
-		return err
+		return nil // an event may be about a payment that there is not
 	})
 	if a.d.HasArg("amount") {
 		amount = a.amount("amount")

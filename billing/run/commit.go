@@ -181,7 +181,8 @@ func (r *Runner) progress(ctx context.Context, tx *database.Tx, j *job, c *compu
 	}
 	if run = is[0]; run.State != Running {
 		if run.State == Done && len(c.documents) == 0 && len(c.advances) == 0 {
-			return run, run.read() // carried out twice at once: the other one billed these accounts, and finished
+			err = run.read() // carried out twice at once: the other one billed these accounts, and finished
+			return run, err
 		}
 		return Run{}, fmt.Errorf("run %d is %s", j.run, run.State)
 	}

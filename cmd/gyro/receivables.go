@@ -142,7 +142,11 @@ func (r *remote) journalPrinter(cmd *cobra.Command, asCSV bool) (show func(json.
 			if p.Amount < 0 {
 				debit, credit = "", (-p.Amount).String()
 			}
-			fmt.Fprintf(out, "%-8d %s  %-13s %-20s %-10s %-8s %16s %16s %s\n", e.ID, e.PostedOn, e.Kind, printable(e.Reference, ""), p.GLCode, idOrNone(p.Account), debit, credit, p.Currency)
+			_, err := fmt.Fprintf(out, "%-8d %s  %-13s %-20s %-10s %-8s %16s %16s %s\n",
+				e.ID, e.PostedOn, e.Kind, printable(e.Reference, ""), p.GLCode, idOrNone(p.Account), debit, credit, p.Currency)
+			if err != nil {
+				return err
+			}
 		}
 		return nil
 	}

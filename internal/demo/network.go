@@ -114,7 +114,7 @@ func startElement(spec elementSpec, dir string) (*networkElement, error) {
 			return nil, err
 		}
 	}
-	return e, e.start(out, func(line []byte) {
+	err = e.start(out, func(line []byte) {
 		var r element.Report
 		if json.Unmarshal(line, &r) == nil {
 			e.mu.Lock()
@@ -122,6 +122,7 @@ func startElement(spec elementSpec, dir string) (*networkElement, error) {
 			e.mu.Unlock()
 		}
 	})
+	return e, err
 }
 
 func (e *networkElement) latest() element.Report {

@@ -131,6 +131,7 @@ func (s *Server) fail(r *http.Request, f failure) {
 		case <-r.Context().Done():
 		case <-s.stopping:
 		}
+	case served, refuse, dropBefore, dropAfter:
 	}
 	panic(http.ErrAbortHandler) // net/http closes the connection
 }
