@@ -173,11 +173,20 @@ func pageOf(call *rest.Call) (p customer.Page, err error) {
 	return p, err
 }
 
-// listed answers with a part of a list.
-func listed[R, T any](rows []R, total int, view func(*R) T) *rest.Answer {
-	l := listing[T]{Items: make([]T, len(rows)), Total: total}
-	for k := range rows {
-		l.Items[k] = view(&rows[k])
+// listed answers with the part of a list that the request asks for.
+func listed[R, T any](ctx context.Context, call *rest.Call, view func(*R) T, read func(ctx context.Context, q rest.Reader, page customer.Page) ([]R, int, error)) (*rest.Answer, error) {
+	page, err := pageOf(call)
+	if err != nil {
+		return nil, err
 	}
-	return rest.OK(l)
+	var l listing[T]
+	err = call.Read(ctx, func(ctx context.Context, q rest.Reader) error {
+		rows, total, err := read(ctx, q, page)
+		l = listing[T]{Items: make([]T, len(rows)), Total: total}
+		for k := range rows {
+			l.Items[k] = view(&rows[k])
+		}
+		return err
+	})
+	return rest.OK(l), err
 }

@@ -66,17 +66,9 @@ func (c care) tickets(ctx context.Context, call *rest.Call) (*rest.Answer, error
 	if err != nil {
 		return nil, err
 	}
-	page, err := pageOf(call)
-	if err != nil {
-		return nil, err
-	}
-	var rows []customer.Ticket
-	var total int
-	err = call.Read(ctx, func(ctx context.Context, q rest.Reader) (err error) {
-		rows, total, err = c.s.Tickets(ctx, q, customer.TicketFilter{CustomerID: id}, page)
-		return err
+	return listed(ctx, call, viewTicket, func(ctx context.Context, q rest.Reader, page customer.Page) ([]customer.Ticket, int, error) {
+		return c.s.Tickets(ctx, q, customer.TicketFilter{CustomerID: id}, page)
 	})
-	return listed(rows, total, viewTicket), err
 }
 
 func (c care) openTicket(ctx context.Context, call *rest.Call) (*rest.Answer, error) {
@@ -146,17 +138,9 @@ func (c care) interactions(ctx context.Context, call *rest.Call) (*rest.Answer, 
 	if err != nil {
 		return nil, err
 	}
-	page, err := pageOf(call)
-	if err != nil {
-		return nil, err
-	}
-	var rows []customer.Interaction
-	var total int
-	err = call.Read(ctx, func(ctx context.Context, q rest.Reader) (err error) {
-		rows, total, err = c.s.Interactions(ctx, q, id, page)
-		return err
+	return listed(ctx, call, viewInteraction, func(ctx context.Context, q rest.Reader, page customer.Page) ([]customer.Interaction, int, error) {
+		return c.s.Interactions(ctx, q, id, page)
 	})
-	return listed(rows, total, viewInteraction), err
 }
 
 func (c care) interact(ctx context.Context, call *rest.Call) (*rest.Answer, error) {
@@ -303,23 +287,16 @@ func viewMessage(m *customer.Message) messageView {
 }
 
 func (c care) messages(ctx context.Context, call *rest.Call) (*rest.Answer, error) {
-	page, err := pageOf(call)
-	if err != nil {
-		return nil, err
-	}
 	f := customer.MessageFilter{State: customer.NotificationState(call.Query().Get("state"))}
 	if text := call.Query().Get("customer"); text != "" {
+		var err error
 		if f.CustomerID, err = rest.ParseRef("customer", text); err != nil {
 			return nil, err
 		}
 	}
-	var rows []customer.Message
-	var total int
-	err = call.Read(ctx, func(ctx context.Context, q rest.Reader) (err error) {
-		rows, total, err = c.s.Messages(ctx, q, f, page)
-		return err
+	return listed(ctx, call, viewMessage, func(ctx context.Context, q rest.Reader, page customer.Page) ([]customer.Message, int, error) {
+		return c.s.Messages(ctx, q, f, page)
 	})
-	return listed(rows, total, viewMessage), err
 }
 
 func (c care) resend(ctx context.Context, call *rest.Call) (*rest.Answer, error) {
