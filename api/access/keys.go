@@ -99,6 +99,7 @@ func (s *Service) RotateKey(ctx context.Context, tx *database.Tx, name string) (
 	if k.Status != Active {
 		return k, "", refusal.New(refusal.Conflict, "key_revoked", "", "the key %q is revoked; make a new one", name)
 	}
+	s.keys.change(name, tx.Now())
 	secret = newSecret(secretPrefix)
 	was := k
 	old := k.Hash
@@ -110,12 +111,13 @@ func (s *Service) RotateKey(ctx context.Context, tx *database.Tx, name string) (
 	return k, secret, err
 }
 
-// RevokeKey ends a key at once; it stays in the list, for the audit trail.
+// RevokeKey ends a key: in this process at once, in others that have it in use within trustFor. It stays in the list, for the audit trail.
 func (s *Service) RevokeKey(ctx context.Context, tx *database.Tx, name string) (Key, error) {
 	k, err := s.FindKey(ctx, tx.IDB, name)
 	if err != nil || k.Status == Revoked {
 		return k, err
 	}
+	s.keys.change(name, tx.Now())
 	was := k
 	k.Status, k.OldHash = Revoked, nil
 	if _, err := tx.NewUpdate().Model(&k).WherePK().Exec(ctx); err != nil {
@@ -130,17 +132,19 @@ func (s *Service) RevokeKey(ctx context.Context, tx *database.Tx, name string) (
 
 // byKey authenticates a program.
 func (s *Service) byKey(ctx context.Context, secret string) (Principal, error) {
-	var k Key
-	hash := digest(secret)
-	err := s.db.Read(ctx, func(ctx context.Context, q bun.IDB) error {
-		return q.NewSelect().Model(&k).Where("k.hash = ? OR k.old_hash = ?", hash, hash).Scan(ctx)
-	})
-	if errors.Is(err, sql.ErrNoRows) {
-		return Principal{}, unauthenticated("the key is none of this server")
-	} else if err != nil {
-		return Principal{}, err
+	hash, now := digest(secret), s.db.Now()
+	k, found := s.keys.find(hash, now)
+	if !found {
+		err := s.db.Read(ctx, func(ctx context.Context, q bun.IDB) error {
+			return q.NewSelect().Model(&k).Where("k.hash = ? OR k.old_hash = ?", hash, hash).Scan(ctx)
+		})
+		if errors.Is(err, sql.ErrNoRows) {
+			return Principal{}, unauthenticated("the key is none of this server")
+		} else if err != nil {
+			return Principal{}, err
+		}
+		s.keys.keep(hash, k.Name, k, now)
 	}
-	now := s.db.Now()
 	switch {
 	case k.Status != Active:
 		return Principal{}, unauthenticated("the key %q is revoked", k.Name)
@@ -149,9 +153,7 @@ func (s *Service) byKey(ctx context.Context, secret string) (Principal, error) {
 	case k.Hash != hash && now >= k.OldUntil:
 		return Principal{}, unauthenticated("the key %q was rotated; use the new secret", k.Name)
 	}
-	if now.Sub(k.UsedAt) >= touchEvery {
-		s.touch(ctx, hash, "UPDATE access_key SET used_at = ? WHERE id = ?", now, k.ID)
-	}
+	s.touch(ctx, hash, k.UsedAt, now, "UPDATE access_key SET used_at = ? WHERE id = ?", now, k.ID)
 	return Principal{Name: "key:" + k.Name, Roles: k.Roles(), Via: ViaKey}, nil
 }
 

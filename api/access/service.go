@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"net/url"
 	"strings"
-	"sync"
 
 	"gyro/internal/database"
 	"gyro/internal/instant"
@@ -32,7 +31,9 @@ type Service struct {
 	hasher hasher
 	oidc   *verifier
 
-	touching sync.Map // of what is being noted that it was used, by its hash
+	keys     known[Key]
+	sessions known[loggedIn]
+	touched  attempts
 }
 
 // New makes a Service over a database.
@@ -99,13 +100,13 @@ func unauthenticated(format string, args ...any) error {
 // touchEvery is how exact the time of last use is: a write for each request would cost more than the request.
 const touchEvery = instant.Minute
 
-// touch notes that a key or session was used; it is no change of the business and leaves no audit row. A failure is logged
-// only: who may read must not be kept from it by a disk that is full.
-func (s *Service) touch(ctx context.Context, hash, query string, args ...any) {
-	if _, busy := s.touching.LoadOrStore(hash, true); busy {
-		return // of many requests at once one is enough
+// touch notes that a key or session was used at a moment, unless that was noted or tried a short while ago; it is no change
+// of the business and leaves no audit row. A failure is logged only: who may read must not be kept from it by a disk that
+// is full.
+func (s *Service) touch(ctx context.Context, hash string, noted, now instant.Instant, query string, args ...any) {
+	if now.Sub(noted) < touchEvery || !s.touched.due(hash, now, touchEvery) {
+		return
 	}
-	defer s.touching.Delete(hash)
 	err := s.db.Write(ctx, database.Actor{Name: "access", Via: "api"}, func(ctx context.Context, tx *database.Tx) error {
 		_, err := tx.ExecContext(ctx, query, args...)
 		return err

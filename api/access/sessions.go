@@ -38,6 +38,12 @@ type session struct {
 	ExpiresAt     instant.Instant
 }
 
+// loggedIn is a session with its user.
+type loggedIn struct {
+	session
+	user User
+}
+
 // Login is a session that began.
 type Login struct {
 	// Token is for the cookie, CSRF for the header of every request that changes something.
@@ -117,8 +123,10 @@ func (s *Service) enter(ctx context.Context, tx *database.Tx, seen User, good bo
 
 // Logout ends a session; one that is not there is ended already.
 func (s *Service) Logout(ctx context.Context, by database.Actor, token string) error {
+	hash := digest(token)
 	return s.db.Write(ctx, by, func(ctx context.Context, tx *database.Tx) error {
-		ended, err := tx.NewDelete().Model((*session)(nil)).Where("hash = ?", digest(token)).Exec(ctx)
+		s.sessions.change(hash, tx.Now())
+		ended, err := tx.NewDelete().Model((*session)(nil)).Where("hash = ?", hash).Exec(ctx)
 		if err != nil {
 			return err
 		}
@@ -148,20 +156,23 @@ func (s *Service) CSRF(token string) string { return csrf(token) }
 
 // bySession authenticates a browser.
 func (s *Service) bySession(ctx context.Context, r Request) (Principal, error) {
-	var found session
-	var u User
-	err := s.db.Read(ctx, func(ctx context.Context, q bun.IDB) error {
-		if err := q.NewSelect().Model(&found).Where("s.hash = ?", digest(r.Session)).Scan(ctx); err != nil {
-			return err
+	hash, now := digest(r.Session), s.db.Now()
+	found, known := s.sessions.find(hash, now)
+	if !known {
+		err := s.db.Read(ctx, func(ctx context.Context, q bun.IDB) error {
+			if err := q.NewSelect().Model(&found.session).Where("s.hash = ?", hash).Scan(ctx); err != nil {
+				return err
+			}
+			return q.NewSelect().Model(&found.user).Where("u.id = ?", found.UserID).Scan(ctx)
+		})
+		if errors.Is(err, sql.ErrNoRows) {
+			return Principal{}, unauthenticated("the session is over; log in again")
+		} else if err != nil {
+			return Principal{}, err
 		}
-		return q.NewSelect().Model(&u).Where("u.id = ?", found.UserID).Scan(ctx)
-	})
-	if errors.Is(err, sql.ErrNoRows) {
-		return Principal{}, unauthenticated("the session is over; log in again")
-	} else if err != nil {
-		return Principal{}, err
+		s.sessions.keep(hash, found.user.Name, found, now)
 	}
-	now := s.db.Now()
+	u := &found.user
 	if now >= found.ExpiresAt || now.Sub(found.SeenAt) > SessionIdle || u.Status != Active {
 		return Principal{}, unauthenticated("the session is over; log in again")
 	}
@@ -171,8 +182,6 @@ func (s *Service) bySession(ctx context.Context, r Request) (Principal, error) {
 	if r.Changes && subtle.ConstantTimeCompare([]byte(r.CSRF), []byte(csrf(r.Session))) != 1 {
 		return Principal{}, unauthenticated("the header X-CSRF-Token is missing or not this session's; GET /office/v1/me has it")
 	}
-	if now.Sub(found.SeenAt) >= touchEvery {
-		s.touch(ctx, found.Hash, "UPDATE access_session SET seen_at = ? WHERE hash = ?", now, found.Hash)
-	}
+	s.touch(ctx, hash, found.SeenAt, now, "UPDATE access_session SET seen_at = ? WHERE hash = ?", now, hash)
 	return Principal{Name: "user:" + u.Name, Roles: u.Roles(), Via: ViaSession, MustChange: u.MustChange}, nil
 }

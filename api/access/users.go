@@ -153,6 +153,7 @@ func (s *Service) ChangeUser(ctx context.Context, tx *database.Tx, name string, 
 	if change.Unlock {
 		u.Failed, u.LockedUntil = 0, 0
 	}
+	s.sessions.change(name, tx.Now())
 	u.UpdatedAt = tx.Now()
 	if _, err := tx.NewUpdate().Model(&u).WherePK().Exec(ctx); err != nil {
 		return u, err
@@ -224,6 +225,7 @@ func (s *Service) SetPassword(ctx context.Context, by database.Actor, name, pass
 		if err != nil {
 			return err
 		}
+		s.sessions.change(name, tx.Now())
 		u.Password, u.MustChange, u.Failed, u.LockedUntil = hash, reset, 0, 0
 		u.PasswordChangedAt, u.UpdatedAt = tx.Now(), tx.Now()
 		if _, err := tx.NewUpdate().Model(&u).WherePK().Exec(ctx); err != nil {
