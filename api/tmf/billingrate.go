@@ -59,7 +59,7 @@ func rates() rest.Set {
 	}
 	return rest.Resource[rateDocument]{
 		API: rest.TMF678, Path: "appliedCustomerBillingRate", Type: "AppliedCustomerBillingRate",
-		About: "A line of a bill. What usage it is made of is at /office/v1/invoices/{id}/lines/{n}/usage.",
+		About: "A line of a bill. The records that a line of usage is made of are where its characteristic usage says.",
 		Roles: rest.Roles{Read: access.Finance | access.Care}, Key: rateID,
 		Filters: []rest.Filter{
 			{Attribute: "bill.id", Column: "l.invoice_id", Kind: rest.Number},
@@ -108,6 +108,9 @@ func viewRate(ctx context.Context, r *rateRow) rateDocument {
 			{Name: "unit", Value: fmt.Appendf(nil, "%q", l.Unit)},
 			{Name: "exact", Value: fmt.Appendf(nil, "%q", l.Exact.Format(money.Decimals))},
 		},
+	}
+	if l.UsageThrough != 0 {
+		d.Characteristic = append(d.Characteristic, rest.Characteristic{Name: "usage", Value: fmt.Appendf(nil, `"%s/%d/lines/%d/usage"`, invoicesPath, l.Invoice, l.Position)})
 	}
 	if l.Amount < 0 {
 		d.RateType = "appliedBillingCredit"

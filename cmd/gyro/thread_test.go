@@ -180,7 +180,8 @@ func TestPaymentsThroughAProvider(t *testing.T) {
 }
 
 // TestFromOrderToCash is the thread from end to end, over the public APIs alone: two customers order, are activated on both
-// elements and in the core, use the network and are billed; one pays, the other does not and is suspended until he does.
+// elements and in the core, use the network and are billed, with each usage line followed down to the core's records and from a
+// request of a gateway up to its line; one pays, the other does not and is suspended until he does.
 // On the way the office is killed.
 func TestFromOrderToCash(t *testing.T) {
 	t.Parallel()
@@ -205,7 +206,9 @@ func TestFromOrderToCash(t *testing.T) {
 		for _, l := range []line{pays, owes} {
 			o.traffic(l, "pgw", "--style", "pgw", "--rating-groups", "10")
 			o.traffic(l, "smsc", "--destinations", "49170*")
+			o.traffic(l, "ims", "--destinations", "49170*", "--terminating", "0") // by the second: fractions of a cent
 		}
+		sent := o.message(pays)
 		o.used()
 		if billed := o.bill(time.Now()); billed != 2 {
 			t.Errorf("%d accounts are billed, want 2", billed)
@@ -214,6 +217,7 @@ func TestFromOrderToCash(t *testing.T) {
 		if len(owed) != 1 || owed[0].Open != owed[0].Total || owed[0].Number == "" {
 			t.Fatalf("Ada owes %+v, want one invoice with a number", owed)
 		}
+		o.follow(pays, sent)
 		o.awaitPayment(o.pay(ada, "tok_late", "pay-ada", owed[0].Open), "settled")
 		eventually(t, "Ada owes nothing", func() bool { return len(o.openItems(ada).Receivables) == 0 })
 
