@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
-	"strconv"
 	"time"
 
 	"github.com/uptrace/bun"
@@ -27,8 +26,10 @@ func isNoRows(err error) bool { return errors.Is(err, sql.ErrNoRows) }
 // Core is what billing needs of the charging core; *client.Charging is it.
 type Core interface {
 	usage.Feed
-	// Settle takes what was billed off what an account owes in the core, once a key.
+	// Settle takes what was billed off what an account owes in the core, once a key: for as long as the core remembers
+	// keys, which is a day. Later than that Moved says whether it did.
 	Settle(ctx context.Context, account, key string, s client.Settlement) (client.Movement, error)
+	Moved(ctx context.Context, account, kind, key string, since instant.Instant) (m client.Posted, found bool, err error)
 }
 
 // Notify tells the customer of an account something, once for its key.
@@ -136,68 +137,6 @@ func (s *Service) hand(ctx context.Context, by database.Actor, id int64) error {
 		return tx.Enqueue(ctx, runJob{id, by.Name}, database.Queue(queue), database.UniqueKey(fmt.Sprint("run-", id)))
 	})
 }
-
-// FollowUp settles the usage of finalised documents in the core and tells their
-// customers. Both happen once, however often it is asked: settlements by their
-// key in the core, messages by theirs in the outbox.
-func (s *Service) FollowUp(ctx context.Context, f run.FollowUp) error {
-	return errors.Join(s.settle(ctx, f), s.tell(ctx, f))
-}
-
-type settlementRow struct {
-	Invoice         int64  `bun:"invoice_id"`
-	Account         int64  `bun:"billing_account_id"`
-	ChargingAccount string `bun:"charging_account"`
-	Amount          int64  `bun:"amount"`
-	Currency        string `bun:"currency"`
-}
-
-func (s *Service) settle(ctx context.Context, f run.FollowUp) error {
-	var waiting []settlementRow
-	err := s.db.Read(ctx, func(ctx context.Context, q bun.IDB) error {
-		return q.NewRaw(`SELECT invoice_id, billing_account_id, charging_account, amount, currency FROM invoice_settlement
-			WHERE settled_at = 0 AND invoice_id BETWEEN ? AND ? ORDER BY invoice_id`, f.First, f.Last).Scan(ctx, &waiting)
-	})
-	if err != nil {
-		return fmt.Errorf("read the settlements: %w", err)
-	}
-	var later error
-	for k := range waiting {
-		if err := s.settleOne(ctx, &waiting[k]); err != nil {
-			later = err
-		}
-	}
-	return later
-}
-
-// settleOne settles one account's usage. What the core refuses for good is kept
-// with its reason, where people see it; anything else is tried again.
-func (s *Service) settleOne(ctx context.Context, w *settlementRow) error {
-	currency, err := money.ParseCurrency(w.Currency)
-	if err != nil {
-		return err
-	}
-	_, err = s.core.Settle(ctx, w.ChargingAccount, fmt.Sprintf("invoice-%d", w.Invoice), client.Settlement{Amount: money.Amount(w.Amount), Currency: currency})
-	var problem *client.Problem
-	failure, at := "", s.db.Now()
-	if errors.As(err, &problem) && problem.Status >= 400 && problem.Status < 500 && problem.Status != 429 {
-		failure, at, err = problem.Error(), 0, nil
-	}
-	if err != nil {
-		return fmt.Errorf("settle invoice %d with account %s: %w", w.Invoice, w.ChargingAccount, err)
-	}
-	if failure != "" {
-		s.log.Warn("the core refused to settle an invoice", "invoice", w.Invoice, "account", w.ChargingAccount, "refusal", failure)
-	}
-	return s.db.Write(ctx, worker, func(ctx context.Context, tx *database.Tx) error {
-		if _, err := tx.ExecContext(ctx, "UPDATE invoice_settlement SET settled_at = ?, failure = ? WHERE invoice_id = ? AND billing_account_id = ?", at, failure, w.Invoice, w.Account); err != nil {
-			return fmt.Errorf("settle invoice %d: %w", w.Invoice, err)
-		}
-		return tx.Audit(ctx, "invoice", strconv.FormatInt(w.Invoice, 10), "settle", nil, map[string]any{"account": w.Account, "amount": w.Amount, "currency": w.Currency, "failure": failure})
-	})
-}
-
-var worker = database.Actor{Name: "billing", Role: "administrator", Via: "job"}
 
 // tellAtOnce is how many messages one transaction writes.
 const tellAtOnce = 100

@@ -17,6 +17,7 @@ import (
 	"gyro/billing/run"
 	"gyro/internal/database"
 	"gyro/internal/database/dbtest"
+	"gyro/internal/instant"
 	"gyro/internal/money"
 	"gyro/internal/refusal"
 )
@@ -48,6 +49,13 @@ func (c *core) Settle(_ context.Context, account, key string, s client.Settlemen
 	}
 	c.settled[account+" "+key] = s.Amount
 	return client.Movement{}, nil
+}
+
+func (c *core) Moved(_ context.Context, account, kind, key string, _ instant.Instant) (client.Posted, bool, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	_, there := c.settled[account+" "+key]
+	return client.Posted{}, there && kind == client.SettlementKind, nil
 }
 
 type office struct {

@@ -11,7 +11,7 @@ import (
 // Semantics is the version of the rules that turn commands into outcomes. A
 // journal whose batches were made under another version must be checkpointed
 // by the binary that made them before this one may go on.
-const Semantics = 2
+const Semantics = 3
 
 // Header of a batch. It has a fixed size, so that commands can be collected
 // behind it before it is known.

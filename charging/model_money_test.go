@@ -24,21 +24,25 @@ func (m *model) adjust(account string, amount int64) charging.Result {
 	return charging.Success
 }
 
-// settle takes an amount towards zero; whoever has no credit is not billed.
+// settle takes what was billed, whatever the balance is: what it takes beyond the limit is owed. Whoever has no credit
+// is not billed.
 func (m *model) settle(account string, amount int64) charging.Result {
 	p := m.payers[account]
 	m.forfeit(p)
 	k := p.main()
-	switch after := k.remaining - p.excess + amount; {
+	switch {
 	case p.limit == 0:
 		return charging.SettlementRefused
 	case amount == 0:
 		return charging.Invalid
-	case amount > 0 && after > 0, amount < 0 && (after < 0 || k.remaining-p.reserved(k)+p.limit+amount < 0):
-		return charging.SettlementRefused
+	case amount > 0:
+		settled := min(p.excess, amount)
+		k.remaining += amount - settled
+		p.excess -= settled
+	default:
+		taken := min(-amount, max(0, k.remaining-p.reserved(k)+p.limit))
+		k.remaining -= taken
+		p.excess += -amount - taken
 	}
-	settled := min(p.excess, max(amount, 0))
-	k.remaining += amount - settled
-	p.excess -= settled
 	return charging.Success
 }

@@ -14,7 +14,7 @@ import (
 // money.
 type MoveMoney struct {
 	Account  string         `json:"account"`
-	Amount   money.Amount   `json:"amount"` // a top-up is positive; a settlement goes towards zero
+	Amount   money.Amount   `json:"amount"` // a top-up is positive; a settlement may be negative
 	Currency money.Currency `json:"currency"`
 	Reason   string         `json:"reason"`
 	Key      string         `json:"key"`

@@ -12,26 +12,25 @@ import (
 // elsewhere and is owed there from now on: nobody has paid anything. So it is
 // no top-up: it prolongs nothing, brings no bonus, and pays no loan back.
 //
-// It takes the money towards zero and never beyond: a settlement of more than
-// is owed would be a gift, which is an adjustment, with the approval that one
-// needs. A negative settlement is that of a bill with more refunds than usage;
-// it takes credit away, down to zero. Excess is owed like what is below zero,
-// and is settled first, as a top-up does.
+// What was billed is what was charged here, whatever else the account was given
+// or has lost meanwhile. So the balance decides nothing: with an adjustment for
+// goodwill beside the usage, the account has that credit left when the usage is
+// settled. (It was refused beyond zero once, as a gift that needs approval; then
+// no bill of an account with a credit could ever be settled. What was not used
+// and is settled all the same shows in the books of both sides.) A negative
+// settlement is that of a bill with more refunds than usage; what it takes
+// beyond the credit limit is owed as excess. Excess is owed like what is below
+// zero, and is settled first, as a top-up does.
 func (s *State) settle(i slab.Index, c *MoveMoney, o *Outcome) {
 	a := s.accounts.At(i)
-	main := s.mainOf(a)
-	owed := a.Excess + money.Amount(max(-main.Remaining, 0))
-	credit := money.Amount(max(min(main.Remaining, main.Remaining-main.Reserved+int64(a.CreditLimit)), 0))
 	switch {
 	case a.Kind == balance.Prepaid:
 		o.refuse(SettlementRefused, "account %q is prepaid; what it uses is paid for and is not billed", c.Account)
 	case c.Amount == 0 || c.Amount > balance.MaxAmount || c.Amount < -balance.MaxAmount:
 		o.refuse(Invalid, "a settlement must be an amount other than zero, of at most %s", money.Amount(balance.MaxAmount))
-	case c.Amount > owed:
-		o.refuse(SettlementRefused, "account %q owes %s %s, and %s cannot be settled; compare what was billed with its usage", c.Account, owed, a.Currency, c.Amount)
-	case -c.Amount > credit:
-		o.refuse(SettlementRefused, "account %q has %s %s of credit, and %s cannot be settled; compare what was billed with its usage", c.Account, credit, a.Currency, c.Amount)
-	default:
+	case a.Excess > balance.MaxAmount:
+		o.refuse(Overflow, "what is owed for excess would leave the range of an amount")
+	case s.room(a, c.Amount, o):
 		s.bookSettlement(a, c)
 		o.Record = a.LastRecord
 		if c.Amount > 0 {
@@ -51,10 +50,16 @@ func (s *State) bookSettlement(a *account, c *MoveMoney) {
 			postings = append(postings, balance.Posting{From: from, To: to, Amount: int64(amount), Denomination: main.Denomination})
 		}
 	}
-	excess := min(a.Excess, max(c.Amount, 0))
+	owed := balance.LedgerAccount{Class: balance.CustomerExcess}
+	excess := min(a.Excess, c.Amount)
+	if c.Amount < 0 { // as much as is free is taken, the rest is owed
+		free := money.Amount(max(main.Remaining-main.Reserved+int64(a.CreditLimit), 0))
+		excess = min(free+c.Amount, 0)
+	}
 	post(billed, bucketSide(main), c.Amount)
-	post(bucketSide(main), billed, -c.Amount)
-	post(bucketSide(main), balance.LedgerAccount{Class: balance.CustomerExcess}, excess)
+	post(bucketSide(main), billed, excess-c.Amount)
+	post(bucketSide(main), owed, excess)
+	post(owed, billed, -excess)
 	main.Remaining += int64(c.Amount - excess)
 	a.Excess -= excess
 	s.operation(a, usage.Record{

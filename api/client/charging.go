@@ -88,7 +88,8 @@ func (c *Charging) Adjust(ctx context.Context, account, key string, a Adjustment
 }
 
 // Settle takes what was billed elsewhere off what a postpaid or hybrid account
-// owes: towards zero, never beyond (settlement_refused).
+// owes, whatever else moved on it; a prepaid one is refused
+// (settlement_refused).
 func (c *Charging) Settle(ctx context.Context, account, key string, s Settlement) (Movement, error) {
 	return change[Movement](ctx, c, account, "/settlements", key, s.body())
 }
@@ -106,10 +107,22 @@ func (c *Charging) Postings(ctx context.Context, account string, before uint64, 
 	return read[Postings](c.exchange(ctx, &Request{Method: Get, Path: accountPath(account, "/postings"), Query: query}))
 }
 
-// Moved finds the movement of an account that was made under a key. The core
-// remembers keys for a day; whoever repeats a request later than that asks here
-// first whether it was carried out. Movements before since are not looked at.
-func (c *Charging) Moved(ctx context.Context, account, key string, since instant.Instant) (m Posted, found bool, err error) {
+// The kinds of movements that are made under a key, as records have them.
+const (
+	TopUpKind      = "top-up"
+	AdjustmentKind = "adjustment"
+	SettlementKind = "settlement"
+)
+
+// clocks is how far the core's clock and that of its client may lie apart.
+const clocks = instant.Hour
+
+// Moved finds the movement of an account that was made under a key; each kind
+// of movement has keys of its own. The core remembers keys for a day; whoever
+// repeats a request later than that asks here first whether it was carried out.
+// Movements more than an hour before since, by the core's clock, are not looked
+// at.
+func (c *Charging) Moved(ctx context.Context, account, kind, key string, since instant.Instant) (m Posted, found bool, err error) {
 	before := uint64(0)
 	for {
 		page, err := c.Postings(ctx, account, before, MaxPage)
@@ -118,9 +131,9 @@ func (c *Charging) Moved(ctx context.Context, account, key string, since instant
 		}
 		for n := range page.Postings {
 			switch p := &page.Postings[n]; {
-			case p.At < since:
+			case p.At < since.Add(-clocks):
 				return m, false, nil
-			case p.IdempotencyKey == key:
+			case p.Kind == kind && p.IdempotencyKey == key:
 				return *p, true, nil
 			}
 		}

@@ -22,12 +22,9 @@ type coreMoney struct {
 // an office elsewhere cannot see; it is a day unless an operator made it shorter.
 const fresh = 10 * instant.Second
 
-// clocks is how far the clocks of the office and of a core elsewhere may lie apart.
-const clocks = instant.Hour
-
 // TopUp implements payment.Core.
 func (c coreMoney) TopUp(ctx context.Context, account, key string, amount money.Amount, currency money.Currency, since instant.Instant) error {
-	return c.once(ctx, account, key, since, func() error {
+	return c.once(ctx, account, client.TopUpKind, key, since, func() error {
 		_, err := c.core.TopUp(ctx, account, key, client.TopUp{Amount: amount, Currency: currency, Reason: "payment"})
 		return err
 	})
@@ -35,7 +32,7 @@ func (c coreMoney) TopUp(ctx context.Context, account, key string, amount money.
 
 // TakeBack implements payment.Core.
 func (c coreMoney) TakeBack(ctx context.Context, account, key string, amount money.Amount, currency money.Currency, since instant.Instant) error {
-	return c.once(ctx, account, key, since, func() error {
+	return c.once(ctx, account, client.AdjustmentKind, key, since, func() error {
 		_, err := c.core.Adjust(ctx, account, key, client.Adjustment{Amount: -amount, Currency: currency, Reason: "payment-returned"})
 		return err
 	})
@@ -44,9 +41,9 @@ func (c coreMoney) TakeBack(ctx context.Context, account, key string, amount mon
 // once moves money once for a key, however late it is repeated: a request that
 // may be older than the core remembers keys is looked for among the account's
 // postings first.
-func (c coreMoney) once(ctx context.Context, account, key string, since instant.Instant, move func() error) error {
+func (c coreMoney) once(ctx context.Context, account, kind, key string, since instant.Instant, move func() error) error {
 	if c.now().Sub(since) > fresh {
-		if _, found, err := c.core.Moved(ctx, account, key, since.Add(-clocks)); err != nil || found {
+		if _, found, err := c.core.Moved(ctx, account, kind, key, since); err != nil || found {
 			return final(err)
 		}
 	}

@@ -194,6 +194,7 @@ CREATE TABLE invoice_settlement (
     charging_account   TEXT NOT NULL,
     amount             BIGINT NOT NULL, -- millionths, exact
     currency           TEXT NOT NULL,
+    tried_at           BIGINT NOT NULL DEFAULT 0, -- when the core was asked first; 0: never
     settled_at         BIGINT NOT NULL DEFAULT 0,
     failure            TEXT NOT NULL DEFAULT '',
     PRIMARY KEY (invoice_id, billing_account_id)
