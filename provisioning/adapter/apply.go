@@ -3,8 +3,10 @@ package adapter
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"reflect"
+	"strconv"
 
 	"gyro/provisioning"
 )
@@ -19,6 +21,8 @@ type wish struct {
 	// there is to be no such member; gone means that there is no document.
 	fields document
 	gone   bool
+	// imsi is whom it is about; status is the member that holds the state of service.
+	imsi, status string
 }
 
 // apply carries out a wish.
@@ -33,13 +37,51 @@ func (e *element) apply(ctx context.Context, w *wish) error {
 	}
 	switch {
 	case a.status >= 200 && a.status < 300:
-		return nil
+		return e.believe(ctx, w, a)
 	case a.status == http.StatusNotFound && w.gone && said(a) == userNotFound:
 		return nil
 	case a.status == http.StatusPreconditionFailed && w.onlyNew:
 		return e.exists(ctx, w)
 	}
 	return e.refusal(a)
+}
+
+// believe takes an answer of success for what it says. One that shows another subscriber, or this one otherwise than was
+// asked for, proves nothing: it may be the answer to another request on the same connection, or the element did something
+// else. What it shows then, asked on a new connection, decides; if it is not what was wanted, people have to look.
+func (e *element) believe(ctx context.Context, w *wish, a answer) error {
+	said := w.contradiction(a.body)
+	if said == "" {
+		return nil
+	}
+	e.http.CloseIdleConnections()
+	if done, err := e.readBack(ctx, w); err == nil && done {
+		return nil
+	}
+	return &provisioning.ElementError{
+		Code: strconv.Itoa(a.status) + " CONTRADICTION",
+		Message: e.name + ": it says that it is done, and shows " + said + " for IMSI " + w.imsi +
+			"; see what it did to whom, put it right there, and retry or complete",
+	}
+}
+
+// contradiction is what an answer's body has otherwise than it was asked for, empty if nothing: of the members that say who a
+// subscriber is and what service it has. Others an element may write in its own way.
+func (w *wish) contradiction(body []byte) string {
+	var shown document
+	if json.Unmarshal(body, &shown) != nil {
+		return "" // nothing that could contradict
+	}
+	if has, found := shown["imsi"]; found && has != w.imsi {
+		return fmt.Sprintf("imsi %v", has)
+	}
+	for _, name := range []string{"msisdn", "profile", w.status} {
+		has, found := shown[name]
+		if wanted := w.fields[name]; found && wanted != nil && !reflect.DeepEqual(has, wanted) {
+			return fmt.Sprintf("%s %v", name, has)
+		}
+	}
+	return ""
 }
 
 // userNotFound is the cause (TS 29.504) that tells a subscriber who is not there from a wrong address.
@@ -87,6 +129,9 @@ func (e *element) readBack(ctx context.Context, w *wish) (bool, error) {
 	if err := json.Unmarshal(a.body, &shown); err != nil {
 		return false, e.silence(err)
 	}
+	if has, found := shown["imsi"]; found && has != w.imsi {
+		return false, nil // another's
+	}
 	return shows(shown, w.fields), nil
 }
 
@@ -105,7 +150,7 @@ func shows(shown, wanted document) bool {
 // and Attributes come to, nil where there is none; status is the member that
 // holds the state of service.
 func plan(op *provisioning.Operation, path string, described document, status string, granted, barred string) *wish {
-	w := &wish{request: request{path: path, key: op.Key, method: http.MethodPatch}, fields: document{}}
+	w := &wish{request: request{path: path, key: op.Key, method: http.MethodPatch}, fields: document{}, imsi: op.IMSI, status: status}
 	switch op.Kind {
 	case provisioning.OperationCreate:
 		w.method, w.onlyNew = http.MethodPut, true
