@@ -92,7 +92,9 @@ func loadConfig(cmd *cobra.Command) (*config.Config, error) {
 // quiet is the logging of tools that print their own findings.
 var quiet = config.Log{Level: "warn", Format: "text"}
 
-func newLogger(w io.Writer, l config.Log) *slog.Logger {
+// newLogger is the program's log. What libraries write with the log package is in it as well, and not between its lines.
+func newLogger(w io.Writer, l config.Log) (logger *slog.Logger) {
+	defer func() { slog.SetDefault(logger) }()
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(l.Level)); err != nil {
 		level = slog.LevelInfo
