@@ -70,6 +70,9 @@ var reasons = map[int]string{
 	fasthttp.StatusGatewayTimeout:              "It took too long",
 }
 
+// databaseDown is the code of the answer while the database is down.
+const databaseDown = "database_unavailable"
+
 // bodyOf finds the answer to an error. What is not foreseen is a fault of the server; its words may tell a stranger too
 // much and go to the log.
 func bodyOf(err error) (status int, body errorBody, internal bool) {
@@ -87,6 +90,11 @@ func bodyOf(err error) (status int, body errorBody, internal bool) {
 		status, body = fasthttp.StatusUnauthorized, errorBody{Code: "unauthenticated", Message: err.Error()}
 	case errors.Is(err, database.ErrContention):
 		status, body = fasthttp.StatusServiceUnavailable, errorBody{Code: "busy", Message: "others keep changing the same; send the request again"}
+	case database.IsDown(err):
+		status, body = fasthttp.StatusServiceUnavailable, errorBody{
+			Code:    databaseDown,
+			Message: "the office's database does not answer or cannot write; wait as Retry-After says, then send the same request again, with the same Idempotency-Key: this one may have been carried out",
+		}
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		status, body = fasthttp.StatusGatewayTimeout, errorBody{
 			Code:    "timeout",

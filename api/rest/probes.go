@@ -45,7 +45,7 @@ func (s *Server) readiness(ctx context.Context, _ *Call) (*Answer, error) {
 		return err
 	})
 	if err != nil {
-		s.o.Logger.Error("the database does not answer", "error", err)
+		s.outage.tell(s.o.Logger, time.Now(), err)
 		return nil, fail(fasthttp.StatusServiceUnavailable, "not_ready", "the database does not answer; the log says why")
 	}
 	return OK(statusBody{"ready"}), nil

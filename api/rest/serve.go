@@ -31,7 +31,9 @@ const (
 	CSRFHeader    = "X-CSRF-Token"
 	// ApproverHeader has the key or token of a second person.
 	ApproverHeader = "X-Approver-Key"
-	retryAfter     = "1"
+	// retryAfter is how many seconds to wait where there was no room, retryLater where the database is down.
+	retryAfter = "1"
+	retryLater = "5"
 )
 
 // serve works on one request: who asks, may they, is there room; then the work, and what it came to.
@@ -271,10 +273,17 @@ func (s *Server) refuse(c *fasthttp.RequestCtx, call *Call, err error) {
 	if internal {
 		s.o.Logger.Error("a request failed", "request", call.request, "method", string(c.Method()), "path", string(c.Path()), "error", err)
 	}
+	if body.Code == databaseDown {
+		s.outage.tell(s.o.Logger, time.Now(), err)
+	}
 	c.Response.ResetBody()
 	switch status {
 	case fasthttp.StatusServiceUnavailable, fasthttp.StatusTooManyRequests:
-		c.Response.Header.Set(fasthttp.HeaderRetryAfter, retryAfter)
+		wait := retryAfter
+		if body.Code == databaseDown {
+			wait = retryLater
+		}
+		c.Response.Header.Set(fasthttp.HeaderRetryAfter, wait)
 	case fasthttp.StatusUnauthorized:
 		c.Response.Header.Set(fasthttp.HeaderWWWAuthenticate, `Bearer realm="gyro"`)
 	}

@@ -31,6 +31,7 @@ type Server struct {
 	ready    atomic.Bool
 	shut     atomic.Bool
 	base     atomic.Pointer[string] // the public address
+	outage   outage
 }
 
 // New prepares a server. It answers that it is not ready until SetReady.
