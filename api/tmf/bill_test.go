@@ -15,6 +15,7 @@ import (
 	"gyro/billing/population"
 	"gyro/billing/run"
 	"gyro/internal/database"
+	"gyro/internal/instant"
 )
 
 // settledCore is a core without usage that settles whatever it is asked to.
@@ -26,6 +27,10 @@ func (settledCore) Usage(context.Context, uint64, int) (client.UsagePage, error)
 
 func (settledCore) Settle(context.Context, string, string, client.Settlement) (client.Movement, error) {
 	return client.Movement{}, nil
+}
+
+func (settledCore) Moved(context.Context, string, string, string, instant.Instant) (client.Posted, bool, error) {
+	return client.Posted{}, false, nil
 }
 
 var finance = database.Actor{Name: "test", Role: "finance", Via: "cli"}
