@@ -14,7 +14,7 @@ import (
 const (
 	crashOrders     = 60
 	crashSellers    = 4
-	crashOrderKills = 3
+	crashOrderEnds  = 4                     // by turns it is killed and told to stop
 	crashOrderPause = 30 * time.Millisecond // of each seller between two orders
 	crashStock      = 100                   // numbers and cards: operator.stock
 )
@@ -80,9 +80,9 @@ func (s *seller) sell(count int) error {
 	return nil
 }
 
-// TestKilledWhileCustomersOrder kills the program again and again while customers order and change their minds, with elements
-// that fail before and after they did what was asked. Then every order is completed or undone, and none is there twice or
-// lost; inventory, HSS, PCRF and charging core have the same lines; no number or card has two.
+// TestKilledWhileCustomersOrder kills the program and stops it by SIGTERM, by turns, while customers order and change their
+// minds, with elements that fail before and after they did what was asked. Then every order is completed or undone, and none
+// is there twice or lost; inventory, HSS, PCRF and charging core have the same lines; no number or card has two.
 func TestKilledWhileCustomersOrder(t *testing.T) {
 	t.Parallel()
 	onBoth(t, func(t *testing.T, o *operator) {
@@ -100,12 +100,18 @@ func TestKilledWhileCustomersOrder(t *testing.T) {
 			sellers[n] = s
 			selling.Go(func() { s.failed = s.sell(crashOrders / crashSellers) })
 		}
-		for kill := range crashOrderKills {
-			at := crashOrders * (kill + 1) / (crashOrderKills + 1)
+		for end := range crashOrderEnds {
+			at := crashOrders * (end + 1) / (crashOrderEnds + 1)
 			eventually(t, fmt.Sprintf("%d orders are taken", at), func() bool { return o.count("") >= at })
 			open := o.count("") - o.count("completed") - o.count("cancelled")
-			o.p.kill()
-			t.Logf("killed with %d orders open", open)
+			if end%2 == 0 {
+				o.p.kill()
+				t.Logf("killed with %d orders open", open)
+			} else {
+				began := time.Now()
+				o.p.stop()
+				t.Logf("stopped with %d orders open, in %v", open, time.Since(began).Round(time.Millisecond))
+			}
 			o.start()
 		}
 		selling.Wait()
