@@ -23,16 +23,22 @@ const (
 // Session-Id under which it asked.
 func (o *operator) message(l line) (session string) {
 	o.t.Helper()
+	session = "smsc.test.example;1;" + l.imsi
+	g := connectGateway(o.t, o.p.diameter)
+	if result := resultOf(o.t, g.ask(g.ccr(ccr{session: session, kind: oneTime, subscriber: o.subscriberOf(l)}))); result != diam.Success {
+		o.t.Fatalf("the message of %s is answered with %d", l.msisdn, result)
+	}
+	return session
+}
+
+// subscriberOf is what a gateway of the tests calls a line.
+func (o *operator) subscriberOf(l line) int {
+	o.t.Helper()
 	imsi, err := strconv.Atoi(l.imsi)
 	if err != nil {
 		o.t.Fatal(err)
 	}
-	session = "smsc.test.example;1;" + l.imsi
-	g := connectGateway(o.t, o.p.diameter)
-	if result := resultOf(o.t, g.ask(g.ccr(ccr{session: session, kind: oneTime, subscriber: imsi - firstIMSI}))); result != diam.Success {
-		o.t.Fatalf("the message of %s is answered with %d", l.msisdn, result)
-	}
-	return session
+	return imsi - firstIMSI
 }
 
 // rated is everything that the charging core has rated of an account: its usage feed, read to its end.
@@ -159,4 +165,3 @@ func (o *operator) behind(path string) map[uint64]money.Amount {
 	}
 	return records
 }
-
