@@ -137,56 +137,6 @@ func TestASessionIsAUsersWayIn(t *testing.T) {
 	})
 }
 
-func TestWhoGuessesIsLocked(t *testing.T) {
-	run(t, Options{}, func(t *testing.T, s *Service, c *clock) {
-		s.addUser(t, "ada", Care)
-		for range maxFailed {
-			if _, err := s.Login(t.Context(), "ada", "not the password", "192.0.2.1"); !errors.Is(err, errLogin) {
-				t.Fatal(err)
-			}
-		}
-		if _, err := s.Login(t.Context(), "ada", secret, "192.0.2.1"); !errors.Is(err, errLogin) {
-			t.Errorf("a locked user is let in: %v", err)
-		}
-		c.advance(61 * time.Second)
-		if _, err := s.Login(t.Context(), "ada", "not the password", "192.0.2.1"); !errors.Is(err, errLogin) {
-			t.Error(err)
-		}
-		c.advance(61 * time.Second) // the second lock lasts twice as long
-		if _, err := s.Login(t.Context(), "ada", secret, "192.0.2.1"); !errors.Is(err, errLogin) {
-			t.Errorf("the lock does not grow: %v", err)
-		}
-		s.write(t, func(ctx context.Context, tx *database.Tx) error {
-			_, err := s.ChangeUser(ctx, tx, "ada", UserChange{Unlock: true})
-			return refusalNot(err, "last_administrator")
-		})
-		if _, err := s.Login(t.Context(), "ada", secret, "192.0.2.1"); err != nil {
-			t.Errorf("unlocked, and not let in: %v", err)
-		}
-		trail, err := s.db.AuditTrail(t.Context(), "user", "ada", 0, 100)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var actions []string
-		for _, row := range trail {
-			actions = append(actions, row.Action)
-			if strings.Contains(string(row.Before)+string(row.After), "argon2") {
-				t.Errorf("the audit trail has a hash: %s", row.After)
-			}
-		}
-		if got := strings.Join(actions, " "); got != "create lock lock change login" {
-			t.Errorf("audit: %s", got)
-		}
-	})
-}
-
-func refusalNot(err error, code string) error {
-	if refusal.Is(err, code) {
-		return nil
-	}
-	return err
-}
-
 func TestPasswordsAreChosenWell(t *testing.T) {
 	for password, good := range map[string]bool{
 		secret: true, "short": false, "aaaaaaaaaaaaaaa": false, "my name is Ada!": false, strings.Repeat("abcdef", 30): false,

@@ -26,7 +26,7 @@ const (
 	hashesAtOnce = 2
 )
 
-// Limits of a password: long enough that guessing is hopeless behind the lockout
+// Limits of a password: long enough that guessing is hopeless behind the waits
 // (NIST SP 800-63B asks for no more than length), short enough to be hashed.
 const (
 	minPassword = 12

@@ -17,15 +17,11 @@ import (
 	"github.com/uptrace/bun"
 )
 
-// Limits of sessions and of guessing.
+// Limits of sessions.
 const (
 	// SessionIdle ends a session that nobody uses, SessionMost every one.
 	SessionIdle = 30 * instant.Minute
 	SessionMost = 12 * instant.Hour
-	// maxFailed wrong passwords in a row lock a user for lockFor, and twice as long each time after, up to lockMost.
-	maxFailed = 5
-	lockFor   = instant.Minute
-	lockMost  = instant.Hour
 )
 
 type session struct {
@@ -52,9 +48,9 @@ type Login struct {
 	User        User
 }
 
-var errLogin = unauthenticated("name and password do not fit, or the user is locked or disabled")
+var errLogin = unauthenticated("name and password do not fit, or the user is disabled, or too many wrong passwords came before; wait a minute, then try again")
 
-// Login lets a user in. Which of name, password and lock is wrong is not said.
+// Login lets a user in. Which of name, password and patience is lacking is not said.
 func (s *Service) Login(ctx context.Context, name, password, remote string) (Login, error) {
 	var u User
 	err := s.db.Read(ctx, func(ctx context.Context, q bun.IDB) (err error) {
@@ -89,22 +85,17 @@ func (s *Service) enter(ctx context.Context, tx *database.Tx, seen User, good bo
 	if err := tx.NewSelect().Model(&u).Where("u.id = ?", seen.ID).Scan(ctx); err != nil {
 		return err
 	}
-	if u.LockedUntil > tx.Now() || u.Status != Active || u.Password != seen.Password {
-		return nil // a locked one is not looked at, so that guessing gains nothing by going on
-	}
-	if !good {
-		u.Failed++
-		if u.Failed >= maxFailed {
-			u.LockedUntil = tx.Now().Add(min(lockFor<<min(u.Failed-maxFailed, 10), lockMost))
-			if err := tx.Audit(ctx, "user", u.Name, "lock", nil, map[string]any{"failed": u.Failed, "until": u.LockedUntil.String(), "remote": remote}); err != nil {
-				return err
-			}
-		}
-		_, err := tx.NewUpdate().Model(&u).Column("failed", "locked_until").WherePK().Exec(ctx)
+	from, err := findOrigin(ctx, tx, u.ID, networkOf(remote))
+	if err != nil {
 		return err
 	}
-	u.Failed, u.LockedUntil = 0, 0
-	if _, err := tx.NewUpdate().Model(&u).Column("failed", "locked_until").WherePK().Exec(ctx); err != nil {
+	if u.Status != Active || u.Password != seen.Password || u.waits(&from, tx.Now()) {
+		return nil // it is not looked at, so that guessing gains nothing by going on
+	}
+	if !good {
+		return u.guessed(ctx, tx, &from)
+	}
+	if err := u.loggedIn(ctx, tx, &from); err != nil {
 		return err
 	}
 	if _, err := tx.NewDelete().Model((*session)(nil)).Where("expires_at < ?", tx.Now()).Exec(ctx); err != nil {

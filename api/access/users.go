@@ -23,7 +23,7 @@ type User struct {
 	MustChange        bool            `json:"mustChangePassword"`
 	Status            string          `json:"status"`
 	Failed            int             `json:"-"`
-	LockedUntil       instant.Instant `json:"-"`
+	SlowUntil         instant.Instant `json:"-"` // see guess.go
 	PasswordChangedAt instant.Instant `json:"-"`
 	CreatedAt         instant.Instant `json:"-"`
 	UpdatedAt         instant.Instant `json:"-"`
@@ -127,7 +127,7 @@ func (s *Service) Users(ctx context.Context, q bun.IDB, after int64, limit int) 
 type UserChange struct {
 	Roles  *Roles
 	Status *string
-	// Unlock lets a user who guessed too often try again at once.
+	// Unlock forgets wrong passwords, so that nobody has to wait for the next attempt.
 	Unlock bool
 }
 
@@ -151,7 +151,9 @@ func (s *Service) ChangeUser(ctx context.Context, tx *database.Tx, name string, 
 		u.Status = *change.Status
 	}
 	if change.Unlock {
-		u.Failed, u.LockedUntil = 0, 0
+		if err := u.forgiven(ctx, tx); err != nil {
+			return u, err
+		}
 	}
 	s.sessions.change(name, tx.Now())
 	u.UpdatedAt = tx.Now()
@@ -226,7 +228,10 @@ func (s *Service) SetPassword(ctx context.Context, by database.Actor, name, pass
 			return err
 		}
 		s.sessions.change(name, tx.Now())
-		u.Password, u.MustChange, u.Failed, u.LockedUntil = hash, reset, 0, 0
+		if err := u.forgiven(ctx, tx); err != nil {
+			return err
+		}
+		u.Password, u.MustChange = hash, reset
 		u.PasswordChangedAt, u.UpdatedAt = tx.Now(), tx.Now()
 		if _, err := tx.NewUpdate().Model(&u).WherePK().Exec(ctx); err != nil {
 			return err

@@ -144,18 +144,19 @@ type resetBody struct {
 
 // userView is a user as an administrator sees him.
 type userView struct {
-	Name               string       `json:"name"`
-	Roles              access.Roles `json:"roles"`
-	Status             string       `json:"status"`
-	LockedUntil        rest.Time    `json:"lockedUntil,omitzero"`
-	MustChangePassword bool         `json:"mustChangePassword,omitempty"`
-	PasswordChangedAt  rest.Time    `json:"passwordChangedAt,omitzero"`
-	CreatedAt          rest.Time    `json:"createdAt,omitzero"`
+	Name   string       `json:"name"`
+	Roles  access.Roles `json:"roles"`
+	Status string       `json:"status"`
+	// WrongPasswords came in a row from networks that the user does not log in from.
+	WrongPasswords     int       `json:"wrongPasswords,omitempty"`
+	MustChangePassword bool      `json:"mustChangePassword,omitempty"`
+	PasswordChangedAt  rest.Time `json:"passwordChangedAt,omitzero"`
+	CreatedAt          rest.Time `json:"createdAt,omitzero"`
 }
 
 func viewUser(u *access.User) userView {
 	return userView{
-		Name: u.Name, Roles: u.Roles(), Status: u.Status, LockedUntil: rest.Time(u.LockedUntil), MustChangePassword: u.MustChange,
+		Name: u.Name, Roles: u.Roles(), Status: u.Status, WrongPasswords: u.Failed, MustChangePassword: u.MustChange,
 		PasswordChangedAt: rest.Time(u.PasswordChangedAt), CreatedAt: rest.Time(u.CreatedAt),
 	}
 }
@@ -200,7 +201,7 @@ func (u users) Endpoints() []rest.Endpoint {
 		{Method: fasthttp.MethodGet, Path: one, Roles: admin, Answer: userView{}, Do: u.get, Summary: "Shows a user."},
 		{
 			Method: fasthttp.MethodPatch, Path: one, Roles: admin, Body: changedUser{}, Answer: userView{}, Do: u.change,
-			Summary: "Changes roles or status of a user, or lifts the lock after wrong passwords.",
+			Summary: "Changes roles or status of a user, or forgets wrong passwords.",
 		},
 		{
 			Method: fasthttp.MethodPost, Path: one + "/password", Roles: admin, Body: resetBody{}, Status: fasthttp.StatusNoContent, Do: u.reset,

@@ -33,7 +33,7 @@ network, administrator. Only an administrator may use these commands.`,
 	user.AddCommand(newUserListCommand(r), newUserAddCommand(r), newUserPasswordCommand(r), newUserRolesCommand(r),
 		newUserChangeCommand(r, "disable", "Let a user in no more, and end the sessions", map[string]any{"status": "disabled"}),
 		newUserChangeCommand(r, "enable", "Let a disabled user in again", map[string]any{"status": "active"}),
-		newUserChangeCommand(r, "unlock", "Let a user who guessed too often try again at once", map[string]any{"unlock": true}))
+		newUserChangeCommand(r, "unlock", "Forget wrong passwords, so that nobody waits for the next attempt", map[string]any{"unlock": true}))
 	key := &cobra.Command{Use: "key", Short: "API keys of programs"}
 	key.AddCommand(newKeyListCommand(r), newKeyAddCommand(r),
 		newKeyChangeCommand(r, "rotate NAME", "Give a key a new secret; the one before is good for a day", client.Post, "rotate"),
@@ -86,7 +86,7 @@ func newUserListCommand(r *remote) *cobra.Command {
 		Use: "list", Short: "List the users", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return r.items(cmd, officeUsers, column{"NAME", "name"}, column{"ROLES", "roles"}, column{"STATUS", "status"},
-				column{"LOCKED UNTIL", "lockedUntil"}, column{"CREATED", "createdAt"})
+				column{"WRONG PASSWORDS", "wrongPasswords"}, column{"CREATED", "createdAt"})
 		},
 	}
 }

@@ -1,5 +1,6 @@
 -- +goose Up
--- A person who works with the office. The password is argon2id in its PHC string.
+-- A person who works with the office. The password is argon2id in its PHC string;
+-- failed are wrong ones in a row from networks that the user does not log in from.
 CREATE TABLE access_user (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     name TEXT NOT NULL UNIQUE,
@@ -8,10 +9,22 @@ CREATE TABLE access_user (
     must_change BOOLEAN NOT NULL DEFAULT FALSE,
     status TEXT NOT NULL CHECK (status IN ('active', 'disabled')),
     failed INTEGER NOT NULL DEFAULT 0,
-    locked_until BIGINT NOT NULL DEFAULT 0,
+    slow_until BIGINT NOT NULL DEFAULT 0,
     password_changed_at BIGINT NOT NULL,
     created_at BIGINT NOT NULL,
     updated_at BIGINT NOT NULL
+);
+
+-- A network that somebody tried to log in from as a user: with wrong passwords, or
+-- with the right one (good_at).
+CREATE TABLE access_origin (
+    user_id BIGINT NOT NULL REFERENCES access_user (id),
+    network TEXT NOT NULL,
+    failed INTEGER NOT NULL,
+    wrong_at BIGINT NOT NULL,
+    wait_until BIGINT NOT NULL,
+    good_at BIGINT NOT NULL,
+    PRIMARY KEY (user_id, network)
 );
 
 -- Somebody who is logged in. Of the cookie there is the SHA-256 hash only.
