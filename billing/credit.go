@@ -125,6 +125,23 @@ type creditNote struct {
 	taxes []tax.Subtotal
 	whole bool // nothing is left of the invoice
 	zone  instant.Zone
+	// entity is that of the invoice, as it is configured now: the number is of its series.
+	entity *tax.Entity
+}
+
+// address says whom the note is from and for: the invoice's legal entity and the customer as they are known now. The
+// letter has to reach them; what the invoice said stays on the invoice.
+func (c *creditNote) address(ctx context.Context, tx *database.Tx, config *tax.Config) error {
+	if c.entity = config.Named(c.of.Entity); c.entity == nil {
+		return refusal.New(refusal.Unprocessable, "entity_unknown", "id", "invoice %d is of the legal entity %s, which office.taxes does not have any more; put it back, its credit notes have a series of their own", c.of.ID, c.of.Entity)
+	}
+	to, err := invoice.Addressees(ctx, tx, []int64{c.of.Account})
+	if err != nil {
+		return err
+	}
+	from := invoice.SellerOf(c.entity)
+	c.note.Seller, c.note.Recipient, c.note.Language = from.Digest, to[c.of.Account].Recipient, to[c.of.Account].Language
+	return from.Keep(ctx, tx)
 }
 
 func (s *Service) creditNote(ctx context.Context, tx *database.Tx, of *invoice.Document, before *credited, request *CreditRequest) (*creditNote, error) {
@@ -175,8 +192,9 @@ func (s *Service) creditNote(ctx context.Context, tx *database.Tx, of *invoice.D
 	if c.note.Total > 0 {
 		return nil, refusal.New(refusal.Unprocessable, "credit_positive", "lines", "the lines come to %s: taking back discounts alone is no credit; add a charge to the next bill", c.note.Total)
 	}
-	// Which series the number is of: the entity's, whatever the configuration says by now.
-	entity := *s.Runs.Tax().Named(of.Entity)
+	if err := c.address(ctx, tx, s.Runs.Tax()); err != nil {
+		return nil, err
+	}
 	on := charge.DayOf(&c.zone, tx.Now())
 	year, _, _ := on.Civil()
 	c.note.IssuedOn, c.note.DueOn, c.note.CreatedAt, c.note.FinalisedAt = on.String(), on.String(), tx.Now(), tx.Now()
@@ -184,7 +202,7 @@ func (s *Service) creditNote(ctx context.Context, tx *database.Tx, of *invoice.D
 	if err != nil {
 		return nil, err
 	}
-	numbers, err := invoice.Series{Entity: &entity, Type: invoice.CreditNote, Year: year}.Draw(ctx, tx, 1)
+	numbers, err := invoice.Series{Entity: c.entity, Type: invoice.CreditNote, Year: year}.Draw(ctx, tx, 1)
 	if err != nil {
 		return nil, err
 	}
@@ -218,7 +236,7 @@ func creditLine(of *invoice.Document, before *credited, w CreditLine, currency m
 	until, _ := charge.ParseDay(l.PeriodUntil)
 	return charge.Line{
 		Kind: charge.Credit, Account: l.Account, Product: l.Product, Subscription: l.Subscription, Price: l.Price, Description: l.Description,
-		Quantity: l.Quantity, Unit: l.Unit, Period: charge.Span{From: from, Until: until}, PeriodDays: l.PeriodDays, Category: l.TaxCategory, GL: l.GL,
+		MSISDN: l.MSISDN, Service: l.Service, Offer: l.Offer, Quantity: l.Quantity, Unit: l.Unit, Period: charge.Span{From: from, Until: until}, PeriodDays: l.PeriodDays, Category: l.TaxCategory, GL: l.GL,
 		Exact: -exact, Amount: -amount, TaxCode: l.TaxCode, TaxRate: l.TaxRate, Corrects: charge.LineRef{Invoice: of.ID, Position: l.Position},
 	}, nil
 }

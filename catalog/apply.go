@@ -209,6 +209,9 @@ func insertParts(ctx context.Context, tx *database.Tx, o *Offering) error {
 	for n := range o.Prices {
 		p := o.Prices[n]
 		p.ID, p.OfferingID = 0, o.ID
+		if p.Titles == nil {
+			p.Titles = map[string]string{}
+		}
 		if _, err := tx.NewInsert().Model(&p).Exec(ctx); err != nil {
 			return err
 		}

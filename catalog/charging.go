@@ -69,7 +69,11 @@ func (c *compiler) generate(root field) *generated {
 	m, _ := c.mapping(root, documentKeys...) // has been read before
 	for _, key := range slices.Concat(headerKeys, chargingKeys[:len(chargingKeys)-1]) {
 		if f, ok := m.optional(key); ok {
-			g.put(g.root, key, c.copied(g, f))
+			value := c.copied(g, f)
+			if key == "services" {
+				value = untitled(value)
+			}
+			g.put(g.root, key, value)
 		}
 	}
 	offers := &yaml.Node{Kind: yaml.SequenceNode}

@@ -52,6 +52,8 @@ type compiler struct {
 	specs map[string]int // by name, looked up only
 	seen  map[string]int // offers by name, looked up only
 	read  []readOffer    // beside Offerings
+
+	titles map[string]map[string]string // of services, by language
 }
 
 // Compile makes both halves of a document and runs the tests inside it. An
@@ -79,6 +81,7 @@ func (c *compiler) document(root field) {
 		return
 	}
 	c.header(&m)
+	c.serviceTitles(&m)
 	c.each(&m, "specifications", rating.MaxOffers, c.specification)
 	if _, ok := c.required(&m, "offers", "offers: [{name: mobile-s, kind: postpaid, prices: [...]}]"); ok {
 		c.each(&m, "offers", rating.MaxOffers, c.offer)
@@ -236,7 +239,7 @@ func (c *compiler) usagePrices() {
 			if k < 0 {
 				k = len(o.Prices)
 				o.Prices = append(o.Prices, Price{
-					Position: int64(k), Name: service, Type: Usage, Currency: o.Currency, TaxCategory: read.usageTax, GLCode: read.usageGL,
+					Position: int64(k), Name: service, Titles: c.titles[service], Type: Usage, Currency: o.Currency, TaxCategory: read.usageTax, GLCode: read.usageGL,
 				})
 			}
 			if o.Prices[k].Description != "" {

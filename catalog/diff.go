@@ -14,7 +14,7 @@ import (
 // Changes are what a document makes different from what is in force.
 type Changes struct {
 	// Offers are the differences of the office's half: subject is specification,
-	// offer, price, discount, requires or excludes.
+	// service, offer, price, discount, requires or excludes.
 	Offers []rating.Change `json:"offers"`
 	// Charging are those of the core's, in its own words.
 	Charging []rating.Change `json:"charging"`
@@ -64,7 +64,7 @@ func byFact(list []fact) map[string]fact {
 }
 
 func facts(offers []Offering) (all []fact) {
-	specified := map[string]bool{}
+	specified, titled := map[string]bool{}, map[string]bool{}
 	for n := range offers {
 		o := &offers[n]
 		if s := o.Specification; s != nil && !specified[s.Name] {
@@ -75,6 +75,9 @@ func facts(offers []Offering) (all []fact) {
 		for k := range o.Prices {
 			if p := &o.Prices[k]; p.Type != Usage { // the core's half says what usage costs
 				all = append(all, fact{"price", p.Name, o.Name, p.words()})
+			} else if len(p.Titles) > 0 && !titled[p.Name] {
+				titled[p.Name] = true
+				all = append(all, fact{"service", p.Name, "", titleWords(p.Titles)})
 			}
 		}
 		for k := range o.Discounts {

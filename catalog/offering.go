@@ -109,14 +109,16 @@ const (
 type Price struct {
 	bun.BaseModel `bun:"table:product_offering_price,alias:p" json:"-"`
 
-	ID          int64        `bun:",pk,autoincrement" json:"id"`
-	OfferingID  int64        `json:"-"`
-	Position    int64        `json:"-"`
-	Name        string       `json:"name"`
-	Description string       `json:"description,omitempty"`
-	Type        PriceType    `json:"type"`
-	Amount      money.Amount `json:"amount"` // of a postpaid offer before tax, of a prepaid one what the balance is charged
-	Currency    string       `json:"currency"`
+	ID         int64  `bun:",pk,autoincrement" json:"id"`
+	OfferingID int64  `json:"-"`
+	Position   int64  `json:"-"`
+	Name       string `json:"name"`
+	// Titles are what people call the service, by language; "" is what it is called in all others.
+	Titles      map[string]string `bun:"type:text" json:"titles,omitempty"`
+	Description string            `json:"description,omitempty"`
+	Type        PriceType         `json:"type"`
+	Amount      money.Amount      `json:"amount"` // of a postpaid offer before tax, of a prepaid one what the balance is charged
+	Currency    string            `json:"currency"`
 	// PeriodMonths or PeriodDays is how often a recurring price falls due;
 	// only prepaid offers have periods of days.
 	PeriodMonths int64  `json:"period_months,omitempty"`

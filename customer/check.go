@@ -4,6 +4,7 @@ import (
 	"net/mail"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -138,6 +139,10 @@ var (
 func checkLanguage(field, value string) error {
 	if !languageTag.MatchString(value) {
 		return invalid("language_malformed", field, "%q is no language; write de, en or de-AT", value)
+	}
+	base, _, _ := strings.Cut(value, "-")
+	if !slices.Contains(Languages(), base) {
+		return invalid("language_unsupported", field, "messages and bills are written in %s, not in %q; choose one of them", strings.Join(Languages(), " and "), value)
 	}
 	return nil
 }

@@ -44,7 +44,7 @@ type Party struct {
 	BirthDate  string    `json:"birth_date,omitempty"`  // 2006-01-02; individuals, optional
 	TaxID      string    `json:"tax_id,omitempty"`      // VAT number or the like
 	// Language is what messages and bills are written in: a code of ISO 639-1
-	// with or without a country, "en" where none is given.
+	// with or without a country, its base one of Languages; "en" where none is given.
 	Language  string          `json:"language"`
 	Status    PartyStatus     `json:"status"`
 	CreatedAt instant.Instant `json:"created_at"`

@@ -4,7 +4,9 @@ import (
 	"embed"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path"
+	"slices"
 	"strings"
 	"text/template"
 	"time"
@@ -57,7 +59,7 @@ func HasTemplate(name string) bool {
 	return known
 }
 
-// defaultLanguage is that of messages in whose language there is no template.
+// defaultLanguage is that of who names none.
 const defaultLanguage = "en"
 
 //go:embed templates/*.txt
@@ -74,6 +76,9 @@ var templates = map[string]*template.Template{
 		"date":  func(date string) string { return dated(date, "02.01.2006") },
 	}),
 }
+
+// Languages are those that messages are written in, and bills: what a party's may be, with or without a country.
+func Languages() []string { return slices.Sorted(maps.Keys(templates)) }
 
 // parsed are the templates of one language.
 func parsed(language string, funcs template.FuncMap) *template.Template {

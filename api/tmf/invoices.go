@@ -142,7 +142,7 @@ func (i invoices) pdf(ctx context.Context, c *rest.Call) (*rest.Answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	text, err := invoice.PDF(d, i.s.Runs.Tax().Named(d.Entity))
+	text, err := invoice.PDF(d)
 	return &rest.Answer{
 		Status: 200, Raw: text, ContentType: "application/pdf",
 		Header: map[string]string{"Content-Disposition": `inline; filename="` + d.Reference() + `.pdf"`},

@@ -1,6 +1,7 @@
 package charge
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -30,7 +31,7 @@ func Bill(in *Input) (Draft, error) {
 	for k := range in.Charges {
 		c := &in.Charges[k]
 		b.add(Line{
-			Kind: c.Kind, Account: c.Account, Product: c.Product, Charge: c.ID, Description: c.Description, Quantity: 1, Unit: "piece",
+			Kind: c.Kind, Account: c.Account, Product: c.Product, Subscription: c.Subscription, Charge: c.ID, Description: c.Description, Quantity: 1, Unit: "piece",
 			Period: Span{c.Day, c.Day + 1}, Category: c.Category, GL: c.GL, Exact: c.Amount,
 		})
 	}
@@ -88,13 +89,9 @@ func (b *biller) oneTimePrice(p *Product, price *Price) {
 }
 
 func (b *biller) usage(u *Usage) {
-	description := u.Service
-	if u.Offer != "" {
-		description += " (" + u.Offer + ")"
-	}
 	b.add(Line{
-		Kind: UsageCharge, Account: u.Account, Subscription: u.Subscription, Description: description, Quantity: u.Billed, Unit: u.Unit,
-		Period: b.in.Period, Category: b.in.UsageCategory, GL: b.in.UsageGL, Exact: u.Charged,
+		Kind: UsageCharge, Account: u.Account, Subscription: u.Subscription, Description: u.Service, Service: u.Service, Offer: u.Offer, Quantity: u.Billed, Unit: u.Unit,
+		Period: b.in.Period, Category: cmp.Or(u.Category, b.in.UsageCategory), GL: cmp.Or(u.GL, b.in.UsageGL), Exact: u.Charged,
 		UsageFrom: u.First, UsageThrough: u.Last, Records: u.Records,
 	})
 }
@@ -138,7 +135,7 @@ func (b *biller) minimum(p *Product) {
 	}
 	b.add(Line{
 		Kind: Minimum, Account: p.Account, Product: p.ID, Subscription: p.Subscription,
-		Description: "Minimum commitment of " + p.Name, Quantity: int64(days), Unit: "day", Period: period, PeriodDays: period.Days(),
+		Description: p.Name, Quantity: int64(days), Unit: "day", Period: period, PeriodDays: period.Days(),
 		Category: p.MinimumCategory, GL: p.MinimumGL, Exact: missing,
 	})
 }

@@ -15,7 +15,7 @@ type Input struct {
 	// Usage is what was rated since the last bill, one entry for each
 	// subscription, service and offer.
 	Usage []Usage
-	// UsageGL and UsageCategory are the general ledger's code and the tax category of usage.
+	// UsageGL and UsageCategory are the general ledger's code and the tax category of usage whose offer says nothing else.
 	UsageGL, UsageCategory string
 }
 
@@ -88,12 +88,13 @@ type Discount struct {
 
 // OneTime is a charge or a credit that waits for the next bill.
 type OneTime struct {
-	ID, Account, Product int64
-	Kind                 Kind // OneTimeCharge or Credit
-	Description          string
-	Amount               money.Amount // negative for credits
-	Day                  Day
-	Category, GL         string
+	ID, Account           int64
+	Product, Subscription int64 // that it is for; 0 is none
+	Kind                  Kind  // OneTimeCharge or Credit
+	Description           string
+	Amount                money.Amount // negative for credits
+	Day                   Day
+	Category, GL          string
 }
 
 // Usage is rated usage of one subscription, service and offer.
@@ -103,6 +104,8 @@ type Usage struct {
 	Records               int64
 	Used, Billed          int64
 	Charged               money.Amount
+	// Category and GL are those of the offer; "" is that of the Input.
+	Category, GL string
 	// First and Last are the numbers of the first and the last record.
 	First, Last int64
 }
@@ -126,6 +129,8 @@ type Line struct {
 	Account, Product, Subscription   int64
 	Price, Charge                    int64 // what it came from: a product's price, a waiting charge
 	Description                      string
+	MSISDN                           string // the telephone number that it is for; "" is none, or not known yet
+	Service, Offer                   string // of usage: the names by which the core rated it
 	Quantity                         int64
 	Unit                             string
 	Period                           Span

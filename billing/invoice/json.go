@@ -2,6 +2,7 @@ package invoice
 
 import (
 	"strconv"
+	"strings"
 
 	"gyro/internal/money"
 )
@@ -26,6 +27,9 @@ type JSON struct {
 	Account     string     `json:"billingAccountId"`
 	Customer    string     `json:"customerId"`
 	Name        string     `json:"customerName"`
+	Language    string     `json:"language"`
+	From        *JSONParty `json:"seller,omitempty"`
+	To          *JSONParty `json:"recipient,omitempty"`
 	PeriodFrom  string     `json:"periodFrom"`
 	PeriodUntil string     `json:"periodUntil"` // the day behind the last
 	Revision    int        `json:"revision"`
@@ -67,6 +71,15 @@ type JSONLine struct {
 	MSISDN       string `json:"msisdn,omitempty"`
 }
 
+// JSONParty is who a document is from, or for, as they were when it was made.
+type JSONParty struct {
+	Name    string   `json:"name"`
+	Account string   `json:"account,omitempty"`
+	Address []string `json:"address,omitempty"`
+	TaxID   string   `json:"taxId,omitempty"`
+	IBAN    string   `json:"iban,omitempty"`
+}
+
 // JSONTax is the tax of one rate.
 type JSONTax struct {
 	Code   string `json:"code"`
@@ -94,6 +107,7 @@ func (i *Invoice) Summary() JSON {
 		ID: ID(i.ID), Type: i.Type, State: i.State, Entity: i.Entity, Account: ID(i.Account), PeriodFrom: i.PeriodFrom, PeriodUntil: i.PeriodUntil,
 		Revision: i.Revision, IssuedOn: i.IssuedOn, DueOn: i.DueOn, Net: amountOf(i.Net, i.Currency, decimals), Tax: amountOf(i.Tax, i.Currency, decimals),
 		Total: amountOf(i.Total, i.Currency, decimals), Reason: i.Reason, Run: ID(i.Run),
+		Name: i.Recipient.Name, Language: i.Language,
 	}
 	if i.Number != nil {
 		v.Number = *i.Number
@@ -111,7 +125,9 @@ func (d *Document) JSON() JSON {
 	if c, err := money.ParseCurrency(d.Currency); err == nil {
 		decimals = c.Exponent()
 	}
-	v.Customer, v.Name, v.Open = ID(d.Customer), d.CustomerName, amountOf(d.Open, d.Currency, decimals)
+	v.Customer, v.Open = ID(d.Customer), amountOf(d.Open, d.Currency, decimals)
+	v.From = &JSONParty{Name: d.From.LegalName, Address: strings.Split(d.From.Address, "\n"), TaxID: d.From.TaxID, IBAN: d.From.IBAN}
+	v.To = &JSONParty{Name: d.Recipient.Name, Account: d.Recipient.Account, Address: d.Recipient.Address(), TaxID: d.Recipient.TaxID}
 	for k := range d.Lines {
 		l := &d.Lines[k]
 		line := JSONLine{
@@ -131,3 +147,6 @@ func (d *Document) JSON() JSON {
 	}
 	return v
 }
+
+// percent is a rate in millionths as programs read it.
+func percent(rate int64) string { return money.Amount(rate*100).Format(0) + "%" }

@@ -46,11 +46,17 @@ type Invoice struct {
 	// Run is the invoice run that made it, 0 if it was made by hand.
 	Run int64 `bun:"run_id"`
 	// Account is the billing account that pays it.
-	Account     int64        `bun:"billing_account_id"`
-	Type        Type         `bun:"type"`
-	State       State        `bun:"state"`
-	Number      *string      `bun:"number"` // nil until it is finalised, and of statements
-	Entity      string       `bun:"entity"`
+	Account int64   `bun:"billing_account_id"`
+	Type    Type    `bun:"type"`
+	State   State   `bun:"state"`
+	Number  *string `bun:"number"` // nil until it is finalised, and of statements
+	Entity  string  `bun:"entity"`
+	// Seller names what the entity was when the document was made: a row of Seller.
+	Seller string `bun:"seller"`
+	// Recipient is who the document is for, as known when it was made. It stays so when the customer moves.
+	Recipient Recipient `bun:"embed:recipient_"`
+	// Language is that of its texts: one of Languages.
+	Language    string       `bun:"language"`
 	PeriodFrom  string       `bun:"period_from"`
 	PeriodUntil string       `bun:"period_until"` // the day behind the last
 	Revision    int          `bun:"revision"`
@@ -75,7 +81,8 @@ type Invoice struct {
 // Columns are those of the table, in the order of Row.
 func Columns() []string {
 	return []string{
-		"id", "run_id", "billing_account_id", "type", "state", "number", "entity", "period_from", "period_until", "revision", "issued_on",
+		"id", "run_id", "billing_account_id", "type", "state", "number", "entity", "seller", "recipient_name", "recipient_account", "recipient_street",
+		"recipient_postcode", "recipient_city", "recipient_country", "recipient_tax_id", "language", "period_from", "period_until", "revision", "issued_on",
 		"due_on", "currency", "net", "tax", "total", "tax_region", "prices", "lines", "corrects_id", "reason", "digest", "created_at", "finalised_at",
 	}
 }
@@ -83,7 +90,8 @@ func Columns() []string {
 // Row is the document's values for a bulk copy.
 func (i *Invoice) Row() []any {
 	return []any{
-		i.ID, i.Run, i.Account, string(i.Type), string(i.State), i.Number, i.Entity, i.PeriodFrom, i.PeriodUntil, i.Revision, i.IssuedOn,
+		i.ID, i.Run, i.Account, string(i.Type), string(i.State), i.Number, i.Entity, i.Seller, i.Recipient.Name, i.Recipient.Account, i.Recipient.Street,
+		i.Recipient.Postcode, i.Recipient.City, i.Recipient.Country, i.Recipient.TaxID, i.Language, i.PeriodFrom, i.PeriodUntil, i.Revision, i.IssuedOn,
 		i.DueOn, i.Currency, int64(i.Net), int64(i.Tax), int64(i.Total), i.TaxRegion, i.Prices, i.Lines, i.Corrects, i.Reason, i.Digest,
 		int64(i.CreatedAt), int64(i.FinalisedAt),
 	}
@@ -93,15 +101,20 @@ func (i *Invoice) Row() []any {
 type Line struct {
 	bun.BaseModel `bun:"table:invoice_line,alias:l"`
 
-	Invoice          int64        `bun:"invoice_id,pk"`
-	Position         int          `bun:"position,pk"`
-	Kind             charge.Kind  `bun:"kind"`
-	Account          int64        `bun:"billing_account_id"`
-	Product          int64        `bun:"product_id"`
-	Subscription     int64        `bun:"subscription_id"`
-	Price            int64        `bun:"product_price_id"`
-	Charge           int64        `bun:"charge_id"`
-	Description      string       `bun:"description"`
+	Invoice      int64       `bun:"invoice_id,pk"`
+	Position     int         `bun:"position,pk"`
+	Kind         charge.Kind `bun:"kind"`
+	Account      int64       `bun:"billing_account_id"`
+	Product      int64       `bun:"product_id"`
+	Subscription int64       `bun:"subscription_id"`
+	Price        int64       `bun:"product_price_id"`
+	Charge       int64       `bun:"charge_id"`
+	Description  string      `bun:"description"`
+	// MSISDN is the telephone number that it is for, as it was when the document was made; empty where it is for none.
+	MSISDN string `bun:"msisdn"`
+	// Service and Offer are of usage: the names by which the core rated it.
+	Service          string       `bun:"service"`
+	Offer            string       `bun:"offer"`
 	Quantity         int64        `bun:"quantity"`
 	Unit             string       `bun:"unit"`
 	PeriodFrom       string       `bun:"period_from"`
@@ -118,15 +131,15 @@ type Line struct {
 	Records          int64        `bun:"records"`
 	CorrectsInvoice  int64        `bun:"corrects_invoice"`
 	CorrectsPosition int          `bun:"corrects_position"`
-	// MSISDN is the telephone number that it is for, where there is one; Get reads it.
-	MSISDN string `bun:"-"`
+	// CorrectsNumber is the number of CorrectsInvoice; Get reads it.
+	CorrectsNumber string `bun:"-"`
 }
 
 // LineColumns are those of the table, in the order of LineRow.
 func LineColumns() []string {
 	return []string{
 		"invoice_id", "position", "kind", "billing_account_id", "product_id", "subscription_id", "product_price_id", "charge_id", "description",
-		"quantity", "unit", "period_from", "period_until", "period_days", "exact", "amount", "tax_category", "tax_code", "tax_rate", "gl_code",
+		"msisdn", "service", "offer", "quantity", "unit", "period_from", "period_until", "period_days", "exact", "amount", "tax_category", "tax_code", "tax_rate", "gl_code",
 		"usage_from", "usage_through", "records", "corrects_invoice", "corrects_position",
 	}
 }
@@ -134,7 +147,7 @@ func LineColumns() []string {
 // LineRow is a line's values for a bulk copy.
 func LineRow(invoice int64, position int, l *charge.Line) []any {
 	return []any{
-		invoice, position, string(l.Kind), l.Account, l.Product, l.Subscription, l.Price, l.Charge, l.Description, l.Quantity, l.Unit,
+		invoice, position, string(l.Kind), l.Account, l.Product, l.Subscription, l.Price, l.Charge, l.Description, l.MSISDN, l.Service, l.Offer, l.Quantity, l.Unit,
 		l.Period.From.String(), l.Period.Until.String(), l.PeriodDays, int64(l.Exact), int64(l.Amount), l.Category, l.TaxCode, l.TaxRate, l.GL,
 		l.UsageFrom, l.UsageThrough, l.Records, l.Corrects.Invoice, l.Corrects.Position,
 	}

@@ -7,22 +7,21 @@ import (
 
 	"codeberg.org/go-pdf/fpdf"
 
-	"gyro/billing/charge"
-	"gyro/billing/tax"
 	"gyro/internal/money"
 )
 
-// PDF prints a document, A4. The same document gives the same octets: the dates
-// in the file are those of the document.
-func PDF(d *Document, e *tax.Entity) ([]byte, error) { return render(d, e, true) }
+// PDF prints a document, A4, in its language. The same document gives the same
+// octets: all that is printed was kept with it, and the dates in the file are those of the document.
+func PDF(d *Document) ([]byte, error) { return render(d, true) }
 
-func render(d *Document, e *tax.Entity, compressed bool) ([]byte, error) {
+func render(d *Document, compressed bool) ([]byte, error) {
 	currency, err := money.ParseCurrency(d.Currency)
 	if err != nil {
 		return nil, err
 	}
-	p := &printer{Fpdf: fpdf.New("P", "mm", "A4", ""), d: d, e: e, decimals: currency.Exponent()}
+	p := &printer{Fpdf: fpdf.New("P", "mm", "A4", ""), d: d, t: textsOf(d.Language), decimals: currency.Exponent()}
 	p.latin = p.UnicodeTranslatorFromDescriptor("cp1252")
+	p.SetMargins(left, top, right)
 	p.font("", 9)
 	at := d.CreatedAt.Time()
 	if d.FinalisedAt != 0 {
@@ -33,14 +32,15 @@ func render(d *Document, e *tax.Entity, compressed bool) ([]byte, error) {
 	p.SetCatalogSort(true)
 	p.SetCompression(compressed)
 	p.SetProducer("Gyro", true)
+	p.SetLang(d.Language)
 	p.SetTitle(d.Title()+" "+d.Reference(), true)
-	p.SetAutoPageBreak(true, 22)
+	p.SetAutoPageBreak(false, 0) // the table breaks between rows, and says what it carries over
+	p.AliasNbPages(pages)
 	p.SetFooterFunc(p.footer)
 	p.AddPage()
 	p.head()
 	p.table()
 	p.totals()
-	p.terms()
 	var out bytes.Buffer
 	if err := p.Output(&out); err != nil {
 		return nil, fmt.Errorf("print invoice %d: %w", d.ID, err)
@@ -50,16 +50,17 @@ func render(d *Document, e *tax.Entity, compressed bool) ([]byte, error) {
 
 // Title is what a document is called on paper.
 func (i *Invoice) Title() string {
-	title := "Invoice"
+	t := textsOf(i.Language)
+	title := t.invoice
 	switch i.Type {
 	case CreditNote:
-		title = "Credit note"
+		title = t.creditNote
 	case Statement:
-		title = "Statement"
+		title = t.statement
 	case Bill:
 	}
 	if i.State == Draft || i.State == Reviewed {
-		title += " (draft)"
+		title += " " + t.draft
 	}
 	return title
 }
@@ -69,13 +70,13 @@ func (i *Invoice) Reference() string {
 	if i.Number != nil {
 		return *i.Number
 	}
-	return fmt.Sprintf("no. %d", i.ID)
+	return fmt.Sprintf(textsOf(i.Language).number, i.ID)
 }
 
 type printer struct {
 	*fpdf.Fpdf
 	d        *Document
-	e        *tax.Entity
+	t        *texts
 	latin    func(string) string
 	style    string  // of the font: B or none
 	size     float64 // in points
@@ -83,9 +84,18 @@ type printer struct {
 	decimals int
 }
 
+// Measures of the page in millimetres. The address is where the window of an envelope is (DIN 5008, form B).
 const (
-	lineHeight = 4.6
-	fullWidth  = 190.0 // of A4, less the margins
+	left, top, right = 20.0, 15.0, 15.0
+	fullWidth        = 210 - left - right
+	bottom           = 297 - 24.0 // of what stands on a page, above the footer
+	lineHeight       = 4.6
+	window           = 50.0 // from the top
+	aside            = 128.0
+	asideLabel       = 25.0
+	heading          = 98.0
+
+	pages = "{nb}" // for which the library puts the number of pages
 )
 
 func (p *printer) text(width float64, text, align string) {
@@ -98,71 +108,62 @@ func (p *printer) line(text string) {
 }
 
 func (p *printer) head() {
-	p.font("B", 12)
-	p.line(p.e.LegalName)
-	p.font("", 9)
-	p.line(strings.Join(p.e.Address, ", "))
-	p.line("VAT number " + p.e.TaxID)
-	p.Ln(8)
-	p.line(p.d.CustomerName)
-	for _, line := range p.d.Recipient.Address() {
-		p.line(line)
-	}
-	if p.d.Recipient.TaxID != "" {
-		p.line("VAT number " + p.d.Recipient.TaxID)
-	}
-	p.Ln(8)
-	p.font("B", 16)
-	p.cell(0, 8, p.d.Title()+" "+p.d.Reference(), "", 1, "L")
-	p.font("", 9)
-	account := fmt.Sprintf("Account %d", p.d.Account)
-	if p.d.AccountName != p.d.CustomerName {
-		account += ", " + p.d.AccountName
-	}
-	p.line(account)
-	p.line("Issued on " + p.d.IssuedOn)
-	p.line("Period " + p.d.PeriodFrom + " to " + lastDay(p.d.PeriodUntil))
-	if p.d.CorrectsNumber != "" {
-		p.line("Corrects invoice " + p.d.CorrectsNumber + ": " + p.d.Reason)
-	}
-	p.Ln(4)
-}
-
-// lastDay is the day before one, as people write periods.
-func lastDay(until string) string {
-	day, err := charge.ParseDay(until)
-	if err != nil {
-		return until
-	}
-	return (day - 1).String()
-}
-
-var columns = []struct {
-	title string
-	width float64
-	align string
-}{{"#", 8, "R"}, {"Description", 76, "L"}, {"Period", 40, "L"}, {"Quantity", 32, "R"}, {"Tax", 12, "R"}, {"Net", 22, "R"}}
-
-func (p *printer) table() {
-	p.font("B", 8)
-	for _, c := range columns {
-		p.CellFormat(c.width, 6, c.title, "B", 0, c.align, false, 0, "")
-	}
-	p.Ln(7)
+	d, from := p.d, &p.d.From
+	p.font("B", 13)
+	p.cell(0, 6, from.LegalName, "", 1, "R")
 	p.font("", 8)
-	for k := range p.d.Lines {
-		l := &p.d.Lines[k]
-		for n, text := range []string{
-			fmt.Sprint(l.Position), describe(l), period(l), quantity(l), percent(l.TaxRate), l.Amount.Format(p.decimals),
-		} {
-			p.text(columns[n].width, p.fit(text, columns[n].width), columns[n].align)
-		}
+	for line := range strings.SplitSeq(from.Address, "\n") {
+		p.cell(0, 3.8, line, "", 1, "R")
+	}
+	if from.TaxID != "" {
+		p.cell(0, 3.8, p.t.vatNumber+" "+from.TaxID, "", 1, "R")
+	}
+	p.SetXY(left, window-5)
+	p.font("", 6.5)
+	p.cell(85, 4, p.fit(from.LegalName+", "+strings.ReplaceAll(from.Address, "\n", ", "), 85), "B", 2, "L")
+	p.font("", 10)
+	p.SetXY(left, window+1)
+	for _, line := range append([]string{d.Recipient.Name}, d.Recipient.Address()...) {
+		p.cell(95, 4.9, p.fit(line, 95), "", 2, "L")
+	}
+	p.SetXY(aside, window)
+	p.font("", 9)
+	for _, row := range p.facts() {
+		p.SetX(aside)
+		p.text(asideLabel, row[0], "L")
+		p.text(fullWidth+left-aside-asideLabel, p.fit(row[1], fullWidth+left-aside-asideLabel), "L")
 		p.Ln(lineHeight)
 	}
-	p.Ln(2)
+	p.SetXY(left, heading)
+	p.font("B", 14)
+	p.cell(0, 8, d.Title()+" "+d.Reference(), "", 1, "L")
+	p.font("", 9)
+	if d.CorrectsNumber != "" {
+		p.line(p.fit(fmt.Sprintf(p.t.corrects, d.CorrectsNumber, d.Reason), fullWidth))
+	}
+	p.Ln(3)
 }
 
-// fit shortens what is too wide for its column.
+// facts are what stands beside the address: names and values.
+func (p *printer) facts() [][2]string {
+	d := p.d
+	rows := [][2]string{
+		{p.t.issued, p.t.day(d.IssuedOn)}, {p.t.period, p.t.span(d.PeriodFrom, d.PeriodUntil)},
+		{p.t.customer, fmt.Sprint(d.Customer)}, {p.t.account, fmt.Sprint(d.Account)},
+	}
+	if d.Recipient.Account != "" && d.Recipient.Account != d.Recipient.Name {
+		rows = append(rows, [2]string{"", d.Recipient.Account})
+	}
+	if d.Recipient.TaxID != "" {
+		rows = append(rows, [2]string{p.t.vatNumber, d.Recipient.TaxID})
+	}
+	if d.Type == Bill && d.Total > 0 {
+		rows = append(rows, [2]string{p.t.due, p.t.day(d.DueOn)})
+	}
+	return rows
+}
+
+// fit shortens what is too wide for its place.
 func (p *printer) fit(text string, width float64) string {
 	for runes := []rune(text); p.width(text) > width-2 && len(runes) > 4; {
 		runes = runes[:len(runes)-1]
@@ -171,86 +172,73 @@ func (p *printer) fit(text string, width float64) string {
 	return text
 }
 
-func describe(l *Line) string {
-	text := l.Description
-	if l.MSISDN != "" {
-		text += ", +" + l.MSISDN
-	}
-	switch {
-	case l.CorrectsInvoice != 0:
-		text = fmt.Sprintf("Credit: %s (line %d)", text, l.CorrectsPosition)
-	case l.Records > 0:
-		text = fmt.Sprintf("%s, %d records", text, l.Records)
-	}
-	return text
-}
-
-func period(l *Line) string {
-	if last := lastDay(l.PeriodUntil); last != l.PeriodFrom {
-		return l.PeriodFrom + " - " + last
-	}
-	return l.PeriodFrom
-}
-
-func quantity(l *Line) string {
-	switch {
-	case l.PeriodDays > 0 && int64(l.PeriodDays) != l.Quantity:
-		return fmt.Sprintf("%d of %d days", l.Quantity, l.PeriodDays)
-	case l.Unit == "octets":
-		return decimal(l.Quantity, 1_000_000) + " MB"
-	case l.Unit == "seconds":
-		return fmt.Sprintf("%d:%02d min", l.Quantity/60, l.Quantity%60)
-	case l.Unit == "piece":
-		return fmt.Sprint(l.Quantity)
-	case l.Quantity == 1:
-		return "1 " + strings.TrimSuffix(l.Unit, "s")
-	}
-	return fmt.Sprintf("%d %s", l.Quantity, strings.TrimSuffix(l.Unit, "s")+"s")
-}
-
-// decimal is n/per with two places, cut off.
-func decimal(n, per int64) string { return fmt.Sprintf("%d.%02d", n/per, n%per*100/per) }
-
-// percent is a rate in millionths as people write it.
-func percent(rate int64) string { return money.Amount(rate*100).Format(0) + "%" }
-
+// totals are printed together, on a page of their own if there is no room behind the lines.
 func (p *printer) totals() {
+	if p.GetY()+float64(len(p.d.Taxes)+4)*lineHeight+14 > bottom {
+		p.AddPage()
+	}
 	row := func(what string, amount money.Amount) {
-		p.text(fullWidth-30, what, "R")
-		p.text(30, amount.Format(p.decimals)+" "+p.d.Currency, "R")
+		p.text(fullWidth-34, p.fit(what, fullWidth-34), "R")
+		p.text(34, p.t.amount(amount, p.decimals)+" "+p.d.Currency, "R")
 		p.Ln(lineHeight)
 	}
+	p.Ln(2)
 	p.font("", 9)
-	row("Net", p.d.Net)
+	row(p.t.net, p.d.Net)
 	for k := range p.d.Taxes {
 		t := &p.d.Taxes[k]
-		what := fmt.Sprintf("VAT %s of %s", percent(t.Rate), t.Base.Format(p.decimals))
-		if t.Reason != "" {
-			what += " (" + t.Reason + ")"
+		what := fmt.Sprintf(p.t.tax, p.t.percent(t.Rate), p.t.amount(t.Base, p.decimals))
+		if reason := p.t.reason(t); reason != "" {
+			what = reason + ". " + what
 		}
 		row(what, t.Tax)
 	}
 	p.font("B", 10)
-	row("Total", p.d.Total)
-	p.Ln(4)
+	y := p.GetY() + 0.5
+	p.Line(left+fullWidth-75, y, left+fullWidth, y)
+	p.Ln(1.5)
+	row(p.t.total, p.d.Total)
+	p.Ln(6)
+	p.font("", 9)
+	p.paragraph(p.terms())
 }
 
-func (p *printer) terms() {
-	p.font("", 9)
-	switch {
-	case p.d.Type == Statement:
-		p.line("This was taken from your balance. Nothing is to be paid.")
-	case p.d.Type == CreditNote:
-		p.line("The amount is set off against what is open, or credited to your account.")
-	case p.d.Total > 0:
-		p.line(fmt.Sprintf("Please pay until %s (%d days) to %s, naming %s.", p.d.DueOn, p.d.Terms, p.e.IBAN, p.d.Reference()))
-	default:
-		p.line("Nothing is to be paid.")
+func (p *printer) paragraph(text string) {
+	for _, line := range p.wrapped(text, fullWidth) {
+		p.line(line)
 	}
 }
 
+func (p *printer) terms() string {
+	switch {
+	case p.d.Type == Statement:
+		return p.t.fromBalance
+	case p.d.Type == CreditNote:
+		return p.t.setOff
+	case p.d.Total <= 0:
+		return p.t.nothing
+	}
+	text := fmt.Sprintf(p.t.payUntil, p.t.day(p.d.DueOn), p.d.Reference())
+	if p.d.From.IBAN != "" {
+		text += fmt.Sprintf(p.t.payTo, iban(p.d.From.IBAN))
+	}
+	return text + "."
+}
+
+// iban writes an account number in groups of four, as it stands on paper (ISO 13616).
+func iban(number string) string {
+	var b strings.Builder
+	for k, c := range number {
+		if k > 0 && k%4 == 0 {
+			b.WriteRune('\u00a0') // no line ends within it
+		}
+		b.WriteRune(c)
+	}
+	return b.String()
+}
+
 func (p *printer) footer() {
-	p.SetY(-15)
+	p.SetXY(left, -18)
 	p.font("", 7)
-	p.cell(0, 5, fmt.Sprintf("%s %s, page %d", p.d.Title(), p.d.Reference(), p.PageNo()), "T", 0, "C")
+	p.cell(0, 5, fmt.Sprintf(p.t.page, p.d.Title(), p.d.Reference(), p.PageNo(), pages), "T", 0, "C")
 }

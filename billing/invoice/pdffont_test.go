@@ -5,8 +5,6 @@ import (
 	"strings"
 	"testing"
 	"unicode/utf16"
-
-	"gyro/billing/tax"
 )
 
 // TestNamesOfOtherScriptsAreOnThePaper: a name that the fonts of every reader lack is set in a font that the document
@@ -20,12 +18,13 @@ func TestNamesOfOtherScriptsAreOnThePaper(t *testing.T) {
 		"ab\u202ecd":       "",
 	} {
 		d := example()
-		d.CustomerName, d.Lines[0].Description = name, strings.Repeat(name, 20)
-		pdf, err := render(d, &tax.Entity{LegalName: "Gyro Mobile"}, false)
+		d.From.LegalName = "Gyro Mobile"
+		d.Recipient.Name, d.Lines[0].Description = name, strings.Repeat(name, 20)
+		pdf, err := render(d, false)
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
-		again, err := render(d, &tax.Entity{LegalName: "Gyro Mobile"}, false)
+		again, err := render(d, false)
 		if err != nil || !bytes.Equal(pdf, again) {
 			t.Errorf("%s: printed again it is other octets, %v", name, err)
 		}

@@ -3,6 +3,7 @@ package invoice
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/uptrace/bun"
 
@@ -16,14 +17,12 @@ type Document struct {
 
 	Lines []Line
 	Taxes []Tax
-	// Open is what is still to be paid; 0 without a receivable.
+	// Open is what is still to be paid, now; 0 without a receivable.
 	Open money.Amount
-	// Customer, CustomerName and AccountName say who it is for.
-	Customer     int64
-	CustomerName string
-	AccountName  string
-	Recipient    Recipient
-	Terms        int
+	// Customer is the account's; what it was called when the document was made is in Recipient.
+	Customer int64
+	// From is who the document is from, as it was when the document was made.
+	From Seller
 	// CorrectsNumber is the number of the invoice that a credit note takes back.
 	CorrectsNumber string
 }
@@ -49,18 +48,44 @@ func Get(ctx context.Context, q bun.IDB, id int64) (*Document, error) {
 	if d.Corrects != nil {
 		corrects = *d.Corrects
 	}
-	err := q.NewRaw(`SELECT c.id, c.name, a.name, a.terms_days, COALESCE((SELECT r.open FROM receivable r WHERE r.invoice_id = ?), 0),
-		COALESCE((SELECT o.number FROM invoice o WHERE o.id = ?), '')
-		FROM billing_account a JOIN customer c ON c.id = a.customer_id WHERE a.id = ?`, id, corrects, d.Account).
-		Scan(ctx, &d.Customer, &d.CustomerName, &d.AccountName, &d.Terms, (*int64)(&d.Open), &d.CorrectsNumber)
+	err := q.NewRaw(`SELECT a.customer_id, COALESCE((SELECT r.open FROM receivable r WHERE r.invoice_id = ?), 0),
+		COALESCE((SELECT o.number FROM invoice o WHERE o.id = ?), '') FROM billing_account a WHERE a.id = ?`, id, corrects, d.Account).
+		Scan(ctx, &d.Customer, (*int64)(&d.Open), &d.CorrectsNumber)
 	if err != nil {
 		return nil, fmt.Errorf("whom invoice %d is for: %w", id, err)
 	}
-	if d.Recipient, err = recipient(ctx, q, d.Customer); err != nil {
-		return nil, err
+	if err := q.NewSelect().Model(&d.From).Where("digest = ?", d.Seller).Scan(ctx); err != nil {
+		return nil, fmt.Errorf("whom invoice %d is from: %w", id, err)
 	}
-	err = d.numbers(ctx, q)
-	return d, err
+	return d, d.references(ctx, q)
+}
+
+// references reads the numbers of the invoices that lines take something back of.
+func (d *Document) references(ctx context.Context, q bun.IDB) error {
+	var ids []int64
+	for k := range d.Lines {
+		if id := d.Lines[k].CorrectsInvoice; id != 0 && !slices.Contains(ids, id) {
+			ids = append(ids, id)
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	var found []struct {
+		ID     int64
+		Number string
+	}
+	if err := q.NewRaw("SELECT id, COALESCE(number, '') AS number FROM invoice WHERE id IN (?)", bun.List(ids)).Scan(ctx, &found); err != nil {
+		return fmt.Errorf("what invoice %d corrects: %w", d.ID, err)
+	}
+	for k := range d.Lines {
+		for n := range found {
+			if found[n].ID == d.Lines[k].CorrectsInvoice {
+				d.Lines[k].CorrectsNumber = found[n].Number
+			}
+		}
+	}
+	return nil
 }
 
 // Find returns the id of a document by its number, or by its id in digits.
@@ -130,22 +155,11 @@ func RecordsOf(ctx context.Context, q bun.IDB, l *Line, limit, offset int) (foun
 	if l.UsageThrough == 0 {
 		return nil, 0, nil
 	}
-	service, offer := splitDescription(l.Description)
 	query := q.NewSelect().Model(&found).Where("billing_account_id = ? AND record BETWEEN ? AND ?", l.Account, l.UsageFrom, l.UsageThrough).
-		Where("COALESCE(subscription_id, 0) = ? AND service = ? AND offer = ? AND unit = ?", l.Subscription, service, offer, l.Unit)
+		Where("COALESCE(subscription_id, 0) = ? AND service = ? AND offer = ? AND unit = ?", l.Subscription, l.Service, l.Offer, l.Unit)
 	n, err := query.Order("record").Limit(int64(limit)).Offset(int64(offset)).ScanAndCount(ctx)
 	if err != nil {
 		return nil, 0, fmt.Errorf("usage of line %d.%d: %w", l.Invoice, l.Position, err)
 	}
 	return found, int(n), nil
-}
-
-// splitDescription takes a usage line's description apart: "voice (Flat M)" is the service and the offer.
-func splitDescription(text string) (service, offer string) {
-	for k := range text {
-		if n := len(text); text[k] == '(' && k > 0 && text[n-1] == ')' {
-			return text[:k-1], text[k+1 : n-1]
-		}
-	}
-	return text, ""
 }

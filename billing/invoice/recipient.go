@@ -11,6 +11,8 @@ import (
 // Recipient is whom a document is for: the buyer of EN 16931 (BG-7) with the
 // address (BG-8) and the VAT identifier (BT-48).
 type Recipient struct {
+	Name                            string
+	Account                         string // what the billing account is called
 	Street, Postcode, City, Country string
 	TaxID                           string
 }
@@ -31,43 +33,37 @@ func (r *Recipient) Address() []string {
 	return lines
 }
 
-// recipient reads who a customer is on paper: of several postal addresses the
-// preferred one, else the first.
-func recipient(ctx context.Context, q bun.IDB, customer int64) (r Recipient, err error) {
-	var found []Recipient
-	err = q.NewRaw(`SELECT COALESCE(m.street, '') AS street, COALESCE(m.postcode, '') AS postcode, COALESCE(m.city, '') AS city,
-		COALESCE(m.country, '') AS country, p.tax_id AS tax_id
-		FROM customer c JOIN party p ON p.id = c.party_id LEFT JOIN contact_medium m ON m.party_id = p.id AND m.kind = 'postal'
-		WHERE c.id = ? ORDER BY m.preferred DESC, m.id LIMIT 1`, customer).Scan(ctx, &found)
-	if err != nil {
-		return r, fmt.Errorf("address of customer %d: %w", customer, err)
-	}
-	if len(found) > 0 {
-		r = found[0]
-	}
-	return r, nil
+// Addressee is what is known now of whom an account's documents are for.
+type Addressee struct {
+	Recipient
+
+	Language string // one of Languages
 }
 
-// numbers gives each line the telephone number that it is for: that of its
-// subscription, or of its product's.
-func (d *Document) numbers(ctx context.Context, q bun.IDB) error {
-	var found []struct {
-		Position int
-		MSISDN   string `bun:"msisdn"`
+// Addressees reads whom documents of accounts are for: of several postal
+// addresses the preferred one, else the first. A document keeps it.
+func Addressees(ctx context.Context, q bun.IDB, accounts []int64) (map[int64]Addressee, error) {
+	all := make(map[int64]Addressee, len(accounts))
+	if len(accounts) == 0 {
+		return all, nil
 	}
-	err := q.NewRaw(`SELECT l.position AS position, s.msisdn AS msisdn
-		FROM invoice_line l LEFT JOIN product p ON p.id = l.product_id
-		JOIN subscription s ON s.id = CASE WHEN l.subscription_id > 0 THEN l.subscription_id ELSE p.subscription_id END
-		WHERE l.invoice_id = ?`, d.ID).Scan(ctx, &found)
+	rows, err := q.QueryContext(ctx, `SELECT a.id, c.name, a.name, COALESCE(m.street, ''), COALESCE(m.postcode, ''), COALESCE(m.city, ''), COALESCE(m.country, ''),
+		p.tax_id, p.language
+		FROM billing_account a JOIN customer c ON c.id = a.customer_id JOIN party p ON p.id = c.party_id
+		LEFT JOIN contact_medium m ON m.id = (SELECT x.id FROM contact_medium x WHERE x.party_id = p.id AND x.kind = 'postal' ORDER BY x.preferred DESC, x.id LIMIT 1)
+		WHERE a.id IN (?)`, bun.List(accounts))
 	if err != nil {
-		return fmt.Errorf("numbers of invoice %d: %w", d.ID, err)
+		return nil, fmt.Errorf("read whom documents are for: %w", err)
 	}
-	at := map[int]string{}
-	for _, f := range found {
-		at[f.Position] = f.MSISDN
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		var id int64
+		var a Addressee
+		if err := rows.Scan(&id, &a.Name, &a.Account, &a.Street, &a.Postcode, &a.City, &a.Country, &a.TaxID, &a.Language); err != nil {
+			return nil, fmt.Errorf("read whom documents are for: %w", err)
+		}
+		a.Language = language(a.Language)
+		all[id] = a
 	}
-	for k := range d.Lines {
-		d.Lines[k].MSISDN = at[d.Lines[k].Position]
-	}
-	return nil
+	return all, rows.Err()
 }

@@ -55,7 +55,7 @@ func Make(ctx context.Context, db *database.DB, o Options) error {
 }
 
 // tables are those that get rows with numbers of our own.
-var tables = []string{"party", "customer", "billing_account", "product_offering", "subscription", "product_order", "product_order_item", "product", "product_price", "product_discount", "product_suspension"}
+var tables = []string{"party", "customer", "billing_account", "product_offering", "subscription", "product_order", "product_order_item", "product", "product_price", "product_discount", "product_suspension", "contact_medium"}
 
 // sequences lets the numbers that the database draws begin behind ours.
 func sequences(ctx context.Context, tx *database.Tx) error {
@@ -129,6 +129,15 @@ func (o Options) accounts(ctx context.Context, tx *database.Tx, first, last int)
 		columns []string
 		of      func(n int) [][]any
 	}{
+		{"party", []string{"id", "kind", "given_name", "family_name", "language", "created_at", "updated_at"}, func(n int) [][]any {
+			return one(id(n), "individual", "Ada", fmt.Sprintf("Lang %d", n), [...]string{"de", "en"}[n%2], at, at)
+		}},
+		{"contact_medium", []string{"party_id", "kind", "street", "city", "postcode", "country"}, func(n int) [][]any {
+			return one(id(n), "postal", fmt.Sprintf("Lange Straße %d", n), "Kiel", "24103", "DE")
+		}},
+		{"customer", []string{"id", "party_id", "name", "segment", "status", "created_at", "updated_at"}, func(n int) [][]any {
+			return one(id(n), id(n), fmt.Sprintf("Ada Lang %d", n), "residential", "active", at, at)
+		}},
 		{"billing_account", []string{
 			"id", "customer_id", "name", "kind", "charging_account", "payer_id", "currency", "cycle_day", "cycle_months", "time_zone", "terms_days",
 			"tax_region", "tax_exempt", "delivery", "status", "created_at", "updated_at",
@@ -147,7 +156,7 @@ func (o Options) accounts(ctx context.Context, tx *database.Tx, first, last int)
 					payer = id(n - 1)
 				}
 			}
-			return one(id(n), 1, fmt.Sprintf("Account %d", n), kind, Name(n), payer, "EUR", day, 1, zone, 14, region, false, "email", "active", at, at)
+			return one(id(n), id(n), fmt.Sprintf("Account %d", n), kind, Name(n), payer, "EUR", day, 1, zone, 14, region, false, "email", "active", at, at)
 		}},
 		{"subscription", []string{"id", "billing_account_id", "msisdn", "imsi", "status", "activated_at", "created_at", "updated_at"}, func(n int) [][]any {
 			return one(id(n), id(n), fmt.Sprintf("4915%09d", n), fmt.Sprintf("26201%010d", n), "active", at, at, at)

@@ -54,6 +54,9 @@ func (r *Runner) storeDocuments(ctx context.Context, tx *database.Tx, j *job, c 
 	if err := copyLines(ctx, tx, c); err != nil {
 		return err
 	}
+	if err := keepSellers(ctx, tx, c.documents); err != nil {
+		return err
+	}
 	if j.mode == Draft {
 		return copyInvoices(ctx, tx, j, c.documents)
 	}

@@ -29,6 +29,9 @@ type document struct {
 	charges []int64 // waiting charges that are on it
 	usage   []settlement
 
+	to     invoice.Addressee
+	seller string // its letterhead: set when it is stored
+
 	revision int
 	id       int64
 	number   string
@@ -138,7 +141,7 @@ func (r *Runner) bill(c *computed, b *batch, g *group) error {
 		}
 	}
 	period := g.payer.next()
-	d := &document{payer: g.payer, period: period, kind: invoice.Bill, entity: r.tax.Entity(g.payer.region), revision: g.payer.revision}
+	d := &document{payer: g.payer, period: period, kind: invoice.Bill, entity: r.tax.Entity(g.payer.region), to: b.addressees[g.payer.id], revision: g.payer.revision}
 	var states []charge.PriceState
 	for _, a := range g.members {
 		in, err := a.input(g.payer.cycle, period)
@@ -176,6 +179,7 @@ func (r *Runner) bill(c *computed, b *batch, g *group) error {
 	if len(d.lines) == 0 {
 		c.empty++
 	} else {
+		b.name(d)
 		if err := r.settle(d, g.payer); err != nil {
 			return err
 		}

@@ -8,6 +8,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"gyro/billing/invoice"
+	"gyro/billing/tax"
 	"gyro/internal/database"
 )
 
@@ -63,7 +64,8 @@ func copyInvoices(ctx context.Context, tx *database.Tx, j *job, documents []*doc
 		d := documents[at]
 		at++
 		i := invoice.Invoice{
-			ID: d.id, Run: j.run, Account: d.payer.id, Type: d.kind, State: invoice.Draft, Entity: d.entity.Name,
+			ID: d.id, Run: j.run, Account: d.payer.id, Type: d.kind, State: invoice.Draft, Entity: d.entity.Name, Seller: d.seller,
+			Recipient: d.to.Recipient, Language: d.to.Language,
 			PeriodFrom: d.period.From.String(), PeriodUntil: d.period.Until.String(), Revision: d.revision,
 			IssuedOn: issuedOn(tx, d).String(), DueOn: dueOn(tx, d).String(), Currency: d.payer.currencyCode,
 			Net: d.totals.Net, Tax: d.totals.Tax, Total: d.totals.Total, TaxRegion: d.payer.region, Prices: d.prices, Lines: len(d.lines), Digest: d.digest,
@@ -78,6 +80,22 @@ func copyInvoices(ctx context.Context, tx *database.Tx, j *job, documents []*doc
 		return i.Row(), true
 	})
 	return err
+}
+
+// keepSellers keeps the letterheads that the documents have: one for all of a legal entity.
+func keepSellers(ctx context.Context, tx *database.Tx, documents []*document) error {
+	kept := map[*tax.Entity]string{}
+	for _, d := range documents {
+		if kept[d.entity] == "" {
+			s := invoice.SellerOf(d.entity)
+			if err := s.Keep(ctx, tx); err != nil {
+				return err
+			}
+			kept[d.entity] = s.Digest
+		}
+		d.seller = kept[d.entity]
+	}
+	return nil
 }
 
 // drawNumbers gives the documents their numbers, a block for each series: a

@@ -10,6 +10,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"gyro/billing/charge"
+	"gyro/billing/invoice"
 	"gyro/internal/database"
 	"gyro/internal/instant"
 	"gyro/internal/money"
@@ -27,6 +28,10 @@ type batch struct {
 	accounts map[int64]*account
 	ids      []int64
 	bad      map[int64]error // accounts that cannot be billed, and why
+
+	addressees map[int64]invoice.Addressee // whom the payers' documents are for
+	numbers    map[int64]string            // telephone numbers, by subscription
+	offers     map[string]*offer           // by the core's names
 }
 
 // load reads the payers and what depends on them.
@@ -42,12 +47,13 @@ func (r *Runner) load(ctx context.Context, q bun.IDB, payers []int64) (*batch, e
 		b.accounts[a.id] = a
 		b.ids = append(b.ids, a.id)
 	}
-	for _, step := range []func(context.Context, bun.IDB) error{b.loadPrices, b.loadDiscounts, b.loadSuspensions, b.loadCharges} {
+	for _, step := range []func(context.Context, bun.IDB) error{b.loadPrices, b.loadDiscounts, b.loadSuspensions, b.loadCharges, b.loadNumbers, b.loadOffers} {
 		if err := step(ctx, q); err != nil {
 			return nil, err
 		}
 	}
-	return b, nil
+	b.addressees, err = invoice.Addressees(ctx, q, payers)
+	return b, err
 }
 
 func (a *account) day(i instant.Instant) charge.Day {
@@ -168,8 +174,9 @@ func (b *batch) loadSuspensions(ctx context.Context, q bun.IDB) error {
 }
 
 func (b *batch) loadCharges(ctx context.Context, q bun.IDB) error {
-	rows, err := q.QueryContext(ctx, `SELECT billing_account_id, id, product_id, kind, amount, currency, description, tax_category, gl_code, charged_on
-		FROM billing_charge WHERE invoice_id IS NULL AND billing_account_id IN (?) ORDER BY billing_account_id, id`, bun.List(b.ids))
+	rows, err := q.QueryContext(ctx, `SELECT c.billing_account_id, c.id, c.product_id, COALESCE(p.subscription_id, 0), c.kind, c.amount, c.currency, c.description,
+		c.tax_category, c.gl_code, c.charged_on FROM billing_charge c LEFT JOIN product p ON p.id = c.product_id
+		WHERE c.invoice_id IS NULL AND c.billing_account_id IN (?) ORDER BY c.billing_account_id, c.id`, bun.List(b.ids))
 	if err != nil {
 		return fmt.Errorf("read the waiting charges: %w", err)
 	}
@@ -177,7 +184,7 @@ func (b *batch) loadCharges(ctx context.Context, q bun.IDB) error {
 	for rows.Next() {
 		var c charge.OneTime
 		var kind, currency, on string
-		if err := rows.Scan(&c.Account, &c.ID, &c.Product, &kind, &c.Amount, &currency, &c.Description, &c.Category, &c.GL, &on); err != nil {
+		if err := rows.Scan(&c.Account, &c.ID, &c.Product, &c.Subscription, &kind, &c.Amount, &currency, &c.Description, &c.Category, &c.GL, &on); err != nil {
 			return fmt.Errorf("read the waiting charges: %w", err)
 		}
 		a := b.accounts[c.Account]
@@ -250,6 +257,7 @@ func usageOf(ctx context.Context, q bun.IDB, d database.Dialect, b *batch, bound
 		if currency != a.currencyCode && b.bad[a.id] == nil {
 			b.bad[a.id] = fmt.Errorf("usage record %d is in %s, the account in %s", u.First, currency, a.currencyCode)
 		}
+		b.rate(&u)
 		a.usage = append(a.usage, u)
 	}
 	return rows.Err()

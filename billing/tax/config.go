@@ -193,14 +193,14 @@ func (c *Config) Entity(region string) *Entity {
 	return fallback
 }
 
-// Named returns the entity of a name, the first if there is none of it.
+// Named returns the entity of a name; nil if there is none of it.
 func (c *Config) Named(name string) *Entity {
 	for k := range c.Entities {
 		if c.Entities[k].Name == name {
 			return &c.Entities[k]
 		}
 	}
-	return &c.Entities[0]
+	return nil
 }
 
 // Rate finds what holds in a region for a category on a day. An error says what

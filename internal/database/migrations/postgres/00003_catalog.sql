@@ -84,6 +84,7 @@ CREATE TABLE product_offering_price (
     offering_id BIGINT NOT NULL REFERENCES product_offering (id),
     position BIGINT NOT NULL,
     name TEXT NOT NULL,
+    titles TEXT NOT NULL DEFAULT '{}', -- of usage: what people call the service, by language
     description TEXT NOT NULL DEFAULT '',
     type TEXT NOT NULL CHECK (type IN ('recurring', 'one_time', 'usage')),
     amount BIGINT NOT NULL DEFAULT 0,

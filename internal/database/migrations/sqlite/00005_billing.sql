@@ -98,6 +98,17 @@ CREATE TABLE invoice_run_account (
 );
 CREATE INDEX invoice_run_account_parked ON invoice_run_account (billing_account_id) WHERE state = 'parked';
 
+-- Who documents are from: a legal entity as the configuration had it when they were made. A row is never changed; what is
+-- configured otherwise is another row.
+CREATE TABLE invoice_seller (
+    digest     TEXT PRIMARY KEY, -- of the columns behind it
+    entity     TEXT NOT NULL,
+    legal_name TEXT NOT NULL,
+    address    TEXT NOT NULL, -- lines
+    tax_id     TEXT NOT NULL,
+    iban       TEXT NOT NULL
+);
+
 CREATE TABLE invoice (
     id                 INTEGER PRIMARY KEY AUTOINCREMENT,
     run_id             BIGINT NOT NULL DEFAULT 0, -- 0: by hand
@@ -106,6 +117,15 @@ CREATE TABLE invoice (
     state              TEXT NOT NULL CHECK (state IN ('draft', 'reviewed', 'finalised', 'cancelled')),
     number             TEXT UNIQUE, -- drawn when it is finalised; statements have none
     entity             TEXT NOT NULL, -- the legal entity
+    seller             TEXT NOT NULL, -- its letterhead: invoice_seller
+    recipient_name     TEXT NOT NULL, -- who it is for, as known when it was made; it stays so when they move
+    recipient_account  TEXT NOT NULL, -- what the account was called
+    recipient_street   TEXT NOT NULL,
+    recipient_postcode TEXT NOT NULL,
+    recipient_city     TEXT NOT NULL,
+    recipient_country  TEXT NOT NULL,
+    recipient_tax_id   TEXT NOT NULL,
+    language           TEXT NOT NULL, -- that it is printed in
     period_from        TEXT NOT NULL,
     period_until       TEXT NOT NULL, -- the day behind the last
     revision           INTEGER NOT NULL DEFAULT 0, -- counts the bills of one period: 0, and one more for each time it was billed anew
@@ -138,6 +158,9 @@ CREATE TABLE invoice_line (
     product_price_id   BIGINT NOT NULL,
     charge_id          BIGINT NOT NULL,
     description        TEXT NOT NULL,
+    msisdn             TEXT NOT NULL, -- the telephone number that it is for, empty where it is for none
+    service            TEXT NOT NULL, -- of usage: the names by which the core rated it
+    offer              TEXT NOT NULL,
     quantity           BIGINT NOT NULL,
     unit               TEXT NOT NULL,
     period_from        TEXT NOT NULL,

@@ -1,0 +1,149 @@
+package billing_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"testing"
+
+	"github.com/uptrace/bun"
+
+	"gyro/billing"
+	"gyro/billing/invoice"
+	"gyro/billing/run"
+	"gyro/billing/tax"
+	"gyro/internal/database"
+	"gyro/internal/refusal"
+)
+
+// printed is a document on paper and as programs read it.
+func (o *office) printed(id int64) (paper, text []byte) {
+	o.Helper()
+	d := o.get(id)
+	paper, err := invoice.PDF(d)
+	o.must(err)
+	text, err = json.Marshal(d.JSON())
+	o.must(err)
+	return paper, text
+}
+
+// moved is what happens in a year: the customer marries, moves, speaks another language and hands the number on, the
+// account and the offers get other names, and the operator is another company.
+var moved = []string{
+	"UPDATE party SET family_name = 'Kurz', language = 'en', tax_id = 'DE1' WHERE id = 3",
+	"UPDATE customer SET name = 'Ada Kurz' WHERE id = 3",
+	"UPDATE contact_medium SET street = 'Neue Straße 1', city = 'Bonn', postcode = '53111' WHERE party_id = 3",
+	"UPDATE billing_account SET name = 'Office', terms_days = 30, time_zone = 'UTC' WHERE id = 3",
+	"UPDATE subscription SET msisdn = '4917099999' WHERE id = 3",
+	"UPDATE product SET name = 'Flat XL' WHERE billing_account_id = 3",
+	"UPDATE product_offering SET title = 'Flat XL', charging_offer = 'Flat M' WHERE id = 1",
+}
+
+// TestABillStaysWhatItWas prints bills and a credit note, lets a year go by, and prints them again: the same octets.
+func TestABillStaysWhatItWas(t *testing.T) {
+	each(t, 5, false, func(o *office) {
+		o.bill()
+		id := o.number("SELECT id FROM invoice WHERE billing_account_id = 3")
+		note, err := o.s.Credit(o.Context(), clerk, id, billing.CreditRequest{Lines: []billing.CreditLine{{Position: 1, Amount: 10_000}}, Reason: "outage", Key: "k"})
+		o.must(err)
+		before := o.get(id)
+		if before.Recipient.Name != "Ada Lang 2" || before.Recipient.Street != "Lange Straße 2" || before.Language != "de" || before.From.LegalName != "Gyro Mobile GmbH" || before.Lines[0].MSISDN != "4915000000002" {
+			o.Fatalf("the bill is for %+v in %s, from %+v, its first line for %q", before.Recipient, before.Language, before.From, before.Lines[0].MSISDN)
+		}
+		paper, text := o.printed(id)
+		notePaper, noteText := o.printed(note)
+		o.must(o.write(func(ctx context.Context, tx *database.Tx) error {
+			for _, statement := range moved {
+				if _, err := tx.ExecContext(ctx, statement); err != nil {
+					return err
+				}
+			}
+			return nil
+		}))
+		other, err := tax.Parse([]byte(`{entities: [{name: gyro, legal_name: Other AG, prefix: GY, rounding: line, prices: exclusive}], regions: [{region: DE, rates: [{category: standard, code: S, rate: 19, from: 2007-01-01}]}]}`))
+		o.must(err)
+		o.s = billing.New(o.db, o.core, billing.Options{Run: run.Options{Tax: other}})
+		for _, document := range []struct {
+			id          int64
+			paper, text []byte
+		}{{id, paper, text}, {note, notePaper, noteText}} {
+			if paper, text := o.printed(document.id); !bytes.Equal(paper, document.paper) || !bytes.Equal(text, document.text) {
+				o.Errorf("document %d was\n%s\nand a year later is\n%s", document.id, document.text, text)
+			}
+		}
+		// What is written from now on is to where they are now.
+		second, err := o.s.Credit(o.Context(), clerk, id, billing.CreditRequest{Reason: "goodwill", Key: "k2"})
+		o.must(err)
+		if d := o.get(second); d.Recipient.City != "Bonn" || d.From.LegalName != "Other AG" || d.Language != "en" || d.Lines[0].MSISDN != "4915000000002" {
+			o.Errorf("a credit note of now is for %+v in %s, from %+v", d.Recipient, d.Language, d.From)
+		}
+		without, err := tax.Parse([]byte(`{entities: [{name: new, legal_name: New AG, prefix: NW, rounding: line, prices: exclusive}], regions: [{region: DE, rates: [{category: standard, code: S, rate: 19, from: 2007-01-01}]}]}`))
+		o.must(err)
+		o.s = billing.New(o.db, o.core, billing.Options{Run: run.Options{Tax: without}})
+		other4 := o.number("SELECT id FROM invoice WHERE billing_account_id = 4")
+		if _, err := o.s.Credit(o.Context(), clerk, other4, billing.CreditRequest{Reason: "goodwill", Key: "k3"}); !refusal.Is(err, "entity_unknown") {
+			o.Errorf("a credit note of a legal entity that is configured no more: %v", err)
+		}
+		o.whole()
+	})
+}
+
+// TestUsageHasTheNamesThatPeopleKnow: a bill calls usage what the catalogue does, in the customer's language, taxes and books it as
+// the offer says, and still leads to the records.
+func TestUsageHasTheNamesThatPeopleKnow(t *testing.T) {
+	each(t, 5, false, func(o *office) {
+		o.must(o.write(func(ctx context.Context, tx *database.Tx) error {
+			for _, statement := range []string{
+				"INSERT INTO product_offering (name, version, catalog, charging_offer, title, kind, status, currency, created_at, updated_at) VALUES ('old', 1, 'population', 'Flat M', 'Old', 'postpaid', 'retired', 'EUR', 1, 1)",
+				"INSERT INTO product_offering (id, name, version, catalog, charging_offer, title, kind, status, currency, created_at, updated_at) VALUES (90, 'flat', 2, 'population', 'Flat M', 'Flat Medium', 'postpaid', 'active', 'EUR', 1, 1)",
+				`INSERT INTO product_offering_price (offering_id, position, name, titles, type, currency, tax_category, gl_code) VALUES (90, 1, 'voice', '{"en":"Calls","de":"Gespräche"}', 'usage', 'EUR', 'reduced', '4300')`,
+				`INSERT INTO product_offering_price (offering_id, position, name, titles, type, currency, gl_code) VALUES (90, 2, 'data', '{"":"Internet"}', 'usage', 'EUR', '4100')`,
+				"UPDATE product_offering SET minimum_commitment = 900000000 WHERE id = 1",
+			} {
+				if _, err := tx.ExecContext(ctx, statement); err != nil {
+					return err
+				}
+			}
+			return nil
+		}))
+		o.bill()
+		for _, c := range []struct {
+			account, language string
+			words             [4]string
+		}{
+			{"3", "de", [4]string{"Gespräche (Flat Medium)", "Internet (Flat Medium)", "sms (payg)", "Mindestumsatz Flat M"}},
+			{"2", "en", [4]string{"Calls (Flat Medium)", "Internet (Flat Medium)", "sms (payg)", "Minimum commitment Flat M"}},
+		} {
+			d := o.get(o.number("SELECT MAX(id) FROM invoice WHERE billing_account_id = ?", c.account))
+			found := map[string]invoice.Line{}
+			for _, l := range d.Lines {
+				found[l.Description] = l
+			}
+			calls := found[c.words[0]]
+			for _, word := range c.words {
+				if found[word].Position == 0 {
+					o.Errorf("a bill in %s has no %q: %+v", d.Language, word, found)
+				}
+			}
+			if d.Language != c.language || calls.TaxRate != 70_000 || calls.GL != "4300" || calls.Service != "voice" || calls.Offer != "Flat M" || calls.MSISDN == "" {
+				o.Errorf("calls in %s: %+v", d.Language, calls)
+			}
+			records, _ := o.records(&calls)
+			if records != calls.Records || records == 0 {
+				o.Errorf("%d records are behind a line of %d", records, calls.Records)
+			}
+		}
+		o.whole()
+	})
+}
+
+func (o *office) records(l *invoice.Line) (n int64, all []invoice.Record) {
+	o.Helper()
+	o.must(o.db.Read(o.Context(), func(ctx context.Context, q bun.IDB) (err error) {
+		total := 0
+		all, total, err = invoice.RecordsOf(ctx, q, l, 100, 0)
+		n = int64(total)
+		return err
+	}))
+	return n, all
+}
