@@ -52,7 +52,7 @@ func (s *Service) end(t *Task, err error, now instant.Instant) {
 		t.CauseCode, t.Cause = refused.Code, refused.Message
 	}
 	// A line that another order is changing is free again when that one has ended, however long a person takes about it.
-	if Permanent(err) || t.Attempts >= policy.Attempts && t.CauseCode != "line_busy" && t.CauseCode != "account_busy" {
+	if Permanent(err) || t.Attempts >= policy.Attempts && !outlasts(t.CauseCode) {
 		t.State, t.NotBefore, t.Suggestion = workflow.Fallout, 0, suggest(t, Permanent(err))
 		return
 	}
@@ -73,7 +73,7 @@ func effectless(err error) bool {
 		return false
 	}
 	switch refused.Code {
-	case "429", "503", "busy", "not_ready", "stopped", "line_busy", "account_busy":
+	case "429", "503", "busy", "not_ready", "stopped", "line_busy", "account_busy", inDebt:
 		return true // nobody has looked at it
 	}
 	return !refused.Temporary
@@ -147,7 +147,7 @@ func (s *Service) officeTask(ctx context.Context, tx *database.Tx, o *Order, pos
 		return err
 	}
 	if refused != nil {
-		err = &ElementError{Temporary: refused.Code == "line_busy" || refused.Code == "account_busy" || refused.Kind == refusal.Unavailable, Code: refused.Code, Message: refused.Message}
+		err = &ElementError{Temporary: outlasts(refused.Code) || refused.Kind == refusal.Unavailable, Code: refused.Code, Message: refused.Message}
 	}
 	s.end(t, err, tx.Now())
 	return nil

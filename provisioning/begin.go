@@ -169,21 +169,18 @@ func (s *Service) situation(ctx context.Context, tx *database.Tx, o *Order, item
 	if item.Change == ChangePlan || item.Change == EndAddOn {
 		found.plan, found.rest = has[k].Plan, plans(has, item.ProductID)
 	}
-	return found, s.possible(ctx, tx, item, has, found.suspended)
+	return found, s.possible(ctx, tx, item, has, &found)
 }
 
 // possible checks a change against what the line has.
-func (s *Service) possible(ctx context.Context, tx *database.Tx, item *Item, has []holding, suspended bool) error {
+func (s *Service) possible(ctx context.Context, tx *database.Tx, item *Item, has []holding, found *situation) error {
 	switch item.Change {
-	case AddOn, ChangePlan, EndAddOn, Suspend:
-		if suspended {
+	case AddOn, ChangePlan, EndAddOn:
+		if found.suspended {
 			return unprocessable("line_suspended", "product.id", "line %d is suspended; resume it first", item.SubscriptionID)
 		}
-	case Resume:
-		if !suspended {
-			return unprocessable("line_not_suspended", "product.id", "line %d is not suspended", item.SubscriptionID)
-		}
-		return s.sameReason(ctx, tx, item)
+	case Suspend, Resume:
+		return reasonsOf(ctx, tx, item, found)
 	case Activate, Terminate, NoneAtAll:
 	}
 	switch item.Change {
@@ -232,23 +229,6 @@ func (s *Service) releasable(tx *database.Tx, item *Item, has []holding) error {
 	return stillRequired(has[k].Plan.Offering, "", has, item.ProductID)
 }
 
-// sameReason refuses to lift a suspension for another reason than it was made for: who pays a debt does not get a stolen
-// card back into use.
-func (s *Service) sameReason(ctx context.Context, tx *database.Tx, item *Item) error {
-	var reason string
-	err := tx.QueryRowContext(ctx, "SELECT reason FROM product_suspension WHERE product_id = ? AND until_at = 0", item.ProductID).Scan(&reason)
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("suspension of product %d: %w", item.ProductID, err)
-	}
-	if asked := item.Characteristics[reasonWord]; asked != reason {
-		return unprocessable("suspended_for_another_reason", "product.id", "product %d is suspended for the reason %s, not %s; name that reason to resume it", item.ProductID, reason, asked)
-	}
-	return nil
-}
-
 // replan is the task of a dated item whose date has come, or of one that waits for its line. While another order is changing
 // the line it is refused as line_busy, which is tried again until the line is free: what the other order leaves is what
 // counts.
@@ -261,6 +241,9 @@ func (s *Service) replan(ctx context.Context, tx *database.Tx, o *Order, t *Task
 	}
 	if done, err := s.obsolete(ctx, tx, item); err != nil || done {
 		return err
+	}
+	if err := s.mayComeUp(ctx, tx, o, item); err != nil {
+		return errors.Join(err, unlockItem(ctx, tx, o, item))
 	}
 	err := s.layOutLate(ctx, tx, o, item, t.Position)
 	if refusal.Of(err) != nil && item.SubscriptionID != 0 { // nobody else is to wait for the person who decides about it
@@ -275,11 +258,20 @@ func (s *Service) obsolete(ctx context.Context, tx *database.Tx, item *Item) (bo
 		return false, nil
 	}
 	p, err := s.Product(ctx, tx, item.ProductID)
-	if err != nil {
-		return false, err
+	if err != nil || p.Status == ProductTerminated || p.Status == ProductCancelled {
+		return err == nil, err
 	}
-	wanted := map[Change]ProductStatus{Suspend: ProductSuspended, Resume: ProductActive, Terminate: ProductTerminated}[item.Change]
-	return p.Status == ProductTerminated || p.Status == ProductCancelled || p.Status == wanted, nil
+	switch item.Change {
+	case Suspend:
+		return suspendedFor(ctx, tx, item)
+	case Resume:
+		if p.Status == ProductActive {
+			return true, nil
+		}
+		reasons, err := openReasons(ctx, tx, item.ProductID)
+		return len(reasons) > 0 && !slices.Contains(reasons, item.Characteristics[reasonWord]), err
+	}
+	return false, nil
 }
 
 // layOutLate lays an item out behind the task that has found its line free.

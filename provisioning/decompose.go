@@ -69,6 +69,8 @@ type situation struct {
 	plan      Plan   // that the product has now (change of plan, end of an add-on)
 	rest      []Plan // of the line's other products, the line's own first
 	suspended bool
+	// otherReasons keep the line suspended, or have it suspended already: nothing changes in the network.
+	otherReasons bool
 }
 
 // decompose appends an item's tasks. The order within is the same for all: what can be taken back comes first, what the
@@ -83,9 +85,13 @@ func decompose(tasks []Task, item *Item, needs []int, s situation) []Task {
 	case ChangePlan:
 		r.changePlan(s.plan, item.Plan, s.rest)
 	case Suspend:
-		r.suspend(s.rest, item.Characteristics[reasonWord])
+		if !s.otherReasons {
+			r.suspend(s.rest, item.Characteristics[reasonWord])
+		}
 	case Resume:
-		r.resume(s.rest, item.Characteristics[reasonWord])
+		if !s.otherReasons {
+			r.resume(s.rest, item.Characteristics[reasonWord])
+		}
 	case Terminate:
 		r.terminate(s)
 	case EndAddOn:

@@ -170,36 +170,6 @@ func (s *Service) changeProduct(ctx context.Context, tx *database.Tx, item *Item
 	return beginPlan(ctx, tx, &after, &plan)
 }
 
-// suspendLine suspends a line with all that it has.
-func (s *Service) suspendLine(ctx context.Context, tx *database.Tx, item *Item) error {
-	if err := s.eachProduct(ctx, tx, item, ProductActive, func(before Product) error {
-		after := before
-		after.Status = ProductSuspended
-		row := Suspension{ProductID: before.ID, Reason: item.Characteristics[reasonWord], FromAt: tx.Now()}
-		if _, err := tx.NewInsert().Model(&row).Exec(ctx); err != nil {
-			return fmt.Errorf("suspend product %d: %w", before.ID, err)
-		}
-		return saveProduct(ctx, tx, &before, &after, "suspend")
-	}); err != nil {
-		return err
-	}
-	return s.setLine(ctx, tx, item.SubscriptionID, customer.LineSuspended, "inactive", "active")
-}
-
-func (s *Service) resumeLine(ctx context.Context, tx *database.Tx, item *Item) error {
-	if err := s.eachProduct(ctx, tx, item, ProductSuspended, func(before Product) error {
-		after := before
-		after.Status = ProductActive
-		if err := endSuspension(ctx, tx, before.ID); err != nil {
-			return err
-		}
-		return saveProduct(ctx, tx, &before, &after, "resume")
-	}); err != nil {
-		return err
-	}
-	return s.setLine(ctx, tx, item.SubscriptionID, customer.LineActive, "active", "inactive")
-}
-
 // setLine moves a line and what the network does for it.
 func (s *Service) setLine(ctx context.Context, tx *database.Tx, line int64, status customer.LineStatus, state, from string) error {
 	if _, err := s.o.Customers.SetSubscriptionStatus(ctx, tx, line, status); err != nil {

@@ -55,7 +55,7 @@ func said(err error) string {
 
 func (s *script) step(d *datadriven.TestData) (string, error) {
 	steps := map[string]func(*datadriven.TestData) (string, error){
-		"customer": s.customerStep, "status": s.statusStep, "top-up": s.topUpStep, "owes": s.owesStep, "order": s.orderStep, "hss": s.elementStep, "pcrf": s.elementStep,
+		"customer": s.customerStep, "status": s.statusStep, "top-up": s.topUpStep, "owes": s.owesStep, "debt": s.debtStep, "order": s.orderStep, "hss": s.elementStep, "pcrf": s.elementStep,
 		"core": s.coreStep, "work": s.workStep, "wait": s.waitStep, "at": s.atStep, "show": s.showStep, "fallout": s.falloutStep, "retry": s.resolveStep,
 		"skip": s.resolveStep, "complete": s.resolveStep, "cancel-item": s.resolveStep, "cancel": s.cancelStep, "amend": s.amendStep,
 		"inventory": s.inventoryStep, "elements": s.elementsStep, "charging": s.chargingStep, "pools": s.poolsStep, "audit": s.auditStep,
@@ -114,6 +114,12 @@ func (s *script) owesStep(d *datadriven.TestData) (string, error) {
 	amount, err := money.Parse(text(d, "amount", "0"), 2)
 	s.overdue[s.number(d, "account", 1)] = amount
 	return "", err
+}
+
+// debtStep: the lines of the account are suspended for a debt from now on, or, lifted, are not.
+func (s *script) debtStep(d *datadriven.TestData) (string, error) {
+	s.inDebt[s.number(d, "account", 1)] = !d.HasArg("lifted")
+	return "", nil
 }
 
 // orderStep: account=, external=, start=+2h, by=+3h; a line of input is an item.

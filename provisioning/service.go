@@ -29,6 +29,9 @@ type Options struct {
 	// gets nothing new.
 	Overdue     func(ctx context.Context, q bun.IDB, account int64) (money.Amount, error)
 	MostOverdue money.Amount
+	// InDebt reports whether the lines of an account are suspended, or ended, for a debt; nil: nobody's are. What is to
+	// come into use then waits.
+	InDebt func(ctx context.Context, q bun.IDB, account int64) (bool, error)
 	// CycleEnd is the end of the billing cycle that an account is in at a moment; nil: nothing can be ordered for then.
 	CycleEnd func(a customer.BillingAccount, at instant.Instant) (instant.Instant, error)
 	// Quarantine is how long a number rests when its line has ended; 0 is 90 days.

@@ -40,6 +40,7 @@ type world struct {
 	way      *cuttable
 	elements map[string]*scripted
 	overdue  map[int64]money.Amount
+	inDebt   map[int64]bool
 }
 
 // profile is what a scripted element knows of a subscriber.
@@ -210,7 +211,7 @@ func newWorld(t *testing.T, dialect database.Dialect) *world {
 	core := apitest.Start(t)
 	db := dbtest.Open(t, dialect, dbtest.Clock(core.Clock))
 	w := &world{
-		t: t, db: db, core: core, way: &cuttable{Charging: core.Charging}, overdue: map[int64]money.Amount{},
+		t: t, db: db, core: core, way: &cuttable{Charging: core.Charging}, overdue: map[int64]money.Amount{}, inDebt: map[int64]bool{},
 		elements: map[string]*scripted{"hss": newScripted("hss"), "pcrf": newScripted("pcrf")},
 	}
 	w.open()
@@ -232,6 +233,7 @@ func (w *world) open() {
 		Overdue: func(_ context.Context, _ bun.IDB, account int64) (money.Amount, error) {
 			return w.overdue[account], nil
 		},
+		InDebt: func(_ context.Context, _ bun.IDB, account int64) (bool, error) { return w.inDebt[account], nil },
 		CycleEnd: func(a customer.BillingAccount, at instant.Instant) (instant.Instant, error) {
 			t := at.Time()
 			next := time.Date(t.Year(), t.Month(), a.CycleDay, 0, 0, 0, 0, time.UTC)

@@ -2,6 +2,7 @@ package dunning
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -250,47 +251,7 @@ func (s *Service) lift(ctx context.Context, tx *database.Tx, c *Case, asOf strin
 	if err != nil || !suspended {
 		return err
 	}
-	return tx.Enqueue(ctx, resumeArgs{Account: c.Account}, database.UniqueKey(strconv.FormatInt(c.Account, 10)), database.MaxAttempts(resumeTries))
-}
-
-// Resume orders what the closed cases of an account have suspended to come back,
-// once for each. With an open case it does nothing: that one's end brings it
-// about. A refusal means that it is to be tried again later.
-func (s *Service) Resume(ctx context.Context, account int64) error {
-	return s.o.DB.Write(ctx, worker, func(ctx context.Context, tx *database.Tx) error {
-		if c, err := openCase(ctx, tx, account); err != nil || c != nil {
-			return err
-		}
-		var cases []Case
-		if err := tx.NewRaw("SELECT "+CaseColumns+" FROM dunning_case WHERE billing_account_id = ? AND suspended ORDER BY id", account).Scan(ctx, &cases); err != nil {
-			return fmt.Errorf("suspended cases of account %d: %w", account, err)
-		}
-		for k := range cases {
-			if err := s.resume(ctx, tx, &cases[k]); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-}
-
-func (s *Service) resume(ctx context.Context, tx *database.Tx, c *Case) error {
-	before, key := *c, fmt.Sprintf("dunning-%d-resume", c.ID)
-	reference, err := s.order(ctx, tx, c.Account, key, Resume)
-	if err != nil {
-		return err
-	}
-	if err := note(ctx, tx, c, c.Step, Resume, c.CheckedOn, reference); err != nil {
-		return err
-	}
-	if err := s.letter(ctx, tx, c.Account, "resumed", nil, key); err != nil {
-		return err
-	}
-	c.Suspended = false
-	if err := saveCase(ctx, tx, c); err != nil {
-		return err
-	}
-	return tx.Audit(ctx, "dunning_case", strconv.FormatInt(c.ID, 10), "resume", before, c)
+	return enqueueResume(ctx, tx, c.Account)
 }
 
 // Failure is an account whose check was refused: it is left as it is, the
@@ -320,6 +281,11 @@ func (s *Summary) String() string {
 	return text.String()
 }
 
+// furthest is how many days ahead of today an account may be dunned. A case that
+// was looked at as of a day is left alone until then, so that a year that was
+// mistyped must not pass.
+const furthest = 184
+
 // accountsAtOnce is a page of a run.
 const accountsAtOnce = 500
 
@@ -329,6 +295,9 @@ func (s *Service) Run(ctx context.Context, by database.Actor, asOf string) (Summ
 	summary := Summary{AsOf: asOf, Steps: map[Action]int{}}
 	if days("1970-01-01", asOf) <= 0 {
 		return summary, refusal.New(refusal.Invalid, "date_invalid", "asOf", "%q is no day; write it as 2026-11-23", asOf)
+	}
+	if today := ledger.Day(s.o.DB.Now()); days(today, asOf) > furthest {
+		return summary, refusal.New(refusal.Invalid, "date_too_far", "asOf", "%s is more than %d days after today, %s; correct the year, or dun as of an earlier day", asOf, furthest, today)
 	}
 	after := int64(0)
 	for {
@@ -390,17 +359,6 @@ type runArgs struct {
 // Kind implements database.JobArgs.
 func (runArgs) Kind() string { return "dunning_run" }
 
-// resumeArgs is the job that brings suspended lines back.
-type resumeArgs struct {
-	Account int64 `json:"account"`
-}
-
-// Kind implements database.JobArgs.
-func (resumeArgs) Kind() string { return "dunning_resume" }
-
-// resumeTries is how often the job is tried: with ten minutes between two, for a week.
-const resumeTries = 1000
-
 // Register names the workers of the jobs of a run, and has one every hour: what becomes overdue at
 // midnight is seen within one, and a check of what was seen does nothing.
 func (s *Service) Register(jobs *database.Jobs) {
@@ -409,7 +367,7 @@ func (s *Service) Register(jobs *database.Jobs) {
 		if err == nil {
 			s.o.Logger.InfoContext(ctx, "dunning", "run", summary.String())
 		}
-		return err
+		return errors.Join(err, s.ResumeAgain(ctx))
 	}, database.Timeout(0))
 	database.RegisterJob(jobs, func(ctx context.Context, a resumeArgs, _ database.JobInfo) error { return s.Resume(ctx, a.Account) },
 		database.Backoff(instant.Second, 10*instant.Minute))

@@ -160,6 +160,9 @@ func SetPolicy(ctx context.Context, tx *database.Tx, p Policy) error {
 	return tx.Audit(ctx, "dunning_policy", p.Name, "create", before, p)
 }
 
+// longestHold is how many days ahead dunning may be put off.
+const longestHold = 366
+
 // Hold puts dunning off until a day has passed: the customer promised to pay, or
 // somebody looks into it. An empty until releases the hold.
 func (s *Service) Hold(ctx context.Context, tx *database.Tx, id int64, until, reason string) (Case, error) {
@@ -172,6 +175,9 @@ func (s *Service) Hold(ctx context.Context, tx *database.Tx, id int64, until, re
 	}
 	if until != "" && (days("2000-01-01", until) == 0 || until < c.CheckedOn || reason == "") {
 		return c, refusal.New(refusal.Invalid, "hold_invalid", "until", "%q: a hold needs a reason, and a day from %s on, written as 2026-12-24", until, c.CheckedOn)
+	}
+	if today := ledger.Day(tx.Now()); until != "" && days(today, until) > longestHold {
+		return c, refusal.New(refusal.Invalid, "hold_too_long", "until", "%s is more than %d days after today, %s; correct the year, or take an earlier day", until, longestHold, today)
 	}
 	before := c
 	c.HoldUntil, c.HoldReason = until, reason

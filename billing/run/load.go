@@ -163,9 +163,12 @@ func (b *batch) loadSuspensions(ctx context.Context, q bun.IDB) error {
 		}
 		if a, p := b.find(accountID, productID); p != nil {
 			s := charge.Span{From: a.day(from), Until: a.day(until)}
-			// Two on one day: the second goes on from the first.
+			// Two on one day, or for two reasons at once: the second goes on from the first.
 			if n := len(p.Suspended); n > 0 && s.From < p.Suspended[n-1].Until {
 				s.From = p.Suspended[n-1].Until
+			}
+			if s.From >= s.Until {
+				continue
 			}
 			p.Suspended = append(p.Suspended, s)
 		}

@@ -58,3 +58,47 @@ func TestDryRunGivesWhatTheRealRunGives(t *testing.T) {
 		}
 	}, dbtest.Clock(october))
 }
+
+// TestReasonsOfASuspensionMayOverlap bills lines that are suspended for two reasons at once as those that are for one, in
+// two databases: what was used and what is charged has the same sum.
+func TestReasonsOfASuspensionMayOverlap(t *testing.T) {
+	for _, dialect := range dbtest.Dialects {
+		t.Run(string(dialect), func(t *testing.T) {
+			digest := func(spans ...[2]int) string {
+				db := dbtest.Open(t, dialect, dbtest.Clock(october))
+				if err := population.Make(t.Context(), db, population.Options{Accounts: 3, Records: 1}); err != nil {
+					t.Fatal(err)
+				}
+				err := db.Write(t.Context(), clerk, func(ctx context.Context, tx *database.Tx) error {
+					for k, s := range spans {
+						at := func(day int) int64 {
+							if day == 0 {
+								return 0
+							}
+							return time.Date(2026, 10, day, 12, 0, 0, 0, time.UTC).UnixMilli()
+						}
+						_, err := tx.ExecContext(ctx, "INSERT INTO product_suspension (product_id, reason, from_at, until_at) VALUES (4, ?, ?, ?)", string(rune('a'+k)), at(s[0]), at(s[1]))
+						if err != nil {
+							return err
+						}
+					}
+					return nil
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+				return bill(t, run.New(db, run.Options{}), run.Dry, "2026-11-03").Digest
+			}
+			one := digest([2]int{5, 20})
+			if digest() == one {
+				t.Error("a suspension changes nothing: nothing to prove with")
+			}
+			if digest([2]int{5, 20}, [2]int{7, 9}, [2]int{8, 15}) != one || digest([2]int{5, 9}, [2]int{7, 20}) != one {
+				t.Error("reasons that overlap are not billed as one")
+			}
+			if digest([2]int{5, 0}, [2]int{7, 20}, [2]int{21, 0}) != digest([2]int{5, 0}) {
+				t.Error("a reason within one that has no end is not billed as that one")
+			}
+		})
+	}
+}

@@ -17,9 +17,9 @@ import (
 type dunningOrders struct{ o *officeHalf }
 
 // Suspend implements dunning.Orders. A line that another order is changing, or is still making, is suspended when that order
-// has ended.
+// has ended. One that is suspended already, for another reason, is suspended for the debt, too: it is back when both are lifted.
 func (d dunningOrders) Suspend(ctx context.Context, tx *database.Tx, account int64, key string) (string, error) {
-	return d.place(ctx, tx, account, key, "Suspended for debt", beingMadeOr("'active'"), provisioning.ItemRequest{
+	return d.place(ctx, tx, account, key, "Suspended for debt", beingMadeOr("'active'")+" OR status = 'suspended' AND NOT "+suspendedForDebt, provisioning.ItemRequest{
 		Action: provisioning.Modify, Status: string(provisioning.ProductSuspended), Characteristics: map[string]string{"reason": provisioning.ReasonDebt},
 	})
 }
@@ -37,11 +37,14 @@ func (d dunningOrders) Resume(ctx context.Context, tx *database.Tx, account int6
 		return "", refusal.New(refusal.Unavailable, "suspension_under_way", "account", "lines of account %d are being suspended: they are resumed when that is done", account)
 	}
 	return d.place(ctx, tx, account, key, "The debt is paid",
-		"status = 'suspended' AND EXISTS (SELECT 1 FROM product_suspension s WHERE s.product_id = product.id AND s.until_at = 0 AND s.reason = 'debt')",
+		"status = 'suspended' AND "+suspendedForDebt,
 		provisioning.ItemRequest{
 			Action: provisioning.Modify, Status: string(provisioning.ProductActive), Characteristics: map[string]string{"reason": provisioning.ReasonDebt},
 		})
 }
+
+// suspendedForDebt selects products that are.
+const suspendedForDebt = "EXISTS (SELECT 1 FROM product_suspension s WHERE s.product_id = product.id AND s.until_at = 0 AND s.reason = '" + provisioning.ReasonDebt + "')"
 
 // Terminate implements dunning.Orders: who does not pay is not held to the commitment.
 func (d dunningOrders) Terminate(ctx context.Context, tx *database.Tx, account int64, key string) (string, error) {
@@ -53,7 +56,7 @@ func (d dunningOrders) Terminate(ctx context.Context, tx *database.Tx, account i
 // place orders the same for every product of the account's lines that is no add-on, which goes with its line.
 func (d dunningOrders) place(ctx context.Context, tx *database.Tx, account int64, key, why, which string, item provisioning.ItemRequest) (string, error) {
 	var products []int64
-	err := tx.NewRaw("SELECT id FROM product WHERE billing_account_id = ? AND subscription_id IS NOT NULL AND NOT add_on AND "+which+" ORDER BY id", account).Scan(ctx, &products)
+	err := tx.NewRaw("SELECT id FROM product WHERE billing_account_id = ? AND subscription_id IS NOT NULL AND NOT add_on AND ("+which+") ORDER BY id", account).Scan(ctx, &products)
 	if err != nil {
 		return "", fmt.Errorf("products of account %d: %w", account, err)
 	}

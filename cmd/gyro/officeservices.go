@@ -87,7 +87,7 @@ func (o *officeHalf) openOrders() (*provisioning.Service, error) {
 	}
 	return provisioning.New(provisioning.Options{
 		DB: o.db, Customers: o.services.customers, Catalog: o.services.catalog, Core: o.Core, Elements: elements,
-		Overdue: o.overdue, MostOverdue: mostOverdue, CycleEnd: endOfCycle, Logger: o.Logger,
+		Overdue: o.overdue, MostOverdue: mostOverdue, CycleEnd: endOfCycle, InDebt: dunning.InDebt, Logger: o.Logger,
 	})
 }
 

@@ -165,7 +165,7 @@ CREATE TABLE product_discount (
 );
 CREATE INDEX product_discount_product ON product_discount (product_id);
 
--- When a product was suspended: from from_at until before until_at (0: it still is), one at a time.
+-- When a product was suspended: from from_at until before until_at (0: it still is): one row for each reason.
 CREATE TABLE product_suspension (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     product_id BIGINT NOT NULL REFERENCES product (id),
@@ -173,7 +173,7 @@ CREATE TABLE product_suspension (
     from_at BIGINT NOT NULL CHECK (from_at > 0),
     until_at BIGINT NOT NULL DEFAULT 0
 );
-CREATE UNIQUE INDEX product_suspension_open ON product_suspension (product_id) WHERE until_at = 0;
+CREATE UNIQUE INDEX product_suspension_open ON product_suspension (product_id, reason) WHERE until_at = 0;
 CREATE INDEX product_suspension_product ON product_suspension (product_id);
 
 -- What the network does for a product (TMF 638): one row an element.
