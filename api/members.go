@@ -1,11 +1,7 @@
 package api
 
 import (
-	"slices"
-
-	"gyro/balance"
 	"gyro/charging"
-	"gyro/internal/ident"
 
 	"github.com/valyala/fasthttp"
 )
@@ -40,21 +36,17 @@ func (s *Server) addSubscriber(r *request) error {
 	if err != nil {
 		return err
 	}
-	changed, err := s.changeMembers(r, account, body.Account, func(c *charging.PutAccount) bool {
-		at := slices.IndexFunc(c.Subscribers, func(known charging.SubscriberSpec) bool { return related(known, spec) })
-		if at < 0 {
-			c.Subscribers = append(c.Subscribers, spec)
-			return true
+	command := &charging.AddSubscriber{Account: account, Subscriber: spec}
+	if body.Account != nil && isName(account, charging.MaxAccountID, "-._~:@+") {
+		if command.Opening, err = body.Account.command(account); err != nil {
+			return err
 		}
-		if sameIdentities(c.Subscribers[at], spec) {
-			return false
-		}
-		c.Subscribers[at] = spec
-		return true
-	})
+	}
+	reply, err := s.carryOut(r, charging.KindAddSubscriber, command)
 	if err != nil {
 		return err
 	}
+	changed := reply.Record > 0
 	status := fasthttp.StatusOK
 	if changed {
 		status = fasthttp.StatusCreated
@@ -79,17 +71,11 @@ func (s *Server) removeSubscriber(r *request) error {
 	if err != nil {
 		return err
 	}
-	changed, err := s.changeMembers(r, account, nil, func(c *charging.PutAccount) bool {
-		before := len(c.Subscribers)
-		c.Subscribers = slices.DeleteFunc(c.Subscribers, func(known charging.SubscriberSpec) bool {
-			return slices.Contains(known.Identities, identity)
-		})
-		return len(c.Subscribers) < before
-	})
+	reply, err := s.carryOut(r, charging.KindRemoveSubscriber, &charging.RemoveSubscriber{Account: account, Subscriber: identity})
 	if err != nil {
 		return err
 	}
-	return r.answer(fasthttp.StatusOK, memberView{Account: account, Identity: body.Subscriber, Changed: changed})
+	return r.answer(fasthttp.StatusOK, memberView{Account: account, Identity: body.Subscriber, Changed: reply.Record > 0})
 }
 
 // member reads what both requests have.
@@ -101,72 +87,4 @@ func (s *Server) member(r *request, body any) (account string, err error) {
 		return "", err
 	}
 	return account, r.decode(body)
-}
-
-// changeMembers changes the list of an account's subscribers while no other
-// request changes the account, and tells whether there was anything to change.
-func (s *Server) changeMembers(r *request, account string, opening *accountBody, change func(*charging.PutAccount) bool) (bool, error) {
-	turn := s.turnOf(account)
-	if err := turn.take(r.ctx); err != nil {
-		return false, err
-	}
-	defer turn.give()
-	command := s.presentForm(account)
-	switch {
-	case command != nil:
-	case opening == nil || !isName(account, charging.MaxAccountID, "-._~:@+"):
-		return false, accountUnknown(account)
-	default:
-		var err error
-		if command, err = opening.command(account); err != nil {
-			return false, err
-		}
-	}
-	if !change(command) {
-		return false, nil
-	}
-	_, err := s.carryOut(r, charging.KindPutAccount, command)
-	return err == nil, err
-}
-
-// presentForm is the command that would leave an account as it is, nil if there
-// is none.
-func (s *Server) presentForm(account string) *charging.PutAccount {
-	var view charging.AccountView
-	known := false
-	s.o.Engine.View(func(state *charging.State) { view, known = state.Account(account) })
-	if !known {
-		return nil
-	}
-	c := &charging.PutAccount{
-		Account: account, Currency: view.Currency, Kind: uint8(view.Kind), CreditLimit: view.CreditLimit,
-		Offers: view.Offers, CycleDay: view.CycleDay, LowBalance: view.LowBalance,
-	}
-	if view.Kind == balance.Prepaid {
-		c.CreditLimit = 0
-	}
-	for _, identities := range view.Subscribers {
-		var spec charging.SubscriberSpec
-		for _, id := range identities {
-			spec.Identities = append(spec.Identities, specOf(id))
-		}
-		c.Subscribers = append(c.Subscribers, spec)
-	}
-	return c
-}
-
-func specOf(id ident.Identity) charging.IdentitySpec {
-	return charging.IdentitySpec{Kind: id.Kind, Value: string(id.Bytes())}
-}
-
-// related reports whether two have an identity in common, and so are one
-// subscriber.
-func related(a, b charging.SubscriberSpec) bool {
-	return slices.ContainsFunc(a.Identities, func(id charging.IdentitySpec) bool { return slices.Contains(b.Identities, id) })
-}
-
-func sameIdentities(a, b charging.SubscriberSpec) bool {
-	return len(a.Identities) == len(b.Identities) && !slices.ContainsFunc(a.Identities, func(id charging.IdentitySpec) bool {
-		return !slices.Contains(b.Identities, id)
-	})
 }

@@ -104,6 +104,10 @@ func (s *State) administer(kind Kind, body []byte, o *Outcome) error {
 		return run(body, o, s.loan)
 	case KindSetLimits:
 		return run(body, o, s.setLimits)
+	case KindAddSubscriber:
+		return run(body, o, s.addMember)
+	case KindRemoveSubscriber:
+		return run(body, o, s.removeMember)
 	case KindPublish:
 		return run(body, o, s.publish)
 	case KindPeerRestart:

@@ -30,6 +30,9 @@ const (
 	KindLoan          Kind = 17
 	KindSetLimits     Kind = 18 // what one subscriber may use of what an account shares
 	KindSettle        Kind = 19 // what an account owes has been billed elsewhere
+	KindAddSubscriber Kind = 20 // to an account, whose others are left alone
+
+	KindRemoveSubscriber Kind = 21
 )
 
 // Client says what a gateway can do or wants to be told; the edge sets it from
@@ -350,8 +353,8 @@ type Outcome struct {
 	// it is not stored for duplicates.
 	Until instant.Instant
 	// Record is the sequence number of the record that a balance command
-	// wrote, the version that a publication made, or how many vouchers a batch
-	// has.
+	// wrote, the version that a publication made, how many vouchers a batch
+	// has, or 1 where a subscriber was added or removed.
 	Record uint64
 	// Amount is the price of an event, what a session charged in the answer to
 	// its termination where WantsCost, or the balance after a balance command,
