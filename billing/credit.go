@@ -16,7 +16,6 @@ import (
 	"gyro/internal/instant"
 	"gyro/internal/money"
 	"gyro/internal/refusal"
-	"gyro/internal/zone"
 )
 
 // CreditRequest says what of an invoice is taken back.
@@ -124,7 +123,6 @@ type creditNote struct {
 	lines []charge.Line
 	taxes []tax.Subtotal
 	whole bool // nothing is left of the invoice
-	zone  instant.Zone
 	// entity is that of the invoice, as it is configured now: the number is of its series.
 	entity *tax.Entity
 }
@@ -172,14 +170,6 @@ func (s *Service) creditNote(ctx context.Context, tx *database.Tx, of *invoice.D
 	}
 	c.taxes = creditTaxes(of, before, c.lines, currency)
 	c.whole = !slices.ContainsFunc(of.Lines, func(l invoice.Line) bool { return l.Amount+before.amount[l.Position] != 0 })
-	var zoneName string
-	if err := tx.NewRaw("SELECT time_zone FROM billing_account WHERE id = ?", of.Account).Scan(ctx, &zoneName); err != nil {
-		return nil, fmt.Errorf("account %d: %w", of.Account, err)
-	}
-	var ok bool
-	if c.zone, ok = zone.Load(zoneName); !ok {
-		c.zone = instant.UTC()
-	}
 	c.note = invoice.Invoice{
 		Account: of.Account, Type: invoice.CreditNote, State: invoice.Finalised, Entity: of.Entity, PeriodFrom: of.PeriodFrom, PeriodUntil: of.PeriodUntil,
 		Currency: of.Currency, TaxRegion: of.TaxRegion, Prices: of.Prices, Lines: len(c.lines), Corrects: &of.ID, Reason: request.Reason,
@@ -195,7 +185,8 @@ func (s *Service) creditNote(ctx context.Context, tx *database.Tx, of *invoice.D
 	if err := c.address(ctx, tx, s.Runs.Tax()); err != nil {
 		return nil, err
 	}
-	on := charge.DayOf(&c.zone, tx.Now())
+	utc := instant.UTC()
+	on := charge.DayOf(&utc, tx.Now()) // as of bills, whatever the zone of the account: see billing/run
 	year, _, _ := on.Civil()
 	c.note.IssuedOn, c.note.DueOn, c.note.CreatedAt, c.note.FinalisedAt = on.String(), on.String(), tx.Now(), tx.Now()
 	ids, err := invoice.NewIDs(ctx, tx, 1)

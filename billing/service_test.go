@@ -68,6 +68,11 @@ type office struct {
 
 // each runs a test on both databases, with accounts that are due for October and perhaps September.
 func each(t *testing.T, accounts int, spread bool, test func(o *office)) {
+	eachAt(t, func() time.Time { return time.Date(2026, 11, 2, 9, 0, 0, 0, time.UTC) }, accounts, spread, test)
+}
+
+// eachAt is each by another clock.
+func eachAt(t *testing.T, clock func() time.Time, accounts int, spread bool, test func(o *office)) {
 	dbtest.Run(t, func(t *testing.T, db *database.DB) {
 		if err := population.Make(t.Context(), db, population.Options{Accounts: accounts, Records: 10, Spread: spread}); err != nil {
 			t.Fatal(err)
@@ -84,7 +89,20 @@ func each(t *testing.T, accounts int, spread bool, test func(o *office)) {
 			},
 		})
 		test(o)
-	}, dbtest.Clock(func() time.Time { return time.Date(2026, 11, 2, 9, 0, 0, 0, time.UTC) }))
+	}, dbtest.Clock(clock))
+}
+
+// sql spoils or sets something behind the program's back.
+func (o *office) sql(statements ...string) {
+	o.Helper()
+	o.must(o.write(func(ctx context.Context, tx *database.Tx) error {
+		for _, statement := range statements {
+			if _, err := tx.ExecContext(ctx, statement); err != nil {
+				return fmt.Errorf("%s: %w", statement, err)
+			}
+		}
+		return nil
+	}))
 }
 
 func (o *office) must(err error) {

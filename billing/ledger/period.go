@@ -51,8 +51,25 @@ func mustBeOpen(ctx context.Context, tx *database.Tx, entries []Entry) error {
 			continue
 		}
 		if state[0] != "open" {
-			return refusal.New(refusal.Unprocessable, "period_closed", "postedOn", "the books of %s are %s and take no postings; post in an open month", period, state[0])
+			return periodClosed(period, state[0])
 		}
+	}
+	return nil
+}
+
+func periodClosed(period, state string) error {
+	return refusal.New(refusal.Unprocessable, "period_closed", "postedOn", "the books of %s are %s and take no postings; post in an open month", period, state)
+}
+
+// MustBeOpen refuses a day (2006-01-02) whose month takes no postings. It is for those who have much to do before they post.
+func MustBeOpen(ctx context.Context, q bun.IDB, day string) error {
+	var state []string
+	period := day[:len("2006-01")]
+	if err := q.NewRaw("SELECT state FROM accounting_period WHERE period = ? AND state <> 'open'", period).Scan(ctx, &state); err != nil {
+		return fmt.Errorf("period %s: %w", period, err)
+	}
+	if len(state) > 0 {
+		return periodClosed(period, state[0])
 	}
 	return nil
 }

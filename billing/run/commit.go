@@ -14,6 +14,7 @@ import (
 	"gyro/billing/ledger"
 	"gyro/billing/tax"
 	"gyro/internal/database"
+	"gyro/internal/instant"
 )
 
 var errStale = errors.New("the accounts were billed by somebody else meanwhile")
@@ -69,16 +70,16 @@ func (r *Runner) storeDocuments(ctx context.Context, tx *database.Tx, j *job, c 
 	if err := storeSettlements(ctx, tx, c.documents); err != nil {
 		return err
 	}
-	if err := drawNumbers(ctx, tx, c.documents); err != nil {
+	if err := drawNumbers(ctx, tx, j, c.documents); err != nil {
 		return err
 	}
 	if err := copyInvoices(ctx, tx, j, c.documents); err != nil {
 		return err
 	}
-	if err := ledger.Invoiced(ctx, tx, postings(tx, c.documents)); err != nil {
+	if err := ledger.Invoiced(ctx, tx, postings(tx, j, c.documents)); err != nil {
 		return err
 	}
-	if err := tx.EmitMany(ctx, created(tx, c.documents)); err != nil {
+	if err := tx.EmitMany(ctx, created(tx, j, c.documents)); err != nil {
 		return err
 	}
 	if err := enqueueFollowUp(ctx, tx, ids); err != nil {
@@ -254,12 +255,12 @@ func parkAccounts(ctx context.Context, tx *database.Tx, j *job, c *computed) err
 }
 
 // postings are the documents as the journal needs them.
-func postings(tx *database.Tx, documents []*document) []ledger.InvoicePosting {
+func postings(tx *database.Tx, j *job, documents []*document) []ledger.InvoicePosting {
 	all := make([]ledger.InvoicePosting, 0, len(documents))
 	for _, d := range documents {
 		p := ledger.InvoicePosting{
 			InvoiceID: d.id, Account: d.payer.id, Type: ledger.DocumentType(d.kind), Number: d.number, Currency: d.payer.currencyCode,
-			IssuedOn: issuedOn(tx, d).String(), DueOn: dueOn(tx, d).String(), TaxRegion: d.payer.region, Tax: d.totals.Tax, Total: d.totals.Total,
+			IssuedOn: j.issuedOn(tx.Now()).String(), DueOn: j.dueOn(tx.Now(), d).String(), TaxRegion: d.payer.region, Tax: d.totals.Tax, Total: d.totals.Total,
 			Lines: make([]ledger.LinePosting, 0, 4),
 		}
 		for k := range d.lines {
@@ -285,12 +286,23 @@ func addPosting(lines []ledger.LinePosting, l *charge.Line, prices string) []led
 	return append(lines, ledger.LinePosting{GLCode: l.GL, Exact: exact, Amount: l.Amount})
 }
 
-// issuedOn is the day that a document is of: the one of its finalisation, in the account's zone.
-func issuedOn(tx *database.Tx, d *document) charge.Day { return charge.DayOf(d.payer.zone, tx.Now()) }
-
-func dueOn(tx *database.Tx, d *document) charge.Day {
-	if d.kind != invoice.Bill {
-		return issuedOn(tx, d)
+// issuedOn is the day that all documents are of that a run finalises at a moment, and that they are posted on: the day in UTC,
+// in which the books are kept, whatever the zones of the accounts are. A run as of the next day, which has begun further
+// east, is of that day: who bills a month at midnight in Berlin does not issue its bills in the month before.
+//
+// It is never in a month that can be closed, for that one is over in UTC. In the zone of each account it would be: on the first of
+// a month bills of accounts further west would be of the last.
+func (j *job) issuedOn(now instant.Instant) charge.Day {
+	today := charge.DayOf(utc(), now)
+	if j.asOf == today+1 {
+		return j.asOf
 	}
-	return issuedOn(tx, d) + charge.Day(d.payer.terms) //nolint:gosec // at most 365
+	return today
+}
+
+func (j *job) dueOn(now instant.Instant, d *document) charge.Day {
+	if d.kind != invoice.Bill {
+		return j.issuedOn(now)
+	}
+	return j.issuedOn(now) + charge.Day(d.payer.terms) //nolint:gosec // at most 365
 }

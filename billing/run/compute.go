@@ -183,6 +183,9 @@ func (r *Runner) bill(c *computed, b *batch, g *group) error {
 		if err := r.settle(d, g.payer); err != nil {
 			return err
 		}
+		if err := b.bookable(d); err != nil {
+			return err
+		}
 		for k := range states {
 			for n := range states[k].Charged {
 				if line := &states[k].Charged[n].Line; line.Invoice == 0 {
@@ -193,6 +196,16 @@ func (r *Runner) bill(c *computed, b *batch, g *group) error {
 		c.documents, c.named = append(c.documents, d), append(c.named, d)
 	}
 	c.apply(g, period, states)
+	return nil
+}
+
+// bookable refuses what the journal would refuse: it would refuse the whole batch.
+func (b *batch) bookable(d *document) error {
+	for k := range d.lines {
+		if l := &d.lines[k]; !b.chart[l.GL] {
+			return fmt.Errorf("line %d (%s) is booked to %q, which the chart of accounts does not have: add the account, or correct the price that names it", k+1, l.Description, l.GL)
+		}
+	}
 	return nil
 }
 

@@ -67,7 +67,7 @@ func copyInvoices(ctx context.Context, tx *database.Tx, j *job, documents []*doc
 			ID: d.id, Run: j.run, Account: d.payer.id, Type: d.kind, State: invoice.Draft, Entity: d.entity.Name, Seller: d.seller,
 			Recipient: d.to.Recipient, Language: d.to.Language,
 			PeriodFrom: d.period.From.String(), PeriodUntil: d.period.Until.String(), Revision: d.revision,
-			IssuedOn: issuedOn(tx, d).String(), DueOn: dueOn(tx, d).String(), Currency: d.payer.currencyCode,
+			IssuedOn: j.issuedOn(tx.Now()).String(), DueOn: j.dueOn(tx.Now(), d).String(), Currency: d.payer.currencyCode,
 			Net: d.totals.Net, Tax: d.totals.Tax, Total: d.totals.Total, TaxRegion: d.payer.region, Prices: d.prices, Lines: len(d.lines), Digest: d.digest,
 			CreatedAt: tx.Now(),
 		}
@@ -100,14 +100,14 @@ func keepSellers(ctx context.Context, tx *database.Tx, documents []*document) er
 
 // drawNumbers gives the documents their numbers, a block for each series: a
 // legal entity, a kind of document and a year.
-func drawNumbers(ctx context.Context, tx *database.Tx, documents []*document) error {
+func drawNumbers(ctx context.Context, tx *database.Tx, j *job, documents []*document) error {
+	year, _, _ := j.issuedOn(tx.Now()).Civil()
 	bySeries := map[invoice.Series][]*document{}
 	var order []invoice.Series
 	for _, d := range documents {
 		if d.kind == invoice.Statement {
 			continue
 		}
-		year, _, _ := issuedOn(tx, d).Civil()
 		s := invoice.Series{Entity: d.entity, Type: d.kind, Year: year}
 		if bySeries[s] == nil {
 			order = append(order, s)
@@ -146,13 +146,13 @@ func storeSettlements(ctx context.Context, tx *database.Tx, documents []*documen
 }
 
 // created are the events of the documents.
-func created(tx *database.Tx, documents []*document) []database.Event {
+func created(tx *database.Tx, j *job, documents []*document) []database.Event {
 	events := make([]database.Event, 0, len(documents))
 	for _, d := range documents {
 		id := strconv.FormatInt(d.id, 10)
 		events = append(events, database.Event{Type: "customerBillCreateEvent", Entity: "customerBill", ID: id, Payload: billEvent{
 			ID: id, BillNo: d.number, Category: string(d.kind), State: "new", Account: strconv.FormatInt(d.payer.id, 10),
-			Amount: d.totals.Total.Format(d.payer.currency.Exponent()), Currency: d.payer.currencyCode, Due: dueOn(tx, d).String(),
+			Amount: d.totals.Total.Format(d.payer.currency.Exponent()), Currency: d.payer.currencyCode, Due: j.dueOn(tx.Now(), d).String(),
 		}})
 	}
 	return events

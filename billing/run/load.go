@@ -11,6 +11,7 @@ import (
 
 	"gyro/billing/charge"
 	"gyro/billing/invoice"
+	"gyro/billing/ledger"
 	"gyro/internal/database"
 	"gyro/internal/instant"
 	"gyro/internal/money"
@@ -32,6 +33,7 @@ type batch struct {
 	addressees map[int64]invoice.Addressee // whom the payers' documents are for
 	numbers    map[int64]string            // telephone numbers, by subscription
 	offers     map[string]*offer           // by the core's names
+	chart      map[string]bool             // the general ledger's accounts
 }
 
 // load reads the payers and what depends on them.
@@ -47,7 +49,7 @@ func (r *Runner) load(ctx context.Context, q bun.IDB, payers []int64) (*batch, e
 		b.accounts[a.id] = a
 		b.ids = append(b.ids, a.id)
 	}
-	for _, step := range []func(context.Context, bun.IDB) error{b.loadPrices, b.loadDiscounts, b.loadSuspensions, b.loadCharges, b.loadNumbers, b.loadOffers} {
+	for _, step := range []func(context.Context, bun.IDB) error{b.loadPrices, b.loadDiscounts, b.loadSuspensions, b.loadCharges, b.loadNumbers, b.loadOffers, b.loadChart} {
 		if err := step(ctx, q); err != nil {
 			return nil, err
 		}
@@ -108,6 +110,16 @@ func (b *batch) loadPrices(ctx context.Context, q bun.IDB) error {
 		a.products[n-1].Prices = append(a.products[n-1].Prices, price)
 	}
 	return rows.Err()
+}
+
+// loadChart reads what lines can be booked to.
+func (b *batch) loadChart(ctx context.Context, q bun.IDB) error {
+	all, err := ledger.Accounts(ctx, q)
+	b.chart = make(map[string]bool, len(all))
+	for k := range all {
+		b.chart[all[k].Code] = true
+	}
+	return err
 }
 
 // find returns an account's product; nil if it has no prices.

@@ -9,6 +9,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"gyro/billing/charge"
+	"gyro/billing/ledger"
 	"gyro/internal/database"
 	"gyro/internal/instant"
 	"gyro/internal/money"
@@ -124,6 +125,11 @@ func (r *Runner) begin(ctx context.Context, by database.Actor, request *Request)
 	case request.AsOf > tomorrow && !request.Behind:
 		return Run{}, refusal.New(refusal.Invalid, "as_of_invalid", "asOf", "cycles that end by %s: give a day that has come; or set behind (--behind) to bill what is there by now and have the rest on the next bill", request.AsOf)
 	}
+	if request.Mode == Final {
+		if err := r.open(ctx, request.AsOf); err != nil {
+			return Run{}, err
+		}
+	}
 	due := int64(0)
 	if err := r.eachDue(ctx, &job{asOf: request.AsOf, drafts: request.drafts}, request, func(*account) error { due++; return nil }); err != nil {
 		return Run{}, err
@@ -158,6 +164,12 @@ func (r *Runner) begin(ctx context.Context, by database.Actor, request *Request)
 		return tx.Audit(ctx, "invoice_run", strconv.FormatInt(run.ID, 10), "start", nil, run.summary())
 	})
 	return run, err
+}
+
+// open refuses a run whose documents would be posted in a month that is closed: none of them could be stored.
+func (r *Runner) open(ctx context.Context, asOf charge.Day) error {
+	on := (&job{asOf: asOf}).issuedOn(r.db.Now())
+	return r.db.Read(ctx, func(ctx context.Context, q bun.IDB) error { return ledger.MustBeOpen(ctx, q, on.String()) })
 }
 
 // caughtUp refuses a run that would miss usage that is already there to fetch.
