@@ -323,6 +323,7 @@ func TestTheLastAdministratorStays(t *testing.T) {
 
 func TestFourEyes(t *testing.T) {
 	ada, bob := Principal{Name: "user:ada"}, Principal{Name: "user:bob"}
+	adas, bobs := Principal{Name: "key:a", Person: "user:ada"}, Principal{Name: "key:b", Person: "user:bob"}
 	for _, test := range []struct {
 		amount, above   money.Amount
 		asked, approved Principal
@@ -332,17 +333,40 @@ func TestFourEyes(t *testing.T) {
 		{101, 100, ada, Principal{}, "approval_needed"},
 		{-101, 100, ada, Principal{}, "approval_needed"},
 		{101, 100, ada, ada, "own_approval"},
+		{101, 100, ada, adas, "own_approval"},
+		{101, 100, adas, ada, "own_approval"},
+		{101, 100, adas, Principal{Name: "key:c", Person: "user:ada"}, "own_approval"},
+		{101, 100, adas, bobs, ""},
+		{101, 100, ada, Principal{Name: "key:x", Via: ViaKey, Person: bootstrapKey}, "approver_unknown"},
+		{101, 100, Principal{Name: "key:x", Via: ViaKey, Person: bootstrapKey}, bobs, ""},
 		{101, 100, ada, bob, ""},
 		{money.Min, 1, ada, bob, ""},
 		{money.Max, 0, ada, Principal{}, ""},
 	} {
-		err := FourEyes(WithApproval(WithPrincipal(t.Context(), test.asked), test.approved, 0, test.above), test.amount)
+		err := FourEyes(WithApproval(WithPrincipal(t.Context(), test.asked), Approval{By: test.approved}, Limits{"EUR": test.above}), test.amount, "EUR")
 		if (test.want == "") != (err == nil) || test.want != "" && !refusal.Is(err, test.want) {
 			t.Errorf("%+v: %v", test, err)
 		}
 	}
-	if err := FourEyes(t.Context(), money.Max); err != nil {
+	if err := FourEyes(t.Context(), money.Max, "EUR"); err != nil {
 		t.Errorf("a job is held up: %v", err)
+	}
+	limits := Limits{"EUR": 100, "JPY": 15000, "CHF": 0, AnyCurrency: 7}
+	for currency, most := range map[string]money.Amount{"EUR": 100, "JPY": 15000, "USD": 7, "CHF": money.Max - 1} {
+		ctx := WithApproval(WithPrincipal(t.Context(), ada), Approval{}, limits)
+		if err := FourEyes(ctx, most, currency); err != nil {
+			t.Errorf("%s: %v", currency, err)
+		}
+		if err := FourEyes(ctx, most+1, currency); refusal.Is(err, "approval_needed") != (currency != "CHF") {
+			t.Errorf("%s, a millionth more: %v", currency, err)
+		}
+	}
+	stands := WithApproval(WithPrincipal(t.Context(), ada), Approval{By: bob, Most: 20_000, Currency: "JPY"}, limits)
+	if err := FourEyes(stands, 20_000, "JPY"); err != nil {
+		t.Error(err)
+	}
+	if err := FourEyes(stands, 1000, "EUR"); !refusal.Is(err, "approval_exceeded") {
+		t.Errorf("an approval of yen is good for euros: %v", err)
 	}
 }
 
@@ -353,32 +377,32 @@ func TestAnApprovalIsForOneRequest(t *testing.T) {
 		approve := func() (secret string) {
 			t.Helper()
 			s.write(t, func(ctx context.Context, tx *database.Tx) (err error) {
-				secret, _, err = s.Approve(ctx, tx, bob, "POST", "/refund", 50*money.Unit)
+				secret, _, err = s.Approve(ctx, tx, bob, "POST", "/refund", 50*money.Unit, "EUR")
 				return err
 			})
 			return secret
 		}
-		use := func(secret string, u Use) (Principal, money.Amount, error) {
+		use := func(secret string, u Use) (Approval, error) {
 			return s.UseApproval(t.Context(), admin, secret, u)
 		}
 		mine := Use{Method: "POST", Path: "/refund", For: "mine"}
 		secret := approve()
 		for range 2 { // it may be sent again
-			if p, most, err := use(secret, mine); err != nil || p.Name != "user:bob" || most != 50*money.Unit || p.Roles != Finance {
-				t.Errorf("%+v, %s, %v", p, most, err)
+			if a, err := use(secret, mine); err != nil || a.By.Name != "user:bob" || a.Most != 50*money.Unit || a.Currency != "EUR" || a.By.Roles != Finance {
+				t.Errorf("%+v, %v", a, err)
 			}
 		}
-		_, _, err := use(secret, Use{Method: "POST", Path: "/refund", For: "another"})
+		_, err := use(secret, Use{Method: "POST", Path: "/refund", For: "another"})
 		wantOut(t, "used twice", err, "ask for a new one")
 		for _, other := range []Use{{"POST", "/write-off", "mine"}, {"PATCH", "/refund", "mine"}} {
-			_, _, err := use(approve(), other)
+			_, err := use(approve(), other)
 			wantOut(t, other.Path, err, "ask for a new one")
 		}
-		_, _, err = use(approvalPrefix+"made-up", mine)
+		_, err = use(approvalPrefix+"made-up", mine)
 		wantOut(t, "made up", err, "ask for a new one")
 		late := approve()
 		c.advance(16 * time.Minute)
-		_, _, err = use(late, mine)
+		_, err = use(late, mine)
 		wantOut(t, "too late", err, "ask for a new one")
 
 		last := approve()
@@ -388,23 +412,25 @@ func TestAnApprovalIsForOneRequest(t *testing.T) {
 			_, err := s.ChangeUser(ctx, tx, "bob", UserChange{Status: &disabled})
 			return err
 		})
-		_, _, err = use(last, mine)
+		_, err = use(last, mine)
 		wantOut(t, "of somebody who left", err, "ask for a new one")
 
 		for _, test := range []struct {
 			p      Principal
 			path   string
 			amount money.Amount
-		}{{Principal{Name: "key:webshop"}, "/refund", 1}, {bob, "refund", 1}, {bob, "/refund", 0}} {
+			of     string
+		}{{Principal{Name: "key:webshop"}, "/refund", 1, "EUR"}, {bob, "refund", 1, "EUR"}, {bob, "/refund", 0, "EUR"}, {bob, "/refund", 1, ""}} {
 			err := s.db.Write(t.Context(), admin, func(ctx context.Context, tx *database.Tx) error {
-				_, _, err := s.Approve(ctx, tx, test.p, "POST", test.path, test.amount)
+				_, _, err := s.Approve(ctx, tx, test.p, "POST", test.path, test.amount, test.of)
 				return err
 			})
 			if refusal.Of(err) == nil {
 				t.Errorf("%+v: %v", test, err)
 			}
 		}
-		if err := FourEyes(WithApproval(WithPrincipal(t.Context(), Principal{Name: "user:ada"}), bob, 50*money.Unit, money.Unit), 51*money.Unit); !refusal.Is(err, "approval_exceeded") {
+		half := WithApproval(WithPrincipal(t.Context(), Principal{Name: "user:ada"}), Approval{bob, 50 * money.Unit, "EUR"}, Limits{"EUR": money.Unit})
+		if err := FourEyes(half, 51*money.Unit, "EUR"); !refusal.Is(err, "approval_exceeded") {
 			t.Error(err)
 		}
 	})

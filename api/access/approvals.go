@@ -18,7 +18,7 @@ import (
 // Authenticator that is one, too, lets them be used.
 type Approvals interface {
 	// UseApproval returns who made an approval, and up to which amount it is good. It is used up by the request.
-	UseApproval(ctx context.Context, by database.Actor, secret string, use Use) (Principal, money.Amount, error)
+	UseApproval(ctx context.Context, by database.Actor, secret string, use Use) (Approval, error)
 }
 
 // Use is the request that an approval is used for.
@@ -44,6 +44,7 @@ type storedApproval struct {
 	Method        string
 	Path          string
 	Amount        money.Amount
+	Currency      string
 	CreatedAt     instant.Instant
 	ExpiresAt     instant.Instant
 	UsedFor       string
@@ -52,13 +53,16 @@ type storedApproval struct {
 
 // Approve makes an approval of the user who asks, for one request to a path, up to an amount. Whether the user may approve
 // it is found out when it is used. The secret is returned here and never again.
-func (s *Service) Approve(ctx context.Context, tx *database.Tx, p Principal, method, path string, amount money.Amount) (secret string, expires instant.Instant, err error) {
+func (s *Service) Approve(ctx context.Context, tx *database.Tx, p Principal, method, path string, amount money.Amount, currency string) (secret string, expires instant.Instant, err error) {
 	name, isUser := strings.CutPrefix(p.Name, "user:")
 	if !isUser {
 		return "", 0, refusal.New(refusal.Conflict, "not_a_user", "", "%s has a key or token, which approves by itself in the header X-Approver-Key", p.Name)
 	}
 	if amount <= 0 {
 		return "", 0, refusal.New(refusal.Invalid, "invalid_value", "amount", "%s is not above zero; write the most that you stand behind", amount)
+	}
+	if _, err := money.ParseCurrency(currency); err != nil {
+		return "", 0, refusal.New(refusal.Invalid, "invalid_value", "currency", "%v", err)
 	}
 	if !strings.HasPrefix(path, "/") || method == "" || len(path) > 500 || len(method) > 10 {
 		return "", 0, refusal.New(refusal.Invalid, "invalid_value", "path", "%.100q is no path; write method and path of the request that you approve", path)
@@ -72,12 +76,13 @@ func (s *Service) Approve(ctx context.Context, tx *database.Tx, p Principal, met
 	}
 	secret = newSecret(approvalPrefix)
 	a := &storedApproval{
-		Hash: digest(secret), UserID: u.ID, Method: method, Path: path, Amount: amount, CreatedAt: tx.Now(), ExpiresAt: tx.Now().Add(ApprovalLife),
+		Hash: digest(secret), UserID: u.ID, Method: method, Path: path, Amount: amount, Currency: currency,
+		CreatedAt: tx.Now(), ExpiresAt: tx.Now().Add(ApprovalLife),
 	}
 	if _, err := tx.NewInsert().Model(a).Exec(ctx); err != nil {
 		return "", 0, err
 	}
-	err = tx.Audit(ctx, "approval", a.Hash[:16], "create", nil, map[string]any{"method": method, "path": path, "amount": amount.String()})
+	err = tx.Audit(ctx, "approval", a.Hash[:16], "create", nil, map[string]any{"method": method, "path": path, "amount": amount.String(), "currency": currency})
 	return secret, a.ExpiresAt, err
 }
 
@@ -85,7 +90,7 @@ var errApproval = unauthenticated("the approval is for another request, used, or
 
 // UseApproval implements Approvals. The approval is used up before the request is
 // carried out, which may then be refused; the same request can be sent again.
-func (s *Service) UseApproval(ctx context.Context, by database.Actor, secret string, use Use) (p Principal, most money.Amount, err error) {
+func (s *Service) UseApproval(ctx context.Context, by database.Actor, secret string, use Use) (approval Approval, err error) {
 	err = s.db.Write(ctx, by, func(ctx context.Context, tx *database.Tx) error {
 		var a storedApproval
 		err := tx.NewSelect().Model(&a).Where("a.hash = ?", digest(secret)).Scan(ctx)
@@ -105,7 +110,8 @@ func (s *Service) UseApproval(ctx context.Context, by database.Actor, secret str
 		if u.Status != Active {
 			return errApproval
 		}
-		p, most = Principal{Name: "user:" + u.Name, Roles: u.Roles(), Via: ViaSession, MustChange: u.MustChange}, a.Amount
+		p := Principal{Name: "user:" + u.Name, Roles: u.Roles(), Via: ViaSession, MustChange: u.MustChange}
+		approval = Approval{p, a.Amount, a.Currency}
 		if again {
 			return nil
 		}
@@ -116,7 +122,7 @@ func (s *Service) UseApproval(ctx context.Context, by database.Actor, secret str
 		return tx.Audit(ctx, "approval", a.Hash[:16], "use", nil, map[string]any{"method": a.Method, "path": a.Path, "approver": p.Name})
 	})
 	if err != nil {
-		return Principal{}, 0, err
+		return Approval{}, err
 	}
-	return p, most, nil
+	return approval, nil
 }

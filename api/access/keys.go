@@ -24,10 +24,14 @@ type Key struct {
 	OldUntil      instant.Instant `json:"-"`
 	Status        string          `json:"status"`
 	CreatedBy     string          `json:"createdBy"`
-	CreatedAt     instant.Instant `json:"-"`
-	RotatedAt     instant.Instant `json:"-"`
-	ExpiresAt     instant.Instant `json:"-"`
-	UsedAt        instant.Instant `json:"-"`
+	// Owner is the person who was told the secret, and OldOwner the one who was told the one before: the user who made or
+	// rotated it, be it with another key of his.
+	Owner     string          `json:"owner"`
+	OldOwner  string          `json:"-"`
+	CreatedAt instant.Instant `json:"-"`
+	RotatedAt instant.Instant `json:"-"`
+	ExpiresAt instant.Instant `json:"-"`
+	UsedAt    instant.Instant `json:"-"`
 }
 
 // Roles are the key's.
@@ -51,7 +55,7 @@ func (s *Service) CreateKey(ctx context.Context, tx *database.Tx, name string, r
 func (s *Service) createKey(ctx context.Context, tx *database.Tx, name string, roles Roles, expires instant.Instant, secret string) (Key, error) {
 	k := Key{
 		Name: name, RoleNames: roles.stored(), Hash: digest(secret), Status: Active,
-		CreatedBy: tx.By().Name, CreatedAt: tx.Now(), ExpiresAt: expires,
+		CreatedBy: tx.By().Name, Owner: ownerOf(ctx, tx), CreatedAt: tx.Now(), ExpiresAt: expires,
 	}
 	if err := errors.Join(checkName(name), checkRoles(roles)); err != nil {
 		return k, err
@@ -71,6 +75,14 @@ func (s *Service) createKey(ctx context.Context, tx *database.Tx, name string, r
 	}
 	err = tx.Audit(ctx, "apiKey", name, "create", nil, &k)
 	return k, err
+}
+
+// ownerOf is who is told the secret of a key that is made in a transaction.
+func ownerOf(ctx context.Context, tx *database.Tx) string {
+	if p := PrincipalOf(ctx); p.Name != "" {
+		return p.person()
+	}
+	return tx.By().Name
 }
 
 // FindKey returns a key by name.
@@ -104,6 +116,7 @@ func (s *Service) RotateKey(ctx context.Context, tx *database.Tx, name string) (
 	was := k
 	old := k.Hash
 	k.Hash, k.OldHash, k.OldUntil, k.RotatedAt = digest(secret), &old, tx.Now().Add(RotationGrace), tx.Now()
+	k.Owner, k.OldOwner = ownerOf(ctx, tx), k.Owner
 	if _, err := tx.NewUpdate().Model(&k).WherePK().Exec(ctx); err != nil {
 		return k, "", err
 	}
@@ -154,7 +167,11 @@ func (s *Service) byKey(ctx context.Context, secret string) (Principal, error) {
 		return Principal{}, unauthenticated("the key %q was rotated; use the new secret", k.Name)
 	}
 	s.touch(ctx, hash, k.UsedAt, now, "UPDATE access_key SET used_at = ? WHERE id = ?", now, k.ID)
-	return Principal{Name: "key:" + k.Name, Roles: k.Roles(), Via: ViaKey}, nil
+	owner := k.Owner
+	if k.Hash != hash {
+		owner = k.OldOwner
+	}
+	return Principal{Name: "key:" + k.Name, Roles: k.Roles(), Via: ViaKey, Person: owner}, nil
 }
 
 // bootstrapKey is the name of the first administrator's key.

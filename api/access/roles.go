@@ -94,8 +94,19 @@ type Principal struct {
 	Name  string
 	Roles Roles
 	Via   Via
+	// Person is who knows the secret of a key, as far as the office can tell: whoever made it. It is empty where that is the
+	// principal.
+	Person string
 	// MustChange says that a user may do nothing but change the password that somebody else chose.
 	MustChange bool
+}
+
+// person is who acts: two principals with the same are one pair of eyes.
+func (p Principal) person() string {
+	if p.Person != "" {
+		return p.Person
+	}
+	return p.Name
 }
 
 // May reports whether the principal has one of the roles.

@@ -190,6 +190,7 @@ func (c *Client) build(ctx context.Context, r *Request) (*http.Request, error) {
 	}
 	if r.ApproverKey != "" {
 		request.Header.Set("Approver-Key", r.ApproverKey)
+		request.Header.Set("X-Approver-Key", r.ApproverKey) // as the office calls it
 	}
 	if r.IdempotencyKey != "" {
 		request.Header.Set("Idempotency-Key", r.IdempotencyKey)

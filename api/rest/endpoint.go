@@ -15,7 +15,6 @@ import (
 
 	"gyro/api/access"
 	"gyro/internal/database"
-	"gyro/internal/money"
 	"gyro/internal/refusal"
 	"gyro/internal/strictjson"
 
@@ -111,9 +110,8 @@ type Call struct {
 	server    *Server
 	endpoint  *Endpoint
 	principal access.Principal
-	approver  access.Principal
-	approved  money.Amount // that the approver stands behind; 0 is any
-	request   string       // correlates the traces of the request
+	approval  access.Approval
+	request   string // correlates the traces of the request
 }
 
 // Principal is who asks.
@@ -126,12 +124,12 @@ func (c *Call) prove(ctx context.Context) error {
 	if secret == "" || c.server.o.Access == nil || c.endpoint.Public {
 		return nil
 	}
-	var p access.Principal
+	var approval access.Approval
 	var err error
 	if approvals, ok := c.server.o.Access.(access.Approvals); ok && access.IsApproval(secret) {
-		p, c.approved, err = approvals.UseApproval(ctx, c.Actor(), secret, c.approval())
+		approval, err = approvals.UseApproval(ctx, c.Actor(), secret, c.use())
 	} else {
-		p, err = c.server.o.Access.Authenticate(ctx, access.Request{Authorization: "Bearer " + secret, Remote: c.Remote()})
+		approval.By, err = c.server.o.Access.Authenticate(ctx, access.Request{Authorization: "Bearer " + secret, Remote: c.Remote()})
 	}
 	if errors.Is(err, access.ErrUnauthenticated) {
 		c.server.limits.stranger(c.Remote())
@@ -140,15 +138,16 @@ func (c *Call) prove(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	p := &approval.By
 	if !p.May(c.endpoint.Roles) || p.MustChange {
 		return refusal.New(refusal.Forbidden, "approver_forbidden", ApproverHeader, "%s has the roles [%s]; who approves this must be one of %s", p.Name, p.Roles, c.endpoint.Roles)
 	}
-	c.approver = p
+	c.approval = approval
 	return nil
 }
 
-// approval is what an approval must be for: this request, which may be sent again.
-func (c *Call) approval() access.Use {
+// use is what an approval must be for: this request, which may be sent again.
+func (c *Call) use() access.Use {
 	sum := sha256.Sum256(fmt.Appendf(nil, "%s\n%s\n%s", c.principal.Name, c.Header(keyHeader), c.Body()))
 	return access.Use{Method: string(c.http.Method()), Path: string(c.http.Path()), For: hex.EncodeToString(sum[:])}
 }
@@ -156,8 +155,11 @@ func (c *Call) approval() access.Use {
 // Actor is who asks, as the audit trail knows it.
 func (c *Call) Actor() database.Actor {
 	role := strings.Join((c.principal.Roles & c.endpoint.Roles).Names(), ",")
-	if c.approver.Name != "" {
-		role += ", approved by " + c.approver.Name
+	if by := c.approval.By; by.Name != "" {
+		role += ", approved by " + by.Name
+		if by.Person != "" {
+			role += " of " + by.Person
+		}
 	}
 	name := c.principal.Name
 	if name == "" {

@@ -12,7 +12,6 @@ import (
 
 	"gyro/api/access"
 	"gyro/internal/database"
-	"gyro/internal/money"
 
 	"github.com/prometheus/client_golang/prometheus"
 )
@@ -32,8 +31,8 @@ type Options struct {
 	// listen off loopback without TLS.
 	TLS         *tls.Config
 	BehindProxy bool
-	// ApprovalAbove is the amount, of any currency, above which one person alone moves no money (access.FourEyes); 0 is none.
-	ApprovalAbove money.Amount
+	// ApprovalAbove are the amounts above which one person alone moves no money (access.FourEyes).
+	ApprovalAbove access.Limits
 	Logger        *slog.Logger
 	// Collectors are metrics of other parts of the process to be shown with those of this package.
 	Collectors []prometheus.Collector

@@ -140,7 +140,7 @@ func start(t *testing.T, db *database.DB, more ...rest.Set) *tmftest.Client {
 		t.Fatal(err)
 	}
 	return tmftest.Start(t, db, func(o rest.Options) (*rest.Server, error) {
-		o.ApprovalAbove = 100 * money.Unit
+		o.ApprovalAbove = access.Limits{"EUR": 100 * money.Unit}
 		o.Sets = append(o.Sets, samples())
 		o.Sets = append(o.Sets, more...)
 		return rest.New(o)

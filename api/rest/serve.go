@@ -112,7 +112,7 @@ func (s *Server) work(c *fasthttp.RequestCtx, call *Call) (answer *Answer, err e
 	if err := call.prove(ctx); err != nil {
 		return nil, err
 	}
-	ctx = access.WithApproval(access.WithPrincipal(ctx, call.principal), call.approver, call.approved, s.o.ApprovalAbove)
+	ctx = access.WithApproval(access.WithPrincipal(ctx, call.principal), call.approval, s.o.ApprovalAbove)
 	return e.Do(ctx, call)
 }
 

@@ -56,7 +56,7 @@ func TestEndpointsShareErrorsKeysAndTheCorrelation(t *testing.T) {
 			}),
 			endpoint("/office/v1/waits", func(context.Context, *rest.Call) (*rest.Answer, error) { return nil, context.DeadlineExceeded }),
 			endpoint("/office/v1/approved", func(ctx context.Context, c *rest.Call) (*rest.Answer, error) {
-				if err := access.FourEyes(ctx, 200*money.Unit); err != nil {
+				if err := access.FourEyes(ctx, 200*money.Unit, "EUR"); err != nil {
 					return nil, err
 				}
 				return rest.OK(note{c.Actor().Role}), nil

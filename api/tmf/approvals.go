@@ -17,8 +17,9 @@ type approvals struct{ s *access.Service }
 type newApproval struct {
 	Method string `json:"method"`
 	Path   string `json:"path"`
-	// Amount is the most that is approved, in the currency of the request.
-	Amount rest.Decimal `json:"amount"`
+	// Amount is the most that is approved.
+	Amount   rest.Decimal `json:"amount"`
+	Currency string       `json:"currency"`
 }
 
 type approvalView struct {
@@ -42,7 +43,7 @@ func (a approvals) Endpoints() []rest.Endpoint {
 				return nil, err
 			}
 			return c.Write(ctx, func(ctx context.Context, tx *database.Tx) (*rest.Answer, error) {
-				secret, expires, err := a.s.Approve(ctx, tx, c.Principal(), in.Method, in.Path, money.Amount(in.Amount))
+				secret, expires, err := a.s.Approve(ctx, tx, c.Principal(), in.Method, in.Path, money.Amount(in.Amount), in.Currency)
 				return &rest.Answer{Body: approvalView{secret, rest.Time(expires)}}, err
 			})
 		},

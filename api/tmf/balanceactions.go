@@ -147,7 +147,7 @@ func (b balances) adjustments() rest.Set {
 	r.Roles.Create = access.Finance
 	r.Submit = func(ctx context.Context, c *rest.Call, key string, in actionDocument) (actionDocument, error) {
 		return b.move(ctx, c, key, in, func(account string, amount money.Amount, of money.Currency, reason string) (client.Movement, error) {
-			if err := access.FourEyes(ctx, amount); err != nil {
+			if err := access.FourEyes(ctx, amount, of.String()); err != nil {
 				return client.Movement{}, err
 			}
 			approver := access.ApproverOf(ctx)

@@ -2,6 +2,7 @@ package tmf_test
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -17,7 +18,7 @@ import (
 // TestMoneyAboveTheLimitNeedsTwoPeople: a write-off, a refund and an entry by hand.
 func TestMoneyAboveTheLimitNeedsTwoPeople(t *testing.T) {
 	tmftest.Run(t, func(t *testing.T, db *database.DB) {
-		c := books(t, db, func(o *rest.Options) { o.ApprovalAbove = 5 * money.Unit })
+		c := books(t, db, func(o *rest.Options) { o.ApprovalAbove = access.Limits{access.AnyCurrency: 5 * money.Unit} })
 		c.Roles = access.Finance
 		const writeOff = "/office/v1/receivables/1/write-off"
 		const reason = `{"reason":"insolvent"}`
@@ -39,6 +40,11 @@ func TestMoneyAboveTheLimitNeedsTwoPeople(t *testing.T) {
 
 		entry := `{"key":"k1","reference":"bank","postings":[{"account":"6855","amount":5.01,"currency":"EUR"},{"account":"1800","amount":-5.01,"currency":"EUR"}]}`
 		c.Do(t, "POST", "/office/v1/ledger/journal", entry).Want(t, 403)
+
+		split := `{"key":"k2","reference":"bank","postings":[{"account":"6855","amount":3,"currency":"EUR"},{"account":"6300","amount":3,"currency":"EUR"},{"account":"1800","amount":-3,"currency":"EUR"},{"account":"1800","amount":-3,"currency":"EUR"}]}`
+		if x := c.Do(t, "POST", "/office/v1/ledger/journal", split).Want(t, 403); x.JSON(t)["code"] != "approval_needed" {
+			t.Errorf("an entry in parts: %s", x.Body)
+		}
 
 		paid := c.Do(t, "POST", "/tmf-api/paymentManagement/v4/payment", `{"account":{"id":"1"},"paymentMethod":{"name":"cash"},"totalAmount":{"unit":"EUR","value":50}}`, "Idempotency-Key", "p").Want(t, 201)
 		refund := func(amount string) string {
@@ -63,7 +69,7 @@ func TestAPersonApprovesOneRequest(t *testing.T) {
 		}
 		moved := 0
 		c := tmftest.Start(t, db, func(o rest.Options) (*rest.Server, error) {
-			o.ApprovalAbove = 100 * money.Unit
+			o.ApprovalAbove = access.Limits{"EUR": 100 * money.Unit}
 			o.Sets = []rest.Set{rest.Endpoint{
 				Method: "POST", Path: "/office/v1/moves", Roles: access.Finance, Summary: "Moves money.", Body: map[string]rest.Decimal{}, Answer: map[string]rest.Decimal{},
 				Do: func(ctx context.Context, c *rest.Call) (*rest.Answer, error) {
@@ -72,7 +78,7 @@ func TestAPersonApprovesOneRequest(t *testing.T) {
 						return nil, err
 					}
 					return c.Write(ctx, func(ctx context.Context, tx *database.Tx) (*rest.Answer, error) {
-						if err := access.FourEyes(ctx, money.Amount(in["amount"])); err != nil {
+						if err := access.FourEyes(ctx, money.Amount(in["amount"]), "EUR"); err != nil {
 							return nil, err
 						}
 						moved++
@@ -95,7 +101,7 @@ func TestAPersonApprovesOneRequest(t *testing.T) {
 		}
 		ada, bob, eve := login("ada", "finance"), login("bob", "finance"), login("eve", "care")
 		approve := func(by []string) []string {
-			x := c.Do(t, "POST", "/office/v1/approvals", `{"method":"POST","path":"/office/v1/moves","amount":200}`, by...).Want(t, 201)
+			x := c.Do(t, "POST", "/office/v1/approvals", `{"method":"POST","path":"/office/v1/moves","amount":200,"currency":"EUR"}`, by...).Want(t, 201)
 			secret, _ := x.JSON(t)["secret"].(string)
 			return []string{"X-Approver-Key", secret}
 		}
@@ -120,6 +126,84 @@ func TestAPersonApprovesOneRequest(t *testing.T) {
 		if err != nil || len(trail) != 2 || trail[1].Actor.Role != "finance, approved by user:bob" {
 			t.Errorf("%+v, %v", trail, err)
 		}
-		c.Do(t, "POST", "/office/v1/approvals", `{"method":"POST","path":"/office/v1/moves","amount":1}`, "X-API-Key", key).Want(t, 409)
+		c.Do(t, "POST", "/office/v1/approvals", `{"method":"POST","path":"/office/v1/moves","amount":1,"currency":"EUR"}`, "X-API-Key", key).Want(t, 409)
+	})
+}
+
+// TestNobodyApprovesByAKeyOfTheirOwn: an administrator makes himself a second key, and the holder of the first
+// administrator's key does; somebody else's key is good.
+func TestNobodyApprovesByAKeyOfTheirOwn(t *testing.T) {
+	tmftest.Run(t, func(t *testing.T, db *database.DB) {
+		s, err := access.New(db, access.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var bootstrap string
+		if _, err := s.Bootstrap(t.Context(), func(secret string) error { bootstrap = secret; return nil }); err != nil {
+			t.Fatal(err)
+		}
+		_, bills := billed(t, db, 2, true)
+		c := tmftest.Start(t, db, func(o rest.Options) (*rest.Server, error) {
+			o.ApprovalAbove = access.Limits{"EUR": 10 * money.Unit, access.AnyCurrency: money.Unit}
+			return tmf.New(tmf.Options{Server: o, Access: s, Billing: bills})
+		})
+		c.Roles = 0
+		with := func(key string, header ...string) []string { return append([]string{"X-API-Key", key}, header...) }
+		issue := func(by []string, name string) string {
+			t.Helper()
+			x := c.Do(t, "POST", "/office/v1/api-keys", `{"name":"`+name+`","roles":["administrator","finance"]}`, by...).Want(t, 201)
+			secret, _ := x.JSON(t)["secret"].(string)
+			return secret
+		}
+		login := func(name string) []string {
+			t.Helper()
+			c.Do(t, "POST", "/office/v1/users", `{"name":"`+name+`","password":"`+good+`","roles":["administrator","finance"]}`, with(bootstrap)...).Want(t, 201)
+			if err := s.SetPassword(t.Context(), database.Actor{Name: "user:" + name, Via: "api"}, name, good, false, ""); err != nil {
+				t.Fatal(err)
+			}
+			in := c.Do(t, "POST", "/office/v1/login", `{"name":"`+name+`","password":"`+good+`"}`).Want(t, 200)
+			token, _, _ := strings.Cut(in.Header.Get("Set-Cookie"), ";")
+			csrf, _ := in.JSON(t)["csrfToken"].(string)
+			return []string{"Cookie", token, "X-CSRF-Token", csrf}
+		}
+		ada, bob := login("ada"), login("bob")
+		first, bobs := issue(ada, "adas"), issue(bob, "bobs")
+		second := issue(with(first), "adas-other")
+		n := 0
+		credit := func(status int, amount, code string, header ...[]string) {
+			t.Helper()
+			n++
+			body := `{"kind":"credit","amount":-` + amount + `,"currency":"EUR","description":"goodwill"}`
+			x := c.Do(t, "POST", "/office/v1/accounts/2/charges", body, append(slices.Concat(header...), "Idempotency-Key", fmt.Sprint("k", n))...).Want(t, status)
+			if got, _ := x.JSON(t)["code"].(string); got != code {
+				t.Errorf("%s: %s, want %s", amount, x.Body, code)
+			}
+		}
+		approver := func(key string) []string { return []string{"X-Approver-Key", key} }
+		credit(200, "10", "", ada)
+		credit(403, "10.01", "approval_needed", ada)
+		credit(403, "10.01", "own_approval", ada, approver(first))
+		credit(403, "10.01", "own_approval", ada, approver(second))
+		credit(403, "10.01", "own_approval", with(first), approver(second))
+		credit(403, "10.01", "approver_unknown", ada, approver(bootstrap))
+		credit(403, "10.01", "approver_unknown", ada, approver(issue(with(bootstrap), "bootstraps")))
+		credit(200, "10.01", "", with(first), approver(bobs))
+
+		number := "GY-" + db.Now().Time().Format("2006") + "-0000001"
+		note := func(status int, header ...[]string) {
+			t.Helper()
+			n++
+			c.Do(t, "POST", "/office/v1/invoices/"+number+"/credit-notes", `{"reason":"outage"}`, append(slices.Concat(header...), "Idempotency-Key", fmt.Sprint("k", n))...).Want(t, status)
+		}
+		note(403, ada)
+		note(403, ada, approver(second))
+		if x := c.Do(t, "GET", "/office/v1/invoices?type=creditNote", "", ada...).Want(t, 200); !strings.Contains(string(x.Body), `"total":0`) {
+			t.Errorf("a credit note that nobody approved is there: %s", x.Body)
+		}
+		note(200, ada, approver(bobs))
+		trail, err := db.AuditTrail(t.Context(), "billing_account", "2", 0, 100)
+		if err != nil || len(trail) == 0 || !strings.HasSuffix(trail[len(trail)-1].Actor.Role, "approved by key:bobs of user:bob") {
+			t.Errorf("%+v, %v", trail, err)
+		}
 	})
 }

@@ -188,7 +188,7 @@ func (i invoices) credit(ctx context.Context, tx *database.Tx, c *rest.Call, in 
 	if err != nil {
 		return invoice.JSON{}, err
 	}
-	return d.JSON(), nil
+	return d.JSON(), access.FourEyes(ctx, d.Total, d.Currency)
 }
 
 func (i invoices) rebill(ctx context.Context, c *rest.Call) (*rest.Answer, error) {
@@ -252,6 +252,9 @@ func (i invoices) charge(ctx context.Context, tx *database.Tx, c *rest.Call, in 
 	}
 	id, err := c.ID("id")
 	if err != nil {
+		return chargeList{}, err
+	}
+	if err := access.FourEyes(ctx, money.Amount(in.Amount), in.Currency); err != nil {
 		return chargeList{}, err
 	}
 	product := int64(0)

@@ -23,22 +23,24 @@ type newKey struct {
 
 // keyView is a key as an administrator sees it. Secret is there in the answer that made it, and never again.
 type keyView struct {
-	Name       string       `json:"name"`
-	Roles      access.Roles `json:"roles"`
-	Status     string       `json:"status"`
-	Secret     string       `json:"secret,omitempty"`
-	CreatedBy  string       `json:"createdBy"`
-	CreatedAt  rest.Time    `json:"createdAt,omitzero"`
-	RotatedAt  rest.Time    `json:"rotatedAt,omitzero"`
-	ExpiresAt  rest.Time    `json:"expiresAt,omitzero"`
-	LastUsedAt rest.Time    `json:"lastUsedAt,omitzero"`
+	Name      string       `json:"name"`
+	Roles     access.Roles `json:"roles"`
+	Status    string       `json:"status"`
+	Secret    string       `json:"secret,omitempty"`
+	CreatedBy string       `json:"createdBy"`
+	// Owner is the person who was told the secret: with the key he does not approve what he asks for.
+	Owner      string    `json:"owner"`
+	CreatedAt  rest.Time `json:"createdAt,omitzero"`
+	RotatedAt  rest.Time `json:"rotatedAt,omitzero"`
+	ExpiresAt  rest.Time `json:"expiresAt,omitzero"`
+	LastUsedAt rest.Time `json:"lastUsedAt,omitzero"`
 	// OldUntil is until when the secret before the last rotation is good.
 	OldUntil rest.Time `json:"oldSecretUntil,omitzero"`
 }
 
 func viewKey(k *access.Key) keyView {
 	v := keyView{
-		Name: k.Name, Roles: k.Roles(), Status: k.Status, CreatedBy: k.CreatedBy, CreatedAt: rest.Time(k.CreatedAt),
+		Name: k.Name, Roles: k.Roles(), Status: k.Status, CreatedBy: k.CreatedBy, Owner: k.Owner, CreatedAt: rest.Time(k.CreatedAt),
 		RotatedAt: rest.Time(k.RotatedAt), ExpiresAt: rest.Time(k.ExpiresAt), LastUsedAt: rest.Time(k.UsedAt),
 	}
 	if k.OldHash != nil {

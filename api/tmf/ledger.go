@@ -2,6 +2,8 @@ package tmf
 
 import (
 	"context"
+	"maps"
+	"slices"
 
 	"github.com/uptrace/bun"
 
@@ -201,10 +203,10 @@ func postEntry(ctx context.Context, tx *database.Tx, _ *rest.Call, in entryView)
 	if e.PostedOn == "" {
 		e.PostedOn = ledger.Day(tx.Now())
 	}
+	if err := approvedEntry(ctx, &in); err != nil {
+		return in, err
+	}
 	for _, p := range in.Postings {
-		if err := access.FourEyes(ctx, money.Amount(p.Amount)); err != nil {
-			return in, err
-		}
 		posting := ledger.Posting{GLCode: p.Account, Amount: money.Amount(p.Amount), Currency: p.Currency}
 		if p.Account == ledger.Receivables || p.Account == ledger.CustomerCredit || p.Account == ledger.RefundsPayable {
 			return in, refusal.New(refusal.Unprocessable, "account_has_items", "postings", "%s is the sum of open items: take a payment, write off or make a credit note instead", p.Account)
@@ -223,6 +225,27 @@ func postEntry(ctx context.Context, tx *database.Tx, _ *rest.Call, in entryView)
 	}
 	in.Kind, in.PostedOn, in.Key, in.EnteredAt = string(e.Kind), e.PostedOn, e.Key, rest.Time(tx.Now())
 	return in, tx.Audit(ctx, "journal_entry", e.Key, "create", nil, in)
+}
+
+// approvedEntry holds what an entry moves in all against the limit: it is not lower for an entry of many postings.
+func approvedEntry(ctx context.Context, in *entryView) error {
+	debits := map[string]money.Amount{}
+	for _, p := range in.Postings {
+		sum, fits := debits[p.Currency].Add(max(money.Amount(p.Amount), 0))
+		if !fits {
+			return refusal.New(refusal.Invalid, "invalid_value", "postings", "the postings come to more than there can be")
+		}
+		debits[p.Currency] = sum
+		if err := access.FourEyes(ctx, money.Amount(p.Amount), p.Currency); err != nil {
+			return err
+		}
+	}
+	for _, currency := range slices.Sorted(maps.Keys(debits)) {
+		if err := access.FourEyes(ctx, debits[currency], currency); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func statement(ctx context.Context, q bun.IDB, c *rest.Call) (statementView, error) {

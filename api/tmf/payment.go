@@ -199,7 +199,7 @@ func refunds(s *payment.Service) rest.Set {
 			if err != nil {
 				return refundDocument{}, err
 			}
-			if err := access.FourEyes(ctx, amount); err != nil {
+			if err := access.FourEyes(ctx, amount, in.TotalAmount.Unit); err != nil {
 				return refundDocument{}, err
 			}
 			key := in.CorrelatorID

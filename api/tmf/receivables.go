@@ -240,7 +240,7 @@ func (r receivables) items(finance, look access.Roles) []rest.Endpoint {
 				if err == nil {
 					var given ledger.Allocation
 					if given, err = ledger.WriteOff(ctx, tx, id, today(tx), in.Reason); err == nil {
-						err = access.FourEyes(ctx, given.Amount)
+						err = access.FourEyes(ctx, given.Amount, given.Currency)
 					}
 				}
 				return after(ctx, tx, id, err)

@@ -153,7 +153,7 @@ func newKeyListCommand(r *remote) *cobra.Command {
 		Use: "list", Short: "List the API keys, revoked ones too", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return r.items(cmd, officeKeys, column{"NAME", "name"}, column{"ROLES", "roles"}, column{"STATUS", "status"},
-				column{"EXPIRES", "expiresAt"}, column{"LAST USED", "lastUsedAt"}, column{"CREATED BY", "createdBy"})
+				column{"EXPIRES", "expiresAt"}, column{"LAST USED", "lastUsedAt"}, column{"CREATED BY", "createdBy"}, column{"OWNER", "owner"})
 		},
 	}
 }

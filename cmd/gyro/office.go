@@ -83,7 +83,7 @@ func startOffice(ctx context.Context, options officeOptions) (_ *officeHalf, err
 	if err = o.openServices(ctx, jobs); err != nil {
 		return nil, err
 	}
-	approval, err := config.Amount(cfg.ApprovalAbove)
+	approval, err := config.Amounts(cfg.ApprovalAbove)
 	if err != nil {
 		return nil, fmt.Errorf("office.approval_above: %w", err)
 	}

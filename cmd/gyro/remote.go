@@ -53,6 +53,9 @@ func (r *remote) call(cmd *cobra.Command, request *client.Request) (json.RawMess
 	server, key := cmp.Or(r.server, os.Getenv(serverVariable), defaultServer), os.Getenv(keyVariable)
 	if r.office {
 		server, key = r.officeServer()
+		if request.Method != client.Get {
+			request.ApproverKey = os.Getenv(approverVariable)
+		}
 	}
 	if r.key != "" {
 		text, err := os.ReadFile(r.key)

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net/http"
 	"net/http/httptest"
@@ -153,5 +154,27 @@ func TestCodesAreWhole(t *testing.T) {
 	b.file = filepath.Join(t.TempDir(), "missing", "codes")
 	if _, err := b.codes(); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("in no folder: %v", err)
+	}
+}
+
+// TestTheApproverOfTheEnvironmentIsNamed to the office, with what changes something.
+func TestTheApproverOfTheEnvironmentIsNamed(t *testing.T) {
+	approvers := map[string]string{}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		approvers[r.Method] = r.Header.Get("X-Approver-Key")
+		_, _ = w.Write([]byte(`[]`))
+	}))
+	defer server.Close()
+	t.Setenv(officeVariable, server.URL)
+	t.Setenv(approverVariable, "the-key-of-bob")
+	for _, line := range []string{"payment list", "invoice charge 1 --for goodwill -- -5"} {
+		root := newRootCommand()
+		root.SetArgs(strings.Fields(line))
+		root.SetOut(io.Discard)
+		root.SetErr(io.Discard)
+		_ = root.ExecuteContext(t.Context()) // what is answered is no invoice
+	}
+	if approvers["GET"] != "" || approvers["POST"] != "the-key-of-bob" {
+		t.Errorf("approvers: %v", approvers)
 	}
 }

@@ -94,6 +94,38 @@ func (c *Charging) Amounts() map[string]string {
 // maxAmount bounds an amount of the settings, far beyond any operator's.
 const maxAmount = 1_000_000_000 * money.Unit
 
+// AnyCurrency stands in the result of Amounts for every currency that is not named.
+const AnyCurrency = "*"
+
+// Amounts reads a setting that is an amount of money by currency: one for all, such as "100", or "EUR=100, JPY=15000,
+// *=100", where * is every other currency and must be there, so that none is forgotten.
+func Amounts(text string) (map[string]money.Amount, error) {
+	if !strings.Contains(text, "=") {
+		amount, err := Amount(text)
+		return map[string]money.Amount{AnyCurrency: amount}, err
+	}
+	amounts := map[string]money.Amount{}
+	for pair := range strings.SplitSeq(text, ",") {
+		name, number, _ := strings.Cut(pair, "=")
+		name = strings.TrimSpace(name)
+		if _, err := money.ParseCurrency(name); err != nil && name != AnyCurrency {
+			return nil, fmt.Errorf("%q: %w, or %s for all that are not named", strings.TrimSpace(pair), err, AnyCurrency)
+		}
+		if _, twice := amounts[name]; twice {
+			return nil, fmt.Errorf("%q: %s is there twice", text, name)
+		}
+		amount, err := Amount(number)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		amounts[name] = amount
+	}
+	if _, others := amounts[AnyCurrency]; !others {
+		return nil, fmt.Errorf("%q does not say what holds for other currencies; add %s=AMOUNT, or %s=0 for no limit", text, AnyCurrency, AnyCurrency)
+	}
+	return amounts, nil
+}
+
 // Amount reads a setting that is an amount of money.
 func Amount(text string) (money.Amount, error) {
 	amount, err := money.Parse(strings.TrimSpace(text), money.Decimals)

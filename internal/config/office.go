@@ -31,7 +31,7 @@ type Office struct {
 	OIDC        OIDC     `koanf:"oidc"`
 	// Taxes is the file of tax rates and legal entities; empty is what comes with the program.
 	Taxes string `koanf:"taxes"`
-	// ApprovalAbove is the highest amount, of any currency, that one person refunds, writes off or posts alone; 0 is none.
+	// ApprovalAbove is the highest amount that one person refunds, credits, writes off or posts alone: see Amounts.
 	ApprovalAbove string `koanf:"approval_above"`
 }
 
@@ -121,7 +121,7 @@ func (o *Office) validate(bad func(string, string, ...any)) {
 			bad(key, "%s is not from 100ms to %s", d, maxWait)
 		}
 	}
-	if _, err := Amount(o.ApprovalAbove); err != nil {
+	if _, err := Amounts(o.ApprovalAbove); err != nil {
 		bad("office.approval_above", "%v", err)
 	}
 	o.validateTLS(bad)

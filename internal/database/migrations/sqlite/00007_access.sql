@@ -40,7 +40,7 @@ CREATE INDEX access_session_user ON access_session (user_id);
 CREATE INDEX access_session_expires ON access_session (expires_at);
 
 -- What a program has. Of the key there is the SHA-256 hash only; after a rotation
--- the one before is good for a while, too.
+-- the one before is good for a while, too. owner is the person who was told it.
 CREATE TABLE access_key (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     name TEXT NOT NULL UNIQUE,
@@ -50,6 +50,8 @@ CREATE TABLE access_key (
     old_until BIGINT NOT NULL DEFAULT 0,
     status TEXT NOT NULL CHECK (status IN ('active', 'revoked')),
     created_by TEXT NOT NULL,
+    owner TEXT NOT NULL,
+    old_owner TEXT NOT NULL DEFAULT '',
     created_at BIGINT NOT NULL,
     rotated_at BIGINT NOT NULL DEFAULT 0,
     expires_at BIGINT NOT NULL DEFAULT 0,
@@ -65,6 +67,7 @@ CREATE TABLE access_approval (
     method TEXT NOT NULL,
     path TEXT NOT NULL,
     amount BIGINT NOT NULL,
+    currency TEXT NOT NULL,
     created_at BIGINT NOT NULL,
     expires_at BIGINT NOT NULL,
     used_for TEXT NOT NULL DEFAULT '',
