@@ -53,7 +53,7 @@ func write[T any](ctx context.Context, s *Service, by database.Actor, fn func(co
 // byID reads one row by its number. what names the kind of thing, field the
 // place in the request that names it.
 func byID[T any](ctx context.Context, q bun.IDB, id int64, what, field string) (row T, err error) {
-	err = q.NewSelect().Model(&row).Where("id = ?", id).Scan(ctx)
+	row, err = database.Get[T](ctx, q, id)
 	if errors.Is(err, sql.ErrNoRows) {
 		return row, refusal.New(refusal.NotFound, what+"_unknown", field, "there is no %s %d; look its id up in the list", words(what), id)
 	}
@@ -76,7 +76,7 @@ func words(what string) string {
 
 // insert stores a new row, whose number it sets, and leaves the audit row.
 func insert(ctx context.Context, tx *database.Tx, what string, row any, id *int64) error {
-	if _, err := tx.NewInsert().Model(row).Returning("id").Exec(ctx); err != nil {
+	if err := tx.Insert(ctx, row); err != nil {
 		return fmt.Errorf("new %s: %w", words(what), err)
 	}
 	return tx.Audit(ctx, what, text(*id), "create", nil, row)
@@ -84,7 +84,7 @@ func insert(ctx context.Context, tx *database.Tx, what string, row any, id *int6
 
 // update stores a row that was changed, and leaves the audit row.
 func update(ctx context.Context, tx *database.Tx, what string, id int64, action string, before, after any) error {
-	if _, err := tx.NewUpdate().Model(after).WherePK().Exec(ctx); err != nil {
+	if err := tx.Update(ctx, after); err != nil {
 		return fmt.Errorf("%s %d: %w", words(what), id, err)
 	}
 	return tx.Audit(ctx, what, text(id), action, before, after)

@@ -2,6 +2,8 @@ package customer
 
 import (
 	"context"
+	"fmt"
+	"strings"
 
 	"github.com/uptrace/bun"
 
@@ -61,7 +63,7 @@ func (s *Service) PutSubscription(ctx context.Context, tx *database.Tx, l Subscr
 		}
 		l.CreatedAt, l.ActivatedAt, l.TerminatedAt = before.CreatedAt, before.ActivatedAt, before.TerminatedAt
 	}
-	if err := first(l.check(), s.mayHold(ctx, tx, &before, &l), s.identitiesFree(ctx, tx, &l)); err != nil {
+	if err := first(l.check(), s.mayHold(ctx, tx, &before, &l), s.identitiesFree(ctx, tx, &before, &l)); err != nil {
 		return l, err
 	}
 	if l.ActivatedAt == 0 && l.Status == LineActive {
@@ -102,21 +104,32 @@ func (s *Service) mayHold(ctx context.Context, q bun.IDB, before, l *Subscriptio
 
 // identitiesFree refuses what another line has that is not terminated. Of two
 // transactions that take the same at once, the unique indices let one through.
-func (s *Service) identitiesFree(ctx context.Context, q bun.IDB, l *Subscription) error {
+func (s *Service) identitiesFree(ctx context.Context, q bun.IDB, before, l *Subscription) error {
 	if l.Status == LineTerminated {
 		return nil
 	}
-	for _, identity := range []struct{ column, value string }{{"msisdn", l.MSISDN}, {"imsi", l.IMSI}, {"iccid", l.ICCID}} {
-		if identity.value == "" {
-			continue
+	held := before.Status != "" && before.Status != LineTerminated
+	identities := []struct{ column, value string }{{"msisdn", l.MSISDN}, {"imsi", l.IMSI}, {"iccid", l.ICCID}}
+	var taken [3]bool
+	var asks []string
+	var args []any
+	for k, was := range []string{before.MSISDN, before.IMSI, before.ICCID} {
+		if id := identities[k]; id.value != "" && !(held && id.value == was) {
+			asks = append(asks, "EXISTS (SELECT 1 FROM subscription WHERE "+id.column+" = ? AND status <> 'terminated' AND id <> ?)")
+			args = append(args, id.value, l.ID)
+		} else {
+			asks = append(asks, "FALSE")
 		}
-		taken, err := q.NewSelect().Model((*Subscription)(nil)).
-			Where("? = ? AND status <> ? AND id <> ?", bun.Ident(identity.column), identity.value, LineTerminated, l.ID).Exists(ctx)
-		if err != nil {
-			return err
-		}
-		if taken {
-			return refusal.New(refusal.Conflict, identity.column+"_taken", identity.column, "%s belongs to another line; choose another, or terminate that line first", identity.value)
+	}
+	if len(args) == 0 {
+		return nil
+	}
+	if err := q.QueryRowContext(ctx, "SELECT "+strings.Join(asks, ", "), args...).Scan(&taken[0], &taken[1], &taken[2]); err != nil {
+		return fmt.Errorf("who has the identities of a line: %w", err)
+	}
+	for k, id := range identities {
+		if taken[k] {
+			return refusal.New(refusal.Conflict, id.column+"_taken", id.column, "%s belongs to another line; choose another, or terminate that line first", id.value)
 		}
 	}
 	return nil

@@ -8,8 +8,12 @@ import (
 	"gyro/internal/instant"
 )
 
+// maxAudited is how many rows of the audit trail wait for the end of a transaction at most.
+const maxAudited = 1000
+
 // Audit writes what was done to an entity into the audit trail, with who and when. before and after are kept as JSON; nil
-// is nothing, as before something is created or after it is deleted.
+// is nothing, as before something is created or after it is deleted. They are taken as they are now; the row is written at
+// the end of the transaction.
 func (tx *Tx) Audit(ctx context.Context, entity, id, action string, before, after any) error {
 	was, err := document(before)
 	if err != nil {
@@ -19,9 +23,11 @@ func (tx *Tx) Audit(ctx context.Context, entity, id, action string, before, afte
 	if err != nil {
 		return fmt.Errorf("audit %s %s: after: %w", entity, id, err)
 	}
-	err = tx.execHot(ctx, insertAudit, int64(tx.at), tx.by.Name, tx.by.Role, tx.by.Via, tx.by.Request, entity, id, action, was, is)
-	if err != nil {
-		return fmt.Errorf("audit %s %s: %w", entity, id, err)
+	a := &tx.audited
+	a.entity, a.id, a.action = append(a.entity, entity), append(a.id, id), append(a.action, action)
+	a.before, a.after = append(a.before, was), append(a.after, is)
+	if len(a.id) >= maxAudited {
+		return tx.flush(ctx)
 	}
 	return nil
 }

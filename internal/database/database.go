@@ -84,7 +84,8 @@ type DB struct {
 	reader  *bun.DB       // the same as writer on PostgreSQL
 	queue   queue
 	heard   chan string // queues that a job was inserted into
-	hot     hot
+	texts   texts
+	ids     ids
 
 	mu      sync.Mutex
 	running *running // jobs, between StartJobs and StopJobs
@@ -98,9 +99,6 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 		return nil, err
 	}
 	if err := db.migrate(ctx); err != nil {
-		return nil, errors.Join(err, db.Close())
-	}
-	if err := db.prepareHot(ctx); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	return db, nil
@@ -158,7 +156,7 @@ func (db *DB) Read(ctx context.Context, fn func(ctx context.Context, q bun.IDB) 
 		return fmt.Errorf("begin a read: %w", err)
 	}
 	defer func() { _ = tx.Rollback() }() // nothing was written
-	return fn(ctx, tx)
+	return fn(ctx, &session{tx, db, tx.Tx})
 }
 
 type insideKey struct{ db *DB }

@@ -30,40 +30,34 @@ type StoredEvent struct {
 	Payload json.RawMessage
 }
 
-// Emit leaves an event in the transaction.
+// Emit leaves an event in the transaction. Its payload is taken as it is now; it is stored at the end of the transaction.
 //
-// Its number is not drawn here on PostgreSQL, where transactions commit in another order than they draw numbers in: a
+// Its number is not drawn then on PostgreSQL, where transactions commit in another order than they draw numbers in: a
 // reader that has seen 8 and goes on from there would never see the 7 that is committed later. SQLite's writers take
-// turns, so the number is drawn at once.
-func (tx *Tx) Emit(ctx context.Context, e Event) error {
-	payload, err := json.Marshal(e.Payload)
+// turns, so the number is drawn with the row.
+func (tx *Tx) Emit(_ context.Context, e Event) error {
+	payload, err := payloadOf(&e)
 	if err != nil {
-		return fmt.Errorf("event %s of %s %s: %w", e.Type, e.Entity, e.ID, err)
+		return err
 	}
-	var seq *int64
-	if tx.db.dialect == SQLite {
-		n, err := tx.nextEventNumber(ctx)
-		if seq = &n; err != nil {
-			return fmt.Errorf("event %s of %s %s: %w", e.Type, e.Entity, e.ID, err)
-		}
-	}
-	err = tx.execHot(ctx, insertEvent, seq, int64(tx.at), e.Type, e.Entity, e.ID, tx.by.Name, tx.by.Request, string(payload))
-	if err != nil {
-		return fmt.Errorf("event %s of %s %s: %w", e.Type, e.Entity, e.ID, err)
-	}
+	w := &tx.emitted
+	w.kind, w.entity, w.id, w.payload = append(w.kind, e.Type), append(w.entity, e.Entity), append(w.id, e.ID), append(w.payload, payload)
 	return nil
 }
 
-// EmitMany leaves many events in the transaction, by one statement.
+// EmitMany leaves many events in the transaction, and stores them at once: they may be more than memory should hold.
 func (tx *Tx) EmitMany(ctx context.Context, events []Event) error {
 	if len(events) == 0 {
 		return nil
 	}
 	var last int64
 	if tx.db.dialect == SQLite {
-		err := tx.QueryRowContext(ctx, "UPDATE event_head SET last = last + ? RETURNING last", len(events)).Scan(&last)
-		if err != nil {
-			return fmt.Errorf("%d events: %w", len(events), err)
+		if err := tx.flushEvents(ctx); err != nil { // what came before has the lower numbers
+			return err
+		}
+		var err error
+		if last, err = tx.drawEvents(ctx, len(events)); err != nil {
+			return err
 		}
 	}
 	at, failed := 0, error(nil)
@@ -74,16 +68,15 @@ func (tx *Tx) EmitMany(ctx context.Context, events []Event) error {
 		}
 		e := &events[at]
 		at++
-		payload, err := json.Marshal(e.Payload)
-		if err != nil {
-			failed = fmt.Errorf("event %s of %s %s: %w", e.Type, e.Entity, e.ID, err)
+		var payload string
+		if payload, failed = payloadOf(e); failed != nil {
 			return nil, false
 		}
 		var seq any
 		if tx.db.dialect == SQLite {
 			seq = last - int64(len(events)-at)
 		}
-		return []any{seq, int64(tx.at), e.Type, e.Entity, e.ID, tx.by.Name, tx.by.Request, string(payload)}, true
+		return []any{seq, int64(tx.at), e.Type, e.Entity, e.ID, tx.by.Name, tx.by.Request, payload}, true
 	})
 	if failed != nil {
 		return failed

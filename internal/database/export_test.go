@@ -2,7 +2,6 @@ package database
 
 import (
 	"context"
-	"errors"
 )
 
 // Connect opens a database and leaves its schema alone.
@@ -10,7 +9,7 @@ func Connect(ctx context.Context, o Options) (*DB, error) { return connect(ctx, 
 
 // MigrateTo goes up to a version of the schema.
 func (db *DB) MigrateTo(ctx context.Context, version int64) error {
-	return errors.Join(db.migrateTo(ctx, version), db.prepareHot(ctx))
+	return db.migrateTo(ctx, version)
 }
 
 // Versions are the versions of the schema that the program knows, in order.

@@ -78,7 +78,10 @@ type jobMetadata struct {
 	Request string `json:"request,omitempty"`
 }
 
-// Enqueue inserts a job in the transaction: it exists if and only if the transaction commits.
+// maxEnqueued is how many jobs wait for the end of a transaction at most.
+const maxEnqueued = 1000
+
+// Enqueue inserts a job at the end of the transaction: it exists if and only if the transaction commits.
 func (tx *Tx) Enqueue(ctx context.Context, args JobArgs, options ...JobOption) error {
 	metadata, err := json.Marshal(jobMetadata{tx.by.Request})
 	if err != nil {
@@ -91,10 +94,42 @@ func (tx *Tx) Enqueue(ctx context.Context, args JobArgs, options ...JobOption) e
 	if !o.ScheduledAt.After(tx.at.Time()) {
 		o.ScheduledAt = time.Time{} // River has a job with a time wait for the scheduler, even if the time has passed
 	}
-	if err := tx.db.queue.insert(ctx, tx, args, &o); err != nil {
-		return fmt.Errorf("job %s: %w", args.Kind(), err)
+	if tx.enqueued.has(args.Kind(), o.Tags) {
+		return nil
 	}
+	tx.enqueued = append(tx.enqueued, river.InsertManyParams{Args: args, InsertOpts: &o})
 	tx.wake(o.Queue)
+	if len(tx.enqueued) >= maxEnqueued {
+		return tx.flushJobs(ctx)
+	}
+	return nil
+}
+
+// enqueued are jobs that wait for the end of a transaction.
+type enqueued []river.InsertManyParams
+
+// has reports whether one of a kind waits already that keeps others with its tag out: the database compares new jobs with
+// those that it has, not with one another.
+func (e enqueued) has(kind string, tags []string) bool {
+	for _, tag := range tags {
+		if strings.HasPrefix(tag, uniquePrefix) && slices.ContainsFunc(e, func(p river.InsertManyParams) bool {
+			return p.Args.Kind() == kind && slices.Contains(p.InsertOpts.Tags, tag)
+		}) {
+			return true
+		}
+	}
+	return false
+}
+
+func (tx *Tx) flushJobs(ctx context.Context) error {
+	jobs := tx.enqueued
+	tx.enqueued = nil
+	if len(jobs) == 0 {
+		return nil
+	}
+	if err := tx.db.queue.insert(ctx, tx, jobs); err != nil {
+		return fmt.Errorf("%d jobs, the first of them %s: %w", len(jobs), jobs[0].Args.Kind(), err)
+	}
 	return nil
 }
 

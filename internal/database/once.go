@@ -48,20 +48,14 @@ func (tx *Tx) Once(ctx context.Context, scope, key string, request any) (replay 
 	return rawDocument(response), false, nil
 }
 
-// Remember keeps what the first one answered, as JSON, for those who come again.
-func (tx *Tx) Remember(ctx context.Context, scope, key string, response any) error {
+// Remember keeps what the first one answered, as JSON, for those who come again. Who has not called Once first has an
+// error at the end of the transaction.
+func (tx *Tx) Remember(_ context.Context, scope, key string, response any) error {
 	text, err := json.Marshal(response)
 	if err != nil {
 		return fmt.Errorf("remember %s in %s: %w", key, scope, err)
 	}
-	updated, err := tx.ExecContext(ctx, "UPDATE once SET response = ? WHERE scope = ? AND key = ?", string(text), scope, key)
-	if err != nil {
-		return fmt.Errorf("remember %s in %s: %w", key, scope, err)
-	}
-	if n, err := updated.RowsAffected(); err != nil {
-		return err
-	} else if n != 1 {
-		return fmt.Errorf("remember %s in %s: nobody came with it: call Once first", key, scope)
-	}
-	return nil
+	return tx.LaterOne(errNotOnce, "UPDATE once SET response = ? WHERE scope = ? AND key = ?", string(text), scope, key)
 }
+
+var errNotOnce = errors.New("what nobody came with cannot be remembered: call Once first")

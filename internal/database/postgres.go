@@ -80,13 +80,16 @@ func (db *DB) postgresWrite(ctx context.Context, tx *Tx, fn func(ctx context.Con
 	if err := raw(conn, begin); err != nil {
 		return fmt.Errorf("begin a write: %w", err)
 	}
-	tx.IDB, tx.conn, tx.at = conn, conn, db.Now()
+	tx.IDB, tx.direct, tx.conn, tx.at = conn, conn.Conn, conn, db.Now()
 	defer func() { // after a commit it does nothing; a panic must not leave the transaction open in the pool
 		if rollback := tx.onConn(func() error { return endTx(ctx, tx.postgres) }); rollback != nil && err == nil {
 			err = rollback
 		}
 	}()
 	if err := fn(ctx, tx); err != nil {
+		return err
+	}
+	if err := tx.flush(ctx); err != nil {
 		return err
 	}
 	if err := tx.onConn(func() error { return tx.postgres.Commit(ctx) }); err != nil {

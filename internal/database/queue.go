@@ -20,7 +20,7 @@ import (
 type queue interface {
 	migrate(ctx context.Context) error
 	known() (version int, err error)
-	insert(ctx context.Context, tx *Tx, args JobArgs, o *river.InsertOpts) error
+	insert(ctx context.Context, tx *Tx, jobs []river.InsertManyParams) error
 	newClient(c *river.Config) (jobClient, error)
 	// rescue gives jobs that run no more to others; schedule makes available whose time has come. Both within a transaction.
 	rescue(ctx context.Context, tx *Tx, p *riverdriver.JobRescueManyParams) error
@@ -80,9 +80,9 @@ func (q *riverQueue[T]) known() (int, error) {
 	return all[len(all)-1].Version, nil
 }
 
-func (q *riverQueue[T]) insert(ctx context.Context, tx *Tx, args JobArgs, o *river.InsertOpts) error {
+func (q *riverQueue[T]) insert(ctx context.Context, tx *Tx, jobs []river.InsertManyParams) error {
 	return q.native(tx, func(t T) error {
-		_, err := q.inserter.InsertTx(ctx, t, args, o)
+		_, err := q.inserter.InsertManyTx(ctx, t, jobs)
 		return err
 	})
 }

@@ -46,11 +46,11 @@ func (db *DB) openSQLite(ctx context.Context, path string) error {
 func openSQLiteFile(path, more string) (*bun.DB, error) {
 	dsn := fmt.Sprintf("file:%s?_pragma=busy_timeout(%d)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)&_dqs=0&%s",
 		(&url.URL{Path: path}).EscapedPath(), sqliteBusyMillis, more)
-	pool, err := sql.Open("sqlite", dsn)
+	connector, err := sqlite.NewConnector(dsn)
 	if err != nil {
 		return nil, err
 	}
-	return bun.NewDB(pool, sqlitedialect.New()), nil
+	return bun.NewDB(sql.OpenDB(preparedConnector{connector}), sqlitedialect.New()), nil
 }
 
 // isBusy reports whether SQLite gave up because of another writer.
@@ -69,9 +69,12 @@ func (db *DB) sqliteWrite(ctx context.Context, tx *Tx, fn func(ctx context.Conte
 	if err != nil {
 		return fmt.Errorf("begin a write: %w", err)
 	}
-	tx.IDB, tx.at, tx.sqlite = inner, db.Now(), inner.Tx
+	tx.IDB, tx.direct, tx.at, tx.sqlite = inner, inner.Tx, db.Now(), inner.Tx
 	defer func() { _ = inner.Rollback() }() // after a commit it does nothing
 	if err := fn(ctx, tx); err != nil {
+		return err
+	}
+	if err := tx.flush(ctx); err != nil {
 		return err
 	}
 	if err := inner.Commit(); err != nil {

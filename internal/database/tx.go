@@ -33,9 +33,8 @@ var _ bun.IDB = (*Tx)(nil)
 
 // Tx is one write transaction. It is not safe for concurrent use, and is over when the function that got it returns.
 type Tx struct {
-	bun.IDB
+	session
 
-	db       *DB
 	by       Actor
 	at       instant.Instant
 	sqlite   *sql.Tx
@@ -45,6 +44,11 @@ type Tx struct {
 	contended []string // series whose lock the transaction holds: see NextNumber
 	wants     string   // a series in which it was beaten
 	queues    []string // that a job was inserted into
+
+	later    []later // for the end of the transaction, as are the next
+	audited  audited
+	emitted  emitted
+	enqueued enqueued
 }
 
 // Now is the moment of the transaction: one for all that it does.
@@ -56,14 +60,6 @@ func (tx *Tx) By() Actor { return tx.by }
 // On tells which database it is, for the SQL that differs. (Dialect is bun's own method: with another one in its place a Tx
 // would not be a bun.IDB, which readers take.)
 func (tx *Tx) On() Dialect { return tx.db.dialect }
-
-// BeginTx refuses: a transaction has no transaction in it.
-func (tx *Tx) BeginTx(context.Context, *sql.TxOptions) (bun.Tx, error) { return bun.Tx{}, errNested }
-
-// RunInTx refuses: a transaction has no transaction in it.
-func (tx *Tx) RunInTx(context.Context, *sql.TxOptions, func(context.Context, bun.Tx) error) error {
-	return errNested
-}
 
 // ErrContention is what Write returns when others were quicker every time.
 var ErrContention = errors.New("others keep changing the same rows")
@@ -92,7 +88,7 @@ func (db *DB) Write(ctx context.Context, by Actor, fn func(ctx context.Context, 
 	}
 	var contended []string
 	for attempt := range maxAttempts {
-		tx := &Tx{db: db, by: by, contended: contended}
+		tx := &Tx{session: session{db: db}, by: by, contended: contended}
 		if db.dialect == PostgreSQL {
 			err = db.postgresWrite(ctx, tx, fn)
 		} else {
