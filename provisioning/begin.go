@@ -110,6 +110,9 @@ func (o *Order) lock(item *Item) (table, key string, id int64) {
 // lockItem makes the order the one that changes the line of an item, or what the account has beside its lines.
 func lockItem(ctx context.Context, tx *database.Tx, o *Order, item *Item) error {
 	table, key, id := o.lock(item)
+	if item.Change == Activate { // nobody else knows the line yet
+		return tx.Later("INSERT INTO line_lock (subscription_id, order_id) VALUES (?, ?) ON CONFLICT (subscription_id) DO NOTHING", id, o.ID)
+	}
 	inserted, err := tx.ExecContext(ctx, fmt.Sprintf("INSERT INTO %s (%s, order_id) VALUES (?, ?) ON CONFLICT (%s) DO NOTHING", table, key, key), id, o.ID)
 	if err != nil {
 		return fmt.Errorf("%s %d: %w", table, id, err)
@@ -139,8 +142,7 @@ func unlockItem(ctx context.Context, tx *database.Tx, o *Order, item *Item) erro
 		}
 	}
 	table, key, id := o.lock(item)
-	_, err := tx.ExecContext(ctx, fmt.Sprintf("DELETE FROM %s WHERE %s = ? AND order_id = ?", table, key), id, o.ID)
-	return err
+	return tx.Later(fmt.Sprintf("DELETE FROM %s WHERE %s = ? AND order_id = ?", table, key), id, o.ID)
 }
 
 // situation looks at the line of an item and refuses what does not fit it.

@@ -146,14 +146,13 @@ func (d *drafting) fillAdd(ctx context.Context, tx *database.Tx, asked *ItemRequ
 // give makes the product of an item that adds one.
 func (d *drafting) give(ctx context.Context, tx *database.Tx, item *Item) error {
 	p := Product{
-		OfferingID: item.OfferingID, SubscriptionID: item.SubscriptionID, BillingAccountID: d.account.ID, Name: item.Plan.Name, AddOn: item.Plan.AddOn,
+		ID: item.ProductID, OfferingID: item.OfferingID, SubscriptionID: item.SubscriptionID, BillingAccountID: d.account.ID, Name: item.Plan.Name, AddOn: item.Plan.AddOn,
 		ChargingOffer: item.Plan.ChargingOffer, Status: ProductPendingActive, Characteristics: item.Characteristics, OrderItemID: item.ID,
 		CreatedAt: tx.Now(), UpdatedAt: tx.Now(),
 	}
-	if _, err := tx.NewInsert().Model(&p).Returning("id").Exec(ctx); err != nil {
+	if err := tx.InsertLater(&p); err != nil {
 		return fmt.Errorf("new product: %w", err)
 	}
-	item.ProductID = p.ID
 	id := strconv.FormatInt(p.ID, 10)
 	if err := tx.Audit(ctx, "product", id, "create", nil, p); err != nil {
 		return err

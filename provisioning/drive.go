@@ -136,35 +136,23 @@ func (s *Service) read(ctx context.Context, id int64) (*Order, error) {
 // step writes, in one transaction, how the last tasks ended, what follows from that in the office, and which tasks begin
 // now. It returns the order as it is then, and the positions of the tasks to perform.
 func (s *Service) step(ctx context.Context, before *Order, ended []outcome) (after *Order, started []int, err error) {
-	stale := false
 	err = s.group.write(ctx, func(txContext context.Context, tx *database.Tx) error {
-		after, started, stale = before.clone(), nil, false
+		after, started = before.clone(), nil
 		if !s.due(after, ended, tx.Now()) {
 			return nil
 		}
-		err := after.claim(txContext, tx)
-		if errors.Is(err, errOvertaken) {
-			stale = true // not an error: the others of the group are not to suffer
-			return nil
-		}
-		if err != nil {
-			return err
-		}
 		if err := s.advance(txContext, tx, after, ended); err != nil {
-			return err
+			return errors.Join(err, before.overtaken(txContext, tx))
 		}
 		if ctx.Err() == nil {
 			started = s.start(after, tx.Now())
 		}
 		s.settle(after, tx.Now())
 		if err := s.close(txContext, tx, before, after); err != nil {
-			return err
+			return errors.Join(err, before.overtaken(txContext, tx))
 		}
 		return after.save(txContext, tx, before, "advance")
 	})
-	if err == nil && stale {
-		err = errOvertaken
-	}
 	return after, started, err
 }
 

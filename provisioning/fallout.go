@@ -132,9 +132,6 @@ func (s *Service) resolve(o *Order, task int64, r Resolution, who string) error 
 
 // intervene writes what a person changed of an order, and lets a job carry it on.
 func (s *Service) intervene(ctx context.Context, tx *database.Tx, before, after *Order, action, note string) error {
-	if err := after.claim(ctx, tx); err != nil {
-		return err
-	}
 	s.settle(after, tx.Now())
 	if err := s.close(ctx, tx, before, after); err != nil {
 		return err

@@ -66,7 +66,7 @@ func (s *Service) activateProduct(ctx context.Context, tx *database.Tx, item *It
 	if err := saveProduct(ctx, tx, &before, &after, "activate"); err != nil {
 		return err
 	}
-	return beginPlan(ctx, tx, &after, &item.Plan)
+	return beginPlan(tx, &after, &item.Plan)
 }
 
 // committed is until when the customer is bound by an item's plan; 0 if not at all.
@@ -94,37 +94,26 @@ func monthsLater(where *instant.Zone, from instant.Instant, months int) instant.
 }
 
 // beginPlan writes what a product costs from now on, and what the network does for it.
-func beginPlan(ctx context.Context, tx *database.Tx, p *Product, plan *Plan) error {
-	if len(plan.Prices) > 0 {
-		rows := make([]ProductPrice, len(plan.Prices))
-		for k := range plan.Prices {
-			rows[k] = ProductPrice{ProductID: p.ID, Price: plan.Prices[k], ValidFrom: tx.Now()}
-		}
-		if _, err := tx.NewInsert().Model(&rows).Exec(ctx); err != nil {
+func beginPlan(tx *database.Tx, p *Product, plan *Plan) error {
+	for k := range plan.Prices {
+		if err := tx.InsertLater(&ProductPrice{ProductID: p.ID, Price: plan.Prices[k], ValidFrom: tx.Now()}); err != nil {
 			return fmt.Errorf("prices of product %d: %w", p.ID, err)
 		}
 	}
-	if len(plan.Discounts) > 0 {
-		rows := make([]ProductDiscount, len(plan.Discounts))
-		for k := range plan.Discounts {
-			rows[k] = ProductDiscount{ProductID: p.ID, Discount: plan.Discounts[k], ValidFrom: tx.Now()}
-		}
-		if _, err := tx.NewInsert().Model(&rows).Exec(ctx); err != nil {
+	for k := range plan.Discounts {
+		if err := tx.InsertLater(&ProductDiscount{ProductID: p.ID, Discount: plan.Discounts[k], ValidFrom: tx.Now()}); err != nil {
 			return fmt.Errorf("discounts of product %d: %w", p.ID, err)
 		}
 	}
-	if len(plan.Resources) > 0 {
-		rows := make([]NetworkService, len(plan.Resources))
-		for k, r := range plan.Resources {
-			rows[k] = NetworkService{
-				ProductID: p.ID, SubscriptionID: p.SubscriptionID, Element: r.Element, Profile: r.Profile, Attributes: r.Attributes,
-				State: "active", StartedAt: tx.Now(), UpdatedAt: tx.Now(),
-			}
-			if r.Attributes == nil {
-				rows[k].Attributes = map[string]string{}
-			}
+	for _, r := range plan.Resources {
+		service := NetworkService{
+			ProductID: p.ID, SubscriptionID: p.SubscriptionID, Element: r.Element, Profile: r.Profile, Attributes: r.Attributes,
+			State: "active", StartedAt: tx.Now(), UpdatedAt: tx.Now(),
 		}
-		if _, err := tx.NewInsert().Model(&rows).Exec(ctx); err != nil {
+		if r.Attributes == nil {
+			service.Attributes = map[string]string{}
+		}
+		if err := tx.InsertLater(&service); err != nil {
 			return fmt.Errorf("services of product %d: %w", p.ID, err)
 		}
 	}
@@ -167,7 +156,7 @@ func (s *Service) changeProduct(ctx context.Context, tx *database.Tx, item *Item
 	}
 	plan := item.Plan // what is due once was due when the product was new
 	plan.Prices = slices.DeleteFunc(slices.Clone(plan.Prices), func(p Price) bool { return p.Type == string(catalog.OneTime) })
-	return beginPlan(ctx, tx, &after, &plan)
+	return beginPlan(tx, &after, &plan)
 }
 
 // setLine moves a line and what the network does for it.

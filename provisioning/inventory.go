@@ -100,7 +100,7 @@ type NetworkService struct {
 
 // Product reads a product.
 func (s *Service) Product(ctx context.Context, q bun.IDB, id int64) (p Product, err error) {
-	err = q.NewSelect().Model(&p).Where("p.id = ?", id).Scan(ctx)
+	p, err = database.Get[Product](ctx, q, id)
 	if errors.Is(err, sql.ErrNoRows) {
 		return p, refusal.New(refusal.NotFound, "product_unknown", "product.id", "there is no product %d; the inventory of the account lists those there are", id)
 	}
@@ -169,7 +169,7 @@ func plans(list []holding, without int64) (plans []Plan) {
 // saveProduct stores a product that was changed, with its audit row and event.
 func saveProduct(ctx context.Context, tx *database.Tx, before, after *Product, action string) error {
 	after.UpdatedAt = tx.Now()
-	if _, err := tx.NewUpdate().Model(after).WherePK().Exec(ctx); err != nil {
+	if err := tx.Update(ctx, after); err != nil {
 		return fmt.Errorf("product %d: %w", after.ID, err)
 	}
 	id := strconv.FormatInt(after.ID, 10)

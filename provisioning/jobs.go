@@ -94,9 +94,6 @@ func (s *Service) flag(ctx context.Context, tx *database.Tx) error {
 	}
 	for k := range late {
 		before, o := late[k], late[k]
-		if err := o.claim(ctx, tx); err != nil {
-			return err
-		}
 		o.Jeopardy = true
 		if err := o.save(ctx, tx, &before, "jeopardy"); err != nil {
 			return err

@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"gyro/customer"
 	"gyro/internal/database"
@@ -85,19 +86,45 @@ func (s *Service) PlaceIn(ctx context.Context, tx *database.Tx, r OrderRequest) 
 	if err := o.addTasks(ctx, tx); err != nil {
 		return Order{}, err
 	}
-	s.settle(o, tx.Now())
-	if _, err := tx.NewUpdate().Model(o).Column("state", "wake_at", "expected_completion_at").WherePK().Exec(ctx); err != nil {
-		return Order{}, fmt.Errorf("order %d: %w", o.ID, err)
-	}
-	for k := range o.Items {
-		if _, err := tx.NewUpdate().Model(&o.Items[k]).Column(changing...).WherePK().Exec(ctx); err != nil {
-			return Order{}, fmt.Errorf("item %d of order %d: %w", k+1, o.ID, err)
-		}
+	if err := d.settled(tx); err != nil {
+		return Order{}, err
 	}
 	if err := o.announce(ctx, tx, nil, "place"); err != nil {
 		return Order{}, err
 	}
 	return *o, s.enqueue(ctx, tx, o)
+}
+
+// settled works out how the order stands, and corrects what was stored where that is something else than what nearly all
+// stand at: acknowledged, and to be looked at now.
+func (d *drafting) settled(tx *database.Tx) error {
+	o := d.order
+	stored, items := *o, slices.Clone(o.Items)
+	o.ExpectedCompletionAt = d.expected(tx.Now())
+	d.s.settle(o, tx.Now())
+	if o.State != stored.State || o.WakeAt != stored.WakeAt || o.ExpectedCompletionAt != stored.ExpectedCompletionAt {
+		if err := tx.UpdateLater(o, "state", "wake_at", "expected_completion_at"); err != nil {
+			return fmt.Errorf("order %d: %w", o.ID, err)
+		}
+	}
+	for k := range o.Items {
+		if o.Items[k].State == items[k].State {
+			continue
+		}
+		if err := tx.UpdateLater(&o.Items[k], changing...); err != nil {
+			return fmt.Errorf("item %d of order %d: %w", k+1, o.ID, err)
+		}
+	}
+	return nil
+}
+
+// expected is when the order is expected to be done.
+func (d *drafting) expected(now instant.Instant) instant.Instant {
+	latest := now
+	for k := range d.order.Items {
+		latest = max(latest, d.order.Items[k].DueAt)
+	}
+	return cmp.Or(d.order.RequestedCompletionAt, latest.Add(d.s.o.Expected))
 }
 
 // check looks at the request alone.
@@ -176,8 +203,9 @@ func (s *Service) draft(ctx context.Context, tx *database.Tx, r *OrderRequest) (
 	o := &Order{
 		ExternalID: r.ExternalID, BillingAccountID: account.ID, CustomerID: owner.ID, State: workflow.Acknowledged, Description: r.Description,
 		Request: digest, PlacedBy: tx.By().Name, RequestedStartAt: r.StartAt, RequestedCompletionAt: r.CompleteBy,
-		CreatedAt: tx.Now(), UpdatedAt: tx.Now(), Version: 1,
+		WakeAt: tx.Now(), CreatedAt: tx.Now(), UpdatedAt: tx.Now(), Version: 1,
 	}
+	o.ExpectedCompletionAt = cmp.Or(r.CompleteBy, max(tx.Now(), r.StartAt).Add(s.o.Expected))
 	return &drafting{s: s, order: o, account: account, customer: owner, last: map[int64]int{}}, nil
 }
 
@@ -186,21 +214,22 @@ func (d *drafting) store(ctx context.Context, tx *database.Tx) error {
 	if d.order.ID != 0 {
 		return nil
 	}
-	return d.order.insert(ctx, tx)
+	if err := tx.Insert(ctx, d.order); err != nil {
+		return fmt.Errorf("new order: %w", err)
+	}
+	return nil
 }
 
 // items checks and stores the items, with the tasks of those that begin at once.
 func (d *drafting) items(ctx context.Context, tx *database.Tx, r *OrderRequest) error {
 	for k := range r.Items {
+		if err := tx.Flush(ctx); err != nil { // an item is held against what those before it give
+			return err
+		}
 		if err := d.item(ctx, tx, r, k); err != nil {
 			return at(err, k)
 		}
 	}
-	latest := tx.Now()
-	for k := range d.order.Items {
-		latest = max(latest, d.order.Items[k].DueAt)
-	}
-	d.order.ExpectedCompletionAt = cmp.Or(r.CompleteBy, latest.Add(d.s.o.Expected))
 	return nil
 }
 
@@ -244,16 +273,27 @@ func (d *drafting) item(ctx context.Context, tx *database.Tx, r *OrderRequest, k
 		return err
 	}
 	item.OrderID = d.order.ID
-	if _, err := tx.NewInsert().Model(&item).Returning("id").Exec(ctx); err != nil {
-		return fmt.Errorf("item %d of order %d: %w", item.Position, d.order.ID, err)
+	if item.ID, err = tx.NewID(ctx, "product_order_item"); err != nil {
+		return err
 	}
-	if item.Change == Activate || item.Change == AddOn {
-		if err := d.give(ctx, tx, &item); err != nil {
+	gives := item.Change == Activate || item.Change == AddOn
+	if gives {
+		if item.ProductID, err = tx.NewID(ctx, "product"); err != nil {
 			return err
 		}
 	}
 	d.order.Items = append(d.order.Items, item)
-	return d.begin(ctx, tx, &d.order.Items[k])
+	placed := &d.order.Items[k]
+	if err := d.begin(ctx, tx, placed); err != nil {
+		return err
+	}
+	if err := tx.InsertLater(placed); err != nil {
+		return fmt.Errorf("item %d of order %d: %w", placed.Position, d.order.ID, err)
+	}
+	if gives {
+		return d.give(ctx, tx, placed)
+	}
+	return nil
 }
 
 // due is when an item takes effect, 0 for at once.
@@ -291,7 +331,7 @@ func (s *Service) reject(ctx context.Context, tx *database.Tx, r OrderRequest, w
 		return Order{}, err
 	}
 	o := d.order
-	o.State, o.Reason = workflow.Rejected, why.Error()
+	o.State, o.Reason, o.WakeAt, o.ExpectedCompletionAt = workflow.Rejected, why.Error(), 0, 0
 	if err := d.store(ctx, tx); err != nil {
 		return Order{}, err
 	}
@@ -306,7 +346,7 @@ func (s *Service) reject(ctx context.Context, tx *database.Tx, r OrderRequest, w
 		if item.Plan.Offering = r.Items[k].Offering; len(why.Field) > 0 {
 			item.Reason = rejectedBecause(why, k)
 		}
-		if _, err := tx.NewInsert().Model(&item).Returning("id").Exec(ctx); err != nil {
+		if err := tx.Insert(ctx, &item); err != nil {
 			return Order{}, fmt.Errorf("item %d of order %d: %w", k+1, o.ID, err)
 		}
 		o.Items = append(o.Items, item)

@@ -22,15 +22,15 @@ var errOvertaken = errors.New("the order was changed meanwhile")
 
 // Order reads an order with its items and tasks.
 func (s *Service) Order(ctx context.Context, q bun.IDB, id int64) (o Order, err error) {
-	err = q.NewSelect().Model(&o).Where("id = ?", id).Scan(ctx)
+	o, err = database.Get[Order](ctx, q, id)
 	if errors.Is(err, sql.ErrNoRows) {
 		return o, refusal.New(refusal.NotFound, "order_unknown", "productOrder.id", "there is no order %d; gyro order list shows those there are", id)
 	}
 	if err == nil {
-		err = q.NewSelect().Model(&o.Items).Where("order_id = ?", id).Order("position").Scan(ctx)
+		o.Items, err = database.Select[Item](ctx, q, "WHERE order_id = ? ORDER BY position", id)
 	}
 	if err == nil {
-		err = q.NewSelect().Model(&o.Tasks).Where("order_id = ?", id).Order("position").Scan(ctx)
+		o.Tasks, err = database.Select[Task](ctx, q, "WHERE order_id = ? ORDER BY position", id)
 	}
 	if err != nil {
 		return o, fmt.Errorf("order %d: %w", id, err)
@@ -52,19 +52,20 @@ func (o *Order) relate() {
 	}
 }
 
+// overtaken is errOvertaken if the order is not any more as it was read: what went wrong with it then says nothing.
+func (o *Order) overtaken(ctx context.Context, tx *database.Tx) error {
+	var version int64
+	if err := tx.QueryRowContext(ctx, "SELECT version FROM product_order WHERE id = ?", o.ID).Scan(&version); err != nil || version == o.Version {
+		return nil //nolint:nilerr // there is an error already
+	}
+	return errOvertaken
+}
+
 // clone copies what the workflow changes.
 func (o *Order) clone() *Order {
 	c := *o
 	c.Items, c.Tasks = slices.Clone(o.Items), slices.Clone(o.Tasks)
 	return &c
-}
-
-// insert stores a new order with its items; tasks follow with addTasks.
-func (o *Order) insert(ctx context.Context, tx *database.Tx) error {
-	if _, err := tx.NewInsert().Model(o).Returning("id").Exec(ctx); err != nil {
-		return fmt.Errorf("new order: %w", err)
-	}
-	return nil
 }
 
 // addTasks stores the tasks that have no number yet.
@@ -74,50 +75,42 @@ func (o *Order) addTasks(ctx context.Context, tx *database.Tx) error {
 		return nil
 	}
 	added := o.Tasks[from:]
-	for k := range added {
-		added[k].OrderID, added[k].ItemID = o.ID, o.item(added[k].item).ID
-	}
-	if _, err := tx.NewInsert().Model(&added).Returning("id").Exec(ctx); err != nil {
+	ids, err := tx.NewIDs(ctx, "order_task", len(added))
+	if err != nil {
 		return fmt.Errorf("tasks of order %d: %w", o.ID, err)
 	}
+	for k := range added {
+		added[k].ID, added[k].OrderID, added[k].ItemID = ids[k], o.ID, o.item(added[k].item).ID
+		if err := tx.InsertLater(&added[k]); err != nil {
+			return fmt.Errorf("tasks of order %d: %w", o.ID, err)
+		}
+	}
 	return nil
 }
 
-// claim makes the order this transaction's. It is errOvertaken, with nothing written, when the order is not in the state
-// any more that it was read in.
-func (o *Order) claim(ctx context.Context, tx *database.Tx) error {
-	updated, err := tx.ExecContext(ctx, "UPDATE product_order SET version = version + 1 WHERE id = ? AND version = ?", o.ID, o.Version)
-	if err != nil {
-		return fmt.Errorf("order %d: %w", o.ID, err)
-	}
-	if n, err := updated.RowsAffected(); err != nil || n == 0 {
-		return errors.Join(err, errOvertaken)
-	}
-	o.Version++
-	return nil
-}
-
-// save writes what differs between two states of an order that was claimed.
+// save writes what differs between two states of an order, if it is still in the one that it was read in: otherwise the
+// transaction ends with errOvertaken.
 func (o *Order) save(ctx context.Context, tx *database.Tx, before *Order, action string) error {
 	if !before.State.May(o.State) {
 		return fmt.Errorf("order %d cannot go from %s to %s", o.ID, before.State, o.State)
 	}
-	o.UpdatedAt = tx.Now()
-	if _, err := tx.ExecContext(ctx, `UPDATE product_order SET state = ?, reason = ?, description = ?, requested_start_at = ?, requested_completion_at = ?,
-		expected_completion_at = ?, jeopardy = ?, updated_at = ?, started_at = ?, completed_at = ?, wake_at = ?, cancellation_id = ? WHERE id = ?`,
+	o.UpdatedAt, o.Version = tx.Now(), before.Version+1
+	if err := tx.LaterOne(errOvertaken, `UPDATE product_order SET state = ?, reason = ?, description = ?, requested_start_at = ?, requested_completion_at = ?,
+		expected_completion_at = ?, jeopardy = ?, updated_at = ?, started_at = ?, completed_at = ?, wake_at = ?, cancellation_id = ?, version = ?
+		WHERE id = ? AND version = ?`,
 		o.State, o.Reason, o.Description, o.RequestedStartAt, o.RequestedCompletionAt, o.ExpectedCompletionAt, o.Jeopardy, o.UpdatedAt,
-		o.StartedAt, o.CompletedAt, o.WakeAt, sql.NullInt64{Int64: o.CancellationID, Valid: o.CancellationID != 0}, o.ID); err != nil {
+		o.StartedAt, o.CompletedAt, o.WakeAt, sql.NullInt64{Int64: o.CancellationID, Valid: o.CancellationID != 0}, o.Version, o.ID, before.Version); err != nil {
 		return fmt.Errorf("order %d: %w", o.ID, err)
 	}
 	for k := range o.Items {
 		if reflect.DeepEqual(o.Items[k], before.Items[k]) {
 			continue
 		}
-		update := tx.NewUpdate().Model(&o.Items[k]).WherePK()
-		if sameDocuments(&o.Items[k], &before.Items[k]) {
-			update = update.Column(changing...)
+		columns := changing
+		if !sameDocuments(&o.Items[k], &before.Items[k]) {
+			columns = nil
 		}
-		if _, err := update.Exec(ctx); err != nil {
+		if err := tx.UpdateLater(&o.Items[k], columns...); err != nil {
 			return fmt.Errorf("item %d of order %d: %w", k+1, o.ID, err)
 		}
 	}
@@ -134,41 +127,35 @@ func sameDocuments(a, b *Item) bool {
 	return reflect.DeepEqual(a.Characteristics, b.Characteristics) && reflect.DeepEqual(a.Plan, b.Plan) && a.Line == b.Line
 }
 
-// saveTasks writes the tasks that changed, those that changed alike with one statement.
+// saveTasks writes the tasks that changed.
 func (o *Order) saveTasks(ctx context.Context, tx *database.Tx, before *Order) error {
-	type values struct {
-		direction                        workflow.Direction
-		state                            workflow.TaskState
-		attempts                         int
-		effect                           bool
-		notBefore, started, finished     instant.Instant
-		causeCode, cause, suggestion, by string
-	}
-	of := func(t *Task) values {
-		return values{
-			t.Direction, t.State, t.Attempts, t.Effect, t.NotBefore, t.StartedAt, t.FinishedAt, t.CauseCode, t.Cause, t.Suggestion, t.ResolvedBy,
-		}
-	}
-	var order []values
-	ids := map[values][]int64{}
 	for k := range before.Tasks {
-		v := of(&o.Tasks[k])
-		if v == of(&before.Tasks[k]) {
+		t := &o.Tasks[k]
+		if t.standing() == before.Tasks[k].standing() {
 			continue
 		}
-		if ids[v] == nil {
-			order = append(order, v)
-		}
-		ids[v] = append(ids[v], o.Tasks[k].ID)
-	}
-	for _, v := range order {
-		if _, err := tx.ExecContext(ctx, `UPDATE order_task SET direction = ?, state = ?, attempts = ?, effect = ?, not_before = ?, started_at = ?, finished_at = ?,
-			cause_code = ?, cause = ?, suggestion = ?, resolved_by = ? WHERE id IN (?)`, v.direction, v.state, v.attempts, v.effect, v.notBefore, v.started,
-			v.finished, v.causeCode, v.cause, v.suggestion, v.by, bun.List(ids[v])); err != nil {
-			return fmt.Errorf("tasks of order %d: %w", o.ID, err)
+		if err := tx.UpdateLater(t, "direction", "state", "attempts", "effect", "not_before", "started_at", "finished_at",
+			"cause_code", "cause", "suggestion", "resolved_by"); err != nil {
+			return fmt.Errorf("task %d of order %d: %w", k+1, o.ID, err)
 		}
 	}
 	return o.addTasks(ctx, tx)
+}
+
+// taskStanding is what changes of a task while its order is carried out.
+type taskStanding struct {
+	direction                        workflow.Direction
+	state                            workflow.TaskState
+	attempts                         int
+	effect                           bool
+	notBefore, started, finished     instant.Instant
+	causeCode, cause, suggestion, by string
+}
+
+func (t *Task) standing() taskStanding {
+	return taskStanding{
+		t.Direction, t.State, t.Attempts, t.Effect, t.NotBefore, t.StartedAt, t.FinishedAt, t.CauseCode, t.Cause, t.Suggestion, t.ResolvedBy,
+	}
 }
 
 // standing is an order as the audit trail has it.
