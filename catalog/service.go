@@ -49,13 +49,12 @@ func (s *Service) Offering(ctx context.Context, q bun.IDB, ref string, at instan
 
 // row is the offer alone.
 func (*Service) row(ctx context.Context, q bun.IDB, ref string, at instant.Instant) (o Offering, err error) {
-	query := q.NewSelect().Model(&o)
-	if id, err := strconv.ParseInt(ref, 10, 64); err == nil {
-		query = query.Where("o.id = ?", id)
+	if id, notNumber := strconv.ParseInt(ref, 10, 64); notNumber == nil {
+		o, err = database.Get[Offering](ctx, q, id)
 	} else {
-		query = query.Where("o.name = ?", ref).Where("o.version > 0 AND o.valid_from <= ? AND (o.valid_until = 0 OR o.valid_until > ?)", at, at)
+		o, err = database.First[Offering](ctx, q, `WHERE name = ? AND version > 0 AND valid_from <= ? AND (valid_until = 0 OR valid_until > ?)
+			ORDER BY version DESC LIMIT 1`, ref, at, at)
 	}
-	err = query.Order("o.version DESC").Limit(1).Scan(ctx)
 	if errors.Is(err, sql.ErrNoRows) {
 		return o, unknownOffering(ref)
 	}

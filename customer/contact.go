@@ -166,9 +166,8 @@ func (s *Service) SetContactsIn(ctx context.Context, tx *database.Tx, partyID in
 }
 
 // Contacts are the ways to reach a party, the preferred ones first.
-func (s *Service) Contacts(ctx context.Context, q bun.IDB, partyID int64) (media []ContactMedium, err error) {
-	err = q.NewSelect().Model(&media).Where("party_id = ?", partyID).OrderExpr("preferred DESC, id").Scan(ctx)
-	return media, err
+func (s *Service) Contacts(ctx context.Context, q bun.IDB, partyID int64) ([]ContactMedium, error) {
+	return database.Select[ContactMedium](ctx, q, "WHERE party_id = ? ORDER BY preferred DESC, id", partyID)
 }
 
 // contactOf is the first medium of a kind, nil if there is none.

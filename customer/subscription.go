@@ -115,7 +115,7 @@ func (s *Service) identitiesFree(ctx context.Context, q bun.IDB, before, l *Subs
 	var args []any
 	for k, was := range []string{before.MSISDN, before.IMSI, before.ICCID} {
 		if id := identities[k]; id.value != "" && !(held && id.value == was) {
-			asks = append(asks, "EXISTS (SELECT 1 FROM subscription WHERE "+id.column+" = ? AND status <> 'terminated' AND id <> ?)")
+			asks = append(asks, fmt.Sprintf("EXISTS (SELECT 1 FROM subscription WHERE %[1]s = ? AND %[1]s <> '' AND status <> 'terminated' AND id <> ?)", id.column))
 			args = append(args, id.value, l.ID)
 		} else {
 			asks = append(asks, "FALSE")

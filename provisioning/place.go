@@ -162,7 +162,7 @@ func (s *Service) repeated(ctx context.Context, tx *database.Tx, r *OrderRequest
 	}
 	var id int64
 	var was string
-	err = tx.QueryRowContext(ctx, "SELECT id, request FROM product_order WHERE billing_account_id = ? AND external_id = ?", r.AccountID, r.ExternalID).Scan(&id, &was)
+	err = tx.QueryRowContext(ctx, "SELECT id, request FROM product_order WHERE billing_account_id = ? AND external_id = ? AND external_id <> ''", r.AccountID, r.ExternalID).Scan(&id, &was)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return o, false, nil

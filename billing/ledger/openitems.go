@@ -14,6 +14,8 @@ import (
 
 // Receivable is what is owed of one finalised invoice.
 type Receivable struct {
+	bun.BaseModel `bun:"table:receivable" json:"-"`
+
 	InvoiceID int64        `bun:"invoice_id,pk" json:"invoice"`
 	Account   int64        `bun:"billing_account_id" json:"account"`
 	Number    string       `bun:"number" json:"number"`
@@ -84,8 +86,7 @@ func GetReceivable(ctx context.Context, q bun.IDB, invoice int64) (Receivable, e
 // OpenReceivables are those of an account that are not settled, the one that
 // was due first first.
 func OpenReceivables(ctx context.Context, q bun.IDB, account int64) ([]Receivable, error) {
-	var rows []Receivable
-	err := q.NewRaw("SELECT "+receivableColumns+" FROM receivable WHERE billing_account_id = ? AND open > 0 ORDER BY due_on, invoice_id", account).Scan(ctx, &rows)
+	rows, err := database.Select[Receivable](ctx, q, "WHERE billing_account_id = ? AND open > 0 ORDER BY due_on, invoice_id", account)
 	if err != nil {
 		return nil, fmt.Errorf("open receivables of account %d: %w", account, err)
 	}

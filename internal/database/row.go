@@ -48,8 +48,13 @@ func Select[T any](ctx context.Context, q bun.IDB, rest string, args ...any) (li
 }
 
 // Get reads the row of a model with a number; sql.ErrNoRows when there is none.
-func Get[T any](ctx context.Context, q bun.IDB, id int64) (row T, err error) {
-	list, err := Select[T](ctx, q, "WHERE id = ?", id)
+func Get[T any](ctx context.Context, q bun.IDB, id int64) (T, error) {
+	return First[T](ctx, q, "WHERE id = ?", id)
+}
+
+// First reads the first row that Select would; sql.ErrNoRows when there is none.
+func First[T any](ctx context.Context, q bun.IDB, rest string, args ...any) (row T, err error) {
+	list, err := Select[T](ctx, q, rest, args...)
 	if err == nil && len(list) == 0 {
 		err = sql.ErrNoRows
 	}
@@ -91,6 +96,32 @@ func (tx *Tx) InsertLater(row any) error {
 		return tx.Later(model.put, args...)
 	}
 	return tx.Later(model.add, args...)
+}
+
+// maxTogether is how many rows one statement stores at most.
+const maxTogether = 100
+
+// InsertAllLater is InsertLater for rows that have their numbers, by as few statements as can be.
+func InsertAllLater[T any](tx *Tx, rows []T) error {
+	model := modelOf(tx, reflect.TypeFor[T]())
+	for some := range slices.Chunk(rows, maxTogether) {
+		var all []any
+		for k := range some {
+			args, numbered, err := model.values(reflect.ValueOf(&some[k]).Elem())
+			if err != nil {
+				return err
+			}
+			if !numbered {
+				return fmt.Errorf("row %d for %s has no number", k+1, model.table)
+			}
+			all = append(all, args...)
+		}
+		more := ", (" + strings.TrimSuffix(strings.Repeat("?, ", len(model.fields)), ", ") + ")"
+		if err := tx.Later(model.put+strings.Repeat(more, len(some)-1), all...); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Update stores columns of a row, all of them where none is named.

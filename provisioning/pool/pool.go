@@ -24,13 +24,14 @@ type Card struct {
 // kind is what the two sorts of resources differ in.
 type kind struct {
 	table, key string
+	identity   string // what goes with the key
 	entity     string // in the audit trail
 	word       string // for people
 }
 
 var (
-	numbers = kind{"msisdn", "number", "msisdn", "number"}
-	cards   = kind{"sim", "iccid", "sim", "card"}
+	numbers = kind{"msisdn", "number", "''", "msisdn", "number"}
+	cards   = kind{"sim", "iccid", "imsi", "sim", "card"}
 )
 
 // scatter is where on the circle of draws a key lies.
@@ -45,53 +46,48 @@ func scatter(key string) int64 {
 
 // ReserveNumber reserves a number of a pool for an order: the wanted one, or any if wanted is empty.
 func ReserveNumber(ctx context.Context, tx *database.Tx, pool, wanted string, order int64) (string, error) {
-	return numbers.reserve(ctx, tx, pool, wanted, order)
+	number, _, err := numbers.reserve(ctx, tx, pool, wanted, order)
+	return number, err
 }
 
 // ReserveCard reserves a card of a pool for an order: the one with the wanted ICCID, or any if it is empty.
 func ReserveCard(ctx context.Context, tx *database.Tx, pool, wanted string, order int64) (c Card, err error) {
-	if c.ICCID, err = cards.reserve(ctx, tx, pool, wanted, order); err != nil {
-		return c, err
-	}
-	err = tx.QueryRowContext(ctx, "SELECT imsi FROM sim WHERE iccid = ?", c.ICCID).Scan(&c.IMSI)
-	if err != nil {
-		return c, fmt.Errorf("the identity of card %s: %w", c.ICCID, err)
-	}
-	return c, nil
+	c.ICCID, c.IMSI, err = cards.reserve(ctx, tx, pool, wanted, order)
+	return c, err
 }
 
-func (k kind) reserve(ctx context.Context, tx *database.Tx, pool, wanted string, order int64) (got string, err error) {
+func (k kind) reserve(ctx context.Context, tx *database.Tx, pool, wanted string, order int64) (got, identity string, err error) {
 	if wanted != "" {
-		got, err = k.take(ctx, tx, order, k.key+" = ?", wanted)
+		got, identity, err = k.take(ctx, tx, order, k.key+" = ?", wanted)
 	} else {
 		from := scatter(fmt.Sprint(order))
-		if got, err = k.take(ctx, tx, order, "pool = ? AND draw >= ?", pool, from); errors.Is(err, sql.ErrNoRows) {
-			got, err = k.take(ctx, tx, order, "pool = ? AND draw < ?", pool, from)
+		if got, identity, err = k.take(ctx, tx, order, "pool = ? AND draw >= ?", pool, from); errors.Is(err, sql.ErrNoRows) {
+			got, identity, err = k.take(ctx, tx, order, "pool = ? AND draw < ?", pool, from)
 		}
 	}
 	switch {
 	case errors.Is(err, sql.ErrNoRows) && wanted != "":
-		return "", refusal.New(refusal.Conflict, k.word+"_taken", "", "the %s %s is not available; choose another one, or leave it out to get any", k.word, wanted)
+		return "", "", refusal.New(refusal.Conflict, k.word+"_taken", "", "the %s %s is not available; choose another one, or leave it out to get any", k.word, wanted)
 	case errors.Is(err, sql.ErrNoRows):
-		return "", refusal.New(refusal.Unavailable, k.word+"s_exhausted", "", "pool %q has no %s left; load more with gyro pool load", pool, k.word)
+		return "", "", refusal.New(refusal.Unavailable, k.word+"s_exhausted", "", "pool %q has no %s left; load more with gyro pool load", pool, k.word)
 	case err != nil:
-		return "", fmt.Errorf("reserve a %s: %w", k.word, err)
+		return "", "", fmt.Errorf("reserve a %s: %w", k.word, err)
 	}
-	return got, tx.Audit(ctx, k.entity, got, "reserve", map[string]any{"state": "available"}, map[string]any{"state": "reserved", "order": order})
+	return got, identity, tx.Audit(ctx, k.entity, got, "reserve", map[string]any{"state": "available"}, map[string]any{"state": "reserved", "order": order})
 }
 
 // take reserves the first available one that fits. On PostgreSQL it passes by what other transactions are taking just now;
 // on SQLite there are none.
-func (k kind) take(ctx context.Context, tx *database.Tx, order int64, where string, args ...any) (got string, err error) {
+func (k kind) take(ctx context.Context, tx *database.Tx, order int64, where string, args ...any) (got, identity string, err error) {
 	lock := ""
 	if tx.On() == database.PostgreSQL {
 		lock = " FOR UPDATE SKIP LOCKED"
 	}
 	query := fmt.Sprintf(`UPDATE %[1]s SET state = 'reserved', order_id = ?, updated_at = ? WHERE %[2]s = (
 		SELECT %[2]s FROM %[1]s WHERE state = 'available' AND %[3]s ORDER BY draw, %[2]s LIMIT 1%[4]s)
-		RETURNING %[2]s`, k.table, k.key, where, lock)
-	err = tx.QueryRowContext(ctx, query, append([]any{order, tx.Now()}, args...)...).Scan(&got)
-	return got, err
+		RETURNING %[2]s, %[5]s`, k.table, k.key, where, lock, k.identity)
+	err = tx.QueryRowContext(ctx, query, append([]any{order, tx.Now()}, args...)...).Scan(&got, &identity)
+	return got, identity, err
 }
 
 // Assign gives what an order has reserved to the line that it made. What is assigned to the line already stays so.
