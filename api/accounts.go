@@ -4,6 +4,7 @@ import (
 	"gyro/balance"
 	"gyro/charging"
 	"gyro/internal/ident"
+	"gyro/internal/money"
 
 	"github.com/cespare/xxhash/v2"
 	"github.com/valyala/fasthttp"
@@ -242,15 +243,9 @@ func (b *accountBody) command(account string) (*charging.PutAccount, error) {
 	if b.CreditLimit == "" {
 		b.CreditLimit = "0"
 	}
-	limit, err := parseAmount("credit_limit", b.CreditLimit, currency, paidDecimals)
+	limit, err := creditLimit(b.CreditLimit, currency, kind)
 	if err != nil {
 		return nil, err
-	}
-	if limit < 0 || limit > balance.MaxAmount {
-		return nil, invalid("credit_limit", quoted(b.CreditLimit)+" is out of range", "use an amount from 0 to "+decimal(balance.MaxAmount, currency))
-	}
-	if kind == balance.Prepaid && limit != 0 {
-		return nil, invalid("credit_limit", "a prepaid account has none", "use 0, or the kind hybrid or postpaid")
 	}
 	c := &charging.PutAccount{Account: account, Currency: currency, Kind: uint8(kind), CreditLimit: limit, Offers: b.Offers}
 	if b.LowBalance != "" {
@@ -269,6 +264,20 @@ func (b *accountBody) command(account string) (*charging.PutAccount, error) {
 		c.Subscribers = append(c.Subscribers, spec)
 	}
 	return c, unique(b.Offers)
+}
+
+// creditLimit reads the credit limit of an account of a kind.
+func creditLimit(text string, currency money.Currency, kind balance.Kind) (money.Amount, error) {
+	limit, err := parseAmount("credit_limit", text, currency, paidDecimals)
+	switch {
+	case err != nil:
+		return 0, err
+	case limit < 0 || limit > balance.MaxAmount:
+		return 0, invalid("credit_limit", quoted(text)+" is out of range", "use an amount from 0 to "+decimal(balance.MaxAmount, currency))
+	case kind == balance.Prepaid && limit != 0:
+		return 0, invalid("credit_limit", "a prepaid account has none", "use 0, or the kind hybrid or postpaid")
+	}
+	return limit, nil
 }
 
 // unique refuses an offer that is named twice: it would be activated twice.

@@ -42,6 +42,7 @@ func routes() []route {
 		{method: post, path: accountPath + "/transfers", scope: ScopeWrite, serve: (*Server).transfer},
 		{method: post, path: accountPath + "/loans", scope: ScopeWrite, serve: (*Server).loan},
 		{method: post, path: accountPath + "/loans/write-off", scope: ScopeWrite, serve: (*Server).writeOff},
+		{method: post, path: accountPath + "/terms", scope: ScopeWrite, serve: (*Server).setTerms},
 		{method: post, path: accountPath + "/subscribers", scope: ScopeWrite, serve: (*Server).addSubscriber},
 		{method: post, path: accountPath + "/subscribers/remove", scope: ScopeWrite, serve: (*Server).removeSubscriber},
 		{method: post, path: accountPath + "/subscriber-states", scope: ScopeWrite, serve: (*Server).setSubscriber},

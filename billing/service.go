@@ -94,7 +94,7 @@ func (s *Service) Register(jobs *database.Jobs) {
 	}, database.Timeout(followUpWithin), database.Backoff(instant.Second, 10*instant.Second))
 	jobs.Every("billing_usage_intake", intakeEvery, func(instant.Instant) database.JobArgs { return intakeJob{} },
 		database.UniqueKey("intake"), database.MaxAttempts(3))
-	database.RegisterJob(jobs, func(ctx context.Context, f run.FollowUp, _ database.JobInfo) error { return s.FollowUp(ctx, f) }, database.Timeout(followUpWithin))
+	database.RegisterJob(jobs, func(ctx context.Context, f run.FollowUp, _ database.JobInfo) error { return s.FollowUp(ctx, f) }, database.Timeout(followUpWithin), database.Forever())
 	database.RegisterJob(jobs, func(ctx context.Context, _ settleJob, _ database.JobInfo) error {
 		return s.settle(ctx, run.FollowUp{First: 1, Last: math.MaxInt64})
 	}, database.Timeout(followUpWithin))

@@ -108,6 +108,8 @@ func (s *State) administer(kind Kind, body []byte, o *Outcome) error {
 		return run(body, o, s.addMember)
 	case KindRemoveSubscriber:
 		return run(body, o, s.removeMember)
+	case KindSetTerms:
+		return run(body, o, s.setTerms)
 	case KindPublish:
 		return run(body, o, s.publish)
 	case KindPeerRestart:

@@ -33,6 +33,7 @@ const (
 	KindAddSubscriber Kind = 20 // to an account, whose others are left alone
 
 	KindRemoveSubscriber Kind = 21
+	KindSetTerms         Kind = 22 // of an account, whose subscribers are left alone
 )
 
 // Client says what a gateway can do or wants to be told; the edge sets it from
@@ -354,7 +355,8 @@ type Outcome struct {
 	Until instant.Instant
 	// Record is the sequence number of the record that a balance command
 	// wrote, the version that a publication made, how many vouchers a batch
-	// has, or 1 where a subscriber was added or removed.
+	// has, or 1 where a subscriber was added or removed, or
+	// terms changed.
 	Record uint64
 	// Amount is the price of an event, what a session charged in the answer to
 	// its termination where WantsCost, or the balance after a balance command,

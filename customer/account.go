@@ -112,6 +112,8 @@ func (a *BillingAccount) check(p *Party, media []ContactMedium) error {
 		return invalid("tax_region_malformed", "tax_region", "%q is no tax region; write a country such as DE, or a variant such as DE-reverse", a.TaxRegion)
 	case a.CreditLimit < 0 || a.CreditLimit > maxCreditLimit:
 		return invalid("credit_limit_out_of_range", "credit_limit", "%s is not from 0 to %s", a.CreditLimit, maxCreditLimit)
+	case !payable(a.CreditLimit, a.Currency):
+		return invalid("credit_limit_too_fine", "credit_limit", "%s has more decimals than %s is paid in; round it", a.CreditLimit, a.Currency)
 	case a.Kind == Prepaid && a.CreditLimit != 0:
 		return forbidden("credit_limit_of_prepaid", "credit_limit", "a prepaid account has none; leave it out, or make the account postpaid")
 	case reverseCharge.MatchString(a.TaxRegion) && p.TaxID == "":
@@ -122,6 +124,17 @@ func (a *BillingAccount) check(p *Party, media []ContactMedium) error {
 		return forbidden("address_missing", "delivery", "the party has no postal address; add one first, or choose email or none")
 	}
 	return nil
+}
+
+// payable reports whether an amount has no more decimals than its currency is
+// paid in. The currency was checked.
+func payable(amount money.Amount, code string) bool {
+	currency, err := money.ParseCurrency(code)
+	coin := money.Unit
+	for range currency.Exponent() {
+		coin /= 10
+	}
+	return err == nil && amount%coin == 0
 }
 
 // CreateAccount opens a billing account for a customer.
@@ -228,6 +241,11 @@ func (s *Service) ChangeAccountIn(ctx context.Context, tx *database.Tx, id int64
 	}
 	if err := update(ctx, tx, "billing_account", id, "change", before, &after); err != nil {
 		return before, err
+	}
+	if after.CreditLimit != before.CreditLimit || after.CycleDay != before.CycleDay {
+		if err := tx.Enqueue(ctx, termsArgs{id}); err != nil {
+			return before, err
+		}
 	}
 	return after, tx.Emit(ctx, database.Event{Type: "billingAccountAttributeValueChangeEvent", Entity: "billing_account", ID: text(id), Payload: after})
 }

@@ -1,6 +1,10 @@
 package client
 
-import "context"
+import (
+	"context"
+
+	"gyro/internal/money"
+)
 
 // AddSubscriber makes sure that an account has a subscriber and leaves its
 // others alone. An account that is not there begins as spec says, without its
@@ -24,5 +28,17 @@ func (c *Charging) RemoveSubscriber(ctx context.Context, account, subscriber str
 	if Refused(err, "account_unknown") {
 		return nil
 	}
+	return err
+}
+
+// SetTerms brings the credit limit of an account, zero or more with the decimals
+// of its currency, and its cycle day, 1 to 28, to what is stated, and leaves its
+// subscribers and offers alone. An account that is not there is refused as
+// account_unknown.
+func (c *Charging) SetTerms(ctx context.Context, account string, limit money.Amount, currency money.Currency, cycleDay int) error {
+	_, err := c.exchange(ctx, &Request{Method: Post, Path: accountPath(account, "/terms"), Body: struct {
+		CreditLimit string `json:"credit_limit"`
+		CycleDay    int    `json:"cycle_day"`
+	}{text(limit, currency), cycleDay}})
 	return err
 }

@@ -370,6 +370,6 @@ func (s *Service) Register(jobs *database.Jobs) {
 		return errors.Join(err, s.ResumeAgain(ctx))
 	}, database.Timeout(0))
 	database.RegisterJob(jobs, func(ctx context.Context, a resumeArgs, _ database.JobInfo) error { return s.Resume(ctx, a.Account) },
-		database.Backoff(instant.Second, 10*instant.Minute))
+		database.Backoff(instant.Second, 10*instant.Minute), database.Forever())
 	jobs.Every("dunning", instant.Hour, func(slot instant.Instant) database.JobArgs { return runArgs{AsOf: ledger.Day(slot)} })
 }

@@ -19,12 +19,8 @@ type resumeArgs struct {
 // Kind implements database.JobArgs.
 func (resumeArgs) Kind() string { return "dunning_resume" }
 
-// resumeTries is how often the job is tried: with ten minutes between two, for
-// a week. After that the hourly run finds that it is missing (ResumeAgain).
-const resumeTries = 1000
-
 func enqueueResume(ctx context.Context, tx *database.Tx, account int64) error {
-	return tx.Enqueue(ctx, resumeArgs{Account: account}, database.UniqueKey(strconv.FormatInt(account, 10)), database.MaxAttempts(resumeTries))
+	return tx.Enqueue(ctx, resumeArgs{Account: account}, database.UniqueKey(strconv.FormatInt(account, 10)))
 }
 
 // soon is when lines are back after a debt was lifted, unless something keeps
@@ -32,9 +28,9 @@ func enqueueResume(ctx context.Context, tx *database.Tx, account int64) error {
 const soon = 10 * instant.Minute
 
 // ResumeAgain has a job for every account whose debt was lifted and whose lines
-// are suspended for it still: behind an order that waits for people the job may
-// have been given up, and whoever has paid is not to be forgotten. Each is told
-// of in the log, once an hour. A case that a write-off closed has something
+// are suspended for it still, such as behind an order that waits for people:
+// whoever has paid is not to be forgotten. Each is told of in the log, once an
+// hour. A case that a write-off closed has something
 // overdue still, and is left as it is.
 func (s *Service) ResumeAgain(ctx context.Context) error {
 	var accounts []int64

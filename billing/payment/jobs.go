@@ -56,15 +56,16 @@ func (chargebackArgs) Kind() string { return "payment_chargeback" }
 // Kind implements database.JobArgs.
 func (eventArgs) Kind() string { return "payment_event" }
 
-// Register names the workers of the jobs.
+// Register names the workers of the jobs. None is ever given up: money that is on
+// its way somewhere has to arrive, or to be refused.
 func (s *Service) Register(jobs *database.Jobs) {
-	again := database.Backoff(instant.Second, 10*instant.Minute)
-	database.RegisterJob(jobs, func(ctx context.Context, a chargeArgs, _ database.JobInfo) error { return s.charge(ctx, a.Payment) }, again)
-	database.RegisterJob(jobs, func(ctx context.Context, a topUpArgs, _ database.JobInfo) error { return s.topUp(ctx, a.Payment) }, again)
-	database.RegisterJob(jobs, func(ctx context.Context, a refundArgs, _ database.JobInfo) error { return s.payOut(ctx, a.Refund) }, again)
-	database.RegisterJob(jobs, func(ctx context.Context, a takeBackArgs, _ database.JobInfo) error { return s.takeBack(ctx, a.Refund) }, again)
-	database.RegisterJob(jobs, func(ctx context.Context, a chargebackArgs, _ database.JobInfo) error { return s.coreChargeback(ctx, a) }, again)
-	database.RegisterJob(jobs, func(ctx context.Context, a eventArgs, _ database.JobInfo) error { return s.process(ctx, a.Event) }, again)
+	again, forever := database.Backoff(instant.Second, 10*instant.Minute), database.Forever()
+	database.RegisterJob(jobs, func(ctx context.Context, a chargeArgs, _ database.JobInfo) error { return s.charge(ctx, a.Payment) }, again, forever)
+	database.RegisterJob(jobs, func(ctx context.Context, a topUpArgs, _ database.JobInfo) error { return s.topUp(ctx, a.Payment) }, again, forever)
+	database.RegisterJob(jobs, func(ctx context.Context, a refundArgs, _ database.JobInfo) error { return s.payOut(ctx, a.Refund) }, again, forever)
+	database.RegisterJob(jobs, func(ctx context.Context, a takeBackArgs, _ database.JobInfo) error { return s.takeBack(ctx, a.Refund) }, again, forever)
+	database.RegisterJob(jobs, func(ctx context.Context, a chargebackArgs, _ database.JobInfo) error { return s.coreChargeback(ctx, a) }, again, forever)
+	database.RegisterJob(jobs, func(ctx context.Context, a eventArgs, _ database.JobInfo) error { return s.process(ctx, a.Event) }, again, forever)
 }
 
 // read loads something on a snapshot of its own.

@@ -33,8 +33,8 @@ func (o *office) giveUp(kind string) {
 	}
 }
 
-// TestWhoHasPaidIsResumedHoweverLateItIs: the job that brings lines back is given up behind an order that waits for people
-// for more than a week; the next run of dunning has another one.
+// TestWhoHasPaidIsResumedHoweverLateItIs: the job that brings lines back is gone, whatever became of it; the next run
+// of dunning has another one.
 func TestWhoHasPaidIsResumedHoweverLateItIs(t *testing.T) {
 	for _, dialect := range dbtest.Dialects {
 		t.Run(string(dialect), func(t *testing.T) {

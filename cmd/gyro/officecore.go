@@ -38,6 +38,15 @@ func (c coreMoney) TakeBack(ctx context.Context, account, key string, amount mon
 	})
 }
 
+// terms implements customer.Terms.
+func (o *officeHalf) terms(ctx context.Context, account string, limit money.Amount, currency money.Currency, cycleDay int) (known bool, err error) {
+	err = o.Core.SetTerms(ctx, account, limit, currency, cycleDay)
+	if client.Refused(err, "account_unknown") {
+		return false, nil
+	}
+	return err == nil, err
+}
+
 // once moves money once for a key, however late it is repeated: a request that
 // may be older than the core remembers keys is looked for among the account's
 // postings first.

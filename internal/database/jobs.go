@@ -170,6 +170,7 @@ type WorkerOption func(*workerOptions)
 type workerOptions struct {
 	timeout     time.Duration
 	first, most instant.Span
+	forever     bool
 }
 
 // Timeout is how long one run may take before its context ends; without it, a minute. 0 or less is no bound.
@@ -186,6 +187,10 @@ func Timeout(d time.Duration) WorkerOption {
 func Backoff(first, most instant.Span) WorkerOption {
 	return func(o *workerOptions) { o.first, o.most = first, most }
 }
+
+// Forever has a job that has failed for half of its attempts tried on, each time after the longest wait and with a warning
+// in the log, until it succeeds: what it does must not be missing, however long somebody takes to mend what keeps it from it.
+func Forever() WorkerOption { return func(o *workerOptions) { o.forever = true } }
 
 // RegisterJob names the worker of a kind. It runs at least once for each job, and again after an error or a crash; it gets
 // a context that ends with its time or the process. Errors that mean something else: SnoozeUntil, Cancel.
@@ -230,6 +235,11 @@ func (w *worker[T]) Work(ctx context.Context, job *river.Job[T]) error {
 	})
 	if snooze := (*snoozeError)(nil); errors.As(err, &snooze) {
 		return river.JobSnooze(max(snooze.until.Time().Sub(w.jobs.db.Now().Time()), 0))
+	}
+	if cancelled := (*rivertype.JobCancelError)(nil); err != nil && w.options.forever && job.Attempt > job.MaxAttempts/2 && !errors.As(err, &cancelled) {
+		// The other half is for attempts of which nobody sees the end: a killed process has them counted.
+		w.jobs.db.options.Logger.WarnContext(ctx, "a job has failed again and again; it is tried on until what keeps it from its work is mended", "job", job.ID, "kind", job.Kind, "args", string(job.EncodedArgs), "error", err)
+		return river.JobSnooze(time.Duration(w.options.most) * time.Millisecond)
 	}
 	return err
 }

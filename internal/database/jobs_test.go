@@ -82,6 +82,35 @@ func TestJobIsTriedAgain(t *testing.T) {
 	}, dbtest.Clock(clock.now))
 }
 
+// TestJobIsTriedForEver has a job fail far more often than it has attempts.
+func TestJobIsTriedForEver(t *testing.T) {
+	clock := newClock()
+	dbtest.Run(t, func(t *testing.T, db *database.DB) {
+		runs := make(chan database.JobInfo, 1)
+		const mended = 12
+		failed := 0
+		start(t, db, func(_ context.Context, _ noteArgs, info database.JobInfo) error {
+			failed++
+			runs <- info
+			if failed > mended {
+				return nil
+			}
+			return errors.New("the core does not answer")
+		}, database.Backoff(10*instant.Second, 15*instant.Second), database.Forever())
+		enqueue(t, db, "top up", database.MaxAttempts(4))
+		for range mended {
+			if info := next(t, runs); info.Attempt > 3 {
+				t.Errorf("%+v", info)
+			}
+			becomes(t, db, 0, inState, "running")
+			holds(t, db, 0, inState, "discarded")
+			clock.advance(15 * instant.Second)
+		}
+		next(t, runs)
+		becomes(t, db, 1, inState, "completed")
+	}, dbtest.Clock(clock.now))
+}
+
 func TestJobWaitsForItsTime(t *testing.T) {
 	clock := newClock()
 	dbtest.Run(t, func(t *testing.T, db *database.DB) {
