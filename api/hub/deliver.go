@@ -44,6 +44,7 @@ const (
 	// backoff doubles from the first to the most.
 	firstBackoff = instant.Second
 	mostBackoff  = 10 * instant.Minute
+	longestWait  = mostBackoff + mostBackoff/4
 	// maxError bounds what is kept of what went wrong.
 	maxError = 300
 )
@@ -142,7 +143,10 @@ func (s *Service) begin(ctx context.Context) error {
 		if disabled, err = q.NewSelect().Model((*Listener)(nil)).Where("h.status = ?", Disabled).Count(ctx); err != nil {
 			return err
 		}
-		return q.NewSelect().Model(&due).Where("h.status = ?", Active).Where("h.next_attempt_at <= ?", s.db.Now()).OrderExpr("h.id").Scan(ctx)
+		now := s.db.Now()
+		never := now.Add(longestWait) // what is later was noted before the clock was set back
+		return q.NewSelect().Model(&due).Where("h.status = ?", Active).Where("h.next_attempt_at <= ? OR h.next_attempt_at > ?", now, never).
+			OrderExpr("h.id").Scan(ctx)
 	})
 	if err != nil {
 		return err
@@ -196,7 +200,7 @@ func (s *Service) tell(ctx context.Context, l Listener) error {
 				break // what is on its way is waited for, so that it does not come twice
 			}
 			e := &events[n]
-			if api, _ := split(e.Type); api == l.API && wanted.wants(e.Type) && e.At >= l.CreatedAt {
+			if api, _ := split(e.Type); api == l.API && wanted.wants(e.Type) {
 				if failure = s.send(context.WithoutCancel(ctx), &l, e); failure != nil {
 					break
 				}

@@ -52,9 +52,12 @@ const (
 	maxListeners = 50
 )
 
-// Subscribe makes a listener of an API, who is told of what happens from now on (and, perhaps, of
-// what happened in the same millisecond). The query narrows the events:
-// eventType=productOrderCreateEvent,productOrderStateChangeEvent. With a secret every notification is signed.
+// Prepare makes Subscribe quick where nobody listened for long; it goes before its transaction.
+func (s *Service) Prepare(ctx context.Context) error { return s.db.NumberEvents(ctx) }
+
+// Subscribe makes a listener of an API, who is told of what is committed after the transaction began, whatever the clocks
+// say. The query narrows the events: eventType=productOrderCreateEvent,productOrderStateChangeEvent. With a secret every
+// notification is signed.
 func (s *Service) Subscribe(ctx context.Context, tx *database.Tx, api int, callback, query, secret string) (Listener, error) {
 	l := Listener{
 		API: api, Callback: callback, Query: query, Secret: secret, Status: Active,
@@ -76,7 +79,7 @@ func (s *Service) Subscribe(ctx context.Context, tx *database.Tx, api int, callb
 	if others >= maxListeners {
 		return l, refusal.New(refusal.Conflict, "too_many_listeners", "", "TMF%d has %d listeners, the most there may be; remove one that nobody needs", api, others)
 	}
-	if err := tx.NewSelect().Table("event_head").Column("last").Scan(ctx, &l.LastSeq); err != nil {
+	if l.LastSeq, err = tx.LastEvent(ctx); err != nil {
 		return l, err
 	}
 	if _, err := tx.NewInsert().Model(&l).Exec(ctx); err != nil {

@@ -86,6 +86,9 @@ func (h listeners) subscribe(api rest.API) func(context.Context, *rest.Call) (*r
 		if err := c.Decode(&in); err != nil {
 			return nil, err
 		}
+		if err := h.s.Prepare(ctx); err != nil {
+			return nil, err
+		}
 		return c.Write(ctx, func(ctx context.Context, tx *database.Tx) (*rest.Answer, error) {
 			l, err := h.s.Subscribe(ctx, tx, api.Number, in.Callback, in.Query, in.Secret)
 			return rest.Created(rest.Href(ctx, api, "hub", rest.ID(l.ID)), subscribed{rest.ID(l.ID), l.Callback, l.Query}), err
