@@ -60,9 +60,10 @@ func (v *verifier) payments(_ context.Context, c *Check) error {
 			came = p.Amount
 			settled.add(p.Currency, p.Amount)
 		}
+		in := in(p.Currency)
 		wrong := func(what string, is, ought money.Amount) {
 			if is != ought {
-				c.wrong("payment %d (account %d, %s %s, %s): %s is %s, not %s", p.ID, p.Account, p.Amount.Format(2), p.Currency, p.State, what, is.Format(2), ought.Format(2))
+				c.wrong("payment %d (account %d, %s %s, %s): %s is %s, not %s", p.ID, p.Account, in(p.Amount), p.Currency, p.State, what, in(is), in(ought))
 			}
 		}
 		wrong("what the journal has of it", p.Posted, came)

@@ -70,9 +70,18 @@ func (s *sums) String() string {
 	}
 	parts := make([]string, len(s.order))
 	for k, currency := range s.order {
-		parts[k] = s.by[currency].Format(2) + " " + currency
+		parts[k] = in(currency)(s.by[currency]) + " " + currency
 	}
 	return strings.Join(parts, ", ")
+}
+
+// in writes amounts with the decimals of a currency at least.
+func in(currency string) func(money.Amount) string {
+	decimals := 2
+	if c, err := money.ParseCurrency(currency); err == nil {
+		decimals = c.Exponent()
+	}
+	return func(a money.Amount) string { return a.Format(decimals) }
 }
 
 // Verify carries out all checks. An error means that something could not be
@@ -123,7 +132,7 @@ func (v *verifier) intake(ctx context.Context, c *Check) error {
 	}
 	err = v.Usage(func(u *Usage) error {
 		for more && int64(current.Record) < u.Record { //nolint:gosec // record numbers are below 2^63
-			c.wrong("record %d of the core (%s %s, account %s) is not in the office", current.Record, current.Charged.Format(2), current.Currency, current.Account)
+			c.wrong("record %d of the core (%s %s, account %s) is not in the office", current.Record, in(current.Currency.String())(current.Charged), current.Currency, current.Account)
 			if err := take(); err != nil {
 				return err
 			}
@@ -138,7 +147,7 @@ func (v *verifier) intake(ctx context.Context, c *Check) error {
 		default:
 			ours.add(u.Currency, u.Charged)
 			if u.Charged != current.Charged || u.Currency != current.Currency.String() {
-				c.wrong("record %d: the office has %s %s, the core %s %s", u.Record, u.Charged.Format(2), u.Currency, current.Charged.Format(2), current.Currency)
+				c.wrong("record %d: the office has %s %s, the core %s %s", u.Record, in(u.Currency)(u.Charged), u.Currency, in(current.Currency.String())(current.Charged), current.Currency)
 			}
 		}
 		records++
@@ -238,7 +247,7 @@ const inclusive = "inclusive"
 func (v *verifier) checkInvoice(c *Check, i *Invoice) {
 	name := fmt.Sprintf("%s %s (id %d)", i.Type, i.Number, i.ID)
 	var net, tax money.Amount
-	coin := minor(i.Currency)
+	coin, in := minor(i.Currency), in(i.Currency)
 	for k := range i.Lines {
 		l := &i.Lines[k]
 		net += l.Amount
@@ -249,33 +258,33 @@ func (v *verifier) checkInvoice(c *Check, i *Invoice) {
 		difference := l.Amount - exact
 		v.rounding.add(i.Currency, difference)
 		if difference >= most || difference <= -most || l.Amount%coin != 0 {
-			c.wrong("%s, line %d: %s is not %s rounded", name, l.Position, l.Amount.Format(2), exact.Format(2))
+			c.wrong("%s, line %d: %s is not %s rounded", name, l.Position, in(l.Amount), in(exact))
 		}
 	}
 	for _, t := range i.Taxes {
 		tax += t.Tax
 		exact, ok := money.MulDiv(t.Base, uint64(max(0, t.Rate)), 1_000_000, money.HalfUp)
 		if difference := t.Tax - exact; !ok || difference >= coin || difference <= -coin {
-			c.wrong("%s: tax %s of %s at %d millionths of category %s", name, t.Tax.Format(2), t.Base.Format(2), t.Rate, t.Category)
+			c.wrong("%s: tax %s of %s at %d millionths of category %s", name, in(t.Tax), in(t.Base), t.Rate, t.Category)
 		}
 	}
 	if net != i.Net || tax != i.Tax || net+tax != i.Total {
-		c.wrong("%s: lines %s and taxes %s, but it says net %s, tax %s, total %s", name, net.Format(2), tax.Format(2), i.Net.Format(2), i.Tax.Format(2), i.Total.Format(2))
+		c.wrong("%s: lines %s and taxes %s, but it says net %s, tax %s, total %s", name, in(net), in(tax), in(i.Net), in(i.Tax), in(i.Total))
 	}
 	if i.Type != string(ledger.DocumentCreditNote) && i.UsageLines != i.UsageRecords {
-		c.wrong("%s: its usage lines come to %s, the records behind them to %s", name, i.UsageLines.Format(2), i.UsageRecords.Format(2))
+		c.wrong("%s: its usage lines come to %s, the records behind them to %s", name, in(i.UsageLines), in(i.UsageRecords))
 	}
 	if i.Posted != i.Total {
-		c.wrong("%s: the journal has %s of it, the document %s", name, i.Posted.Format(2), i.Total.Format(2))
+		c.wrong("%s: the journal has %s of it, the document %s", name, in(i.Posted), in(i.Total))
 	}
 	if i.Type != string(ledger.DocumentInvoice) {
 		return
 	}
 	switch {
 	case !i.Booked || i.Owed != i.Total:
-		c.wrong("%s: the receivable is %s, the document %s", name, i.Owed.Format(2), i.Total.Format(2))
+		c.wrong("%s: the receivable is %s, the document %s", name, in(i.Owed), in(i.Total))
 	case i.Open != i.Owed-i.Allocated:
-		c.wrong("%s: %s is open, total less allocations is %s", name, i.Open.Format(2), (i.Owed - i.Allocated).Format(2))
+		c.wrong("%s: %s is open, total less allocations is %s", name, in(i.Open), in(i.Owed - i.Allocated))
 	}
 }
 

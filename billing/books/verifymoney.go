@@ -47,7 +47,7 @@ func (v *verifier) journal(_ context.Context, c *Check) error {
 		}
 		for _, currency := range balance.order {
 			if balance.by[currency] != 0 {
-				c.wrong("entry %d (%s %s) is out of balance by %s %s", e.ID, e.Kind, e.Reference, balance.by[currency].Format(2), currency)
+				c.wrong("entry %d (%s %s) is out of balance by %s %s", e.ID, e.Kind, e.Reference, in(currency)(balance.by[currency]), currency)
 			}
 		}
 		return nil
@@ -70,7 +70,7 @@ func (v *verifier) journal(_ context.Context, c *Check) error {
 func compare(c *Check, what string, a, b *sums) {
 	for _, currency := range slices.Compact(slices.Sorted(slices.Values(append(slices.Clone(a.order), b.order...)))) {
 		if a.by[currency] != b.by[currency] {
-			c.wrong("%s differ: %s and %s %s", what, a.by[currency].Format(2), b.by[currency].Format(2), currency)
+			c.wrong("%s differ: %s and %s %s", what, in(currency)(a.by[currency]), in(currency)(b.by[currency]), currency)
 		}
 	}
 }
@@ -82,10 +82,11 @@ func (v *verifier) openItems(_ context.Context, c *Check) error {
 	accounts := 0
 	err := v.Accounts(func(a *Account) error {
 		accounts++
+		in := in(a.Currency)
 		open.add(a.Currency, a.Open)
 		credit.add(a.Currency, a.Credit)
 		if a.Open != a.Debtor || a.Credit != -a.Creditor {
-			c.wrong("account %d: %s open and %s credit, the journal has %s and %s", a.ID, a.Open.Format(2), a.Credit.Format(2), a.Debtor.Format(2), (-a.Creditor).Format(2))
+			c.wrong("account %d: %s open and %s credit, the journal has %s and %s", a.ID, in(a.Open), in(a.Credit), in(a.Debtor), in(-a.Creditor))
 		}
 		return nil
 	})
@@ -104,13 +105,14 @@ func (v *verifier) balances(ctx context.Context, c *Check) error {
 			return nil
 		}
 		accounts++
+		in := in(a.Currency)
 		if a.Billed && a.Passed != a.Claimed {
-			c.wrong("account %d: bills have gone past usage of %s and had %s of it", a.ID, a.Passed.Format(2), a.Claimed.Format(2))
+			c.wrong("account %d: bills have gone past usage of %s and had %s of it", a.ID, in(a.Passed), in(a.Claimed))
 		}
 		core, err := v.Core.Account(ctx, a.Charging)
 		if client.Refused(err, "account_unknown") {
 			if absent++; a.Used != a.Settled {
-				c.wrong("account %d: %s is not billed, and the core has no %s", a.ID, (a.Used - a.Settled).Format(2), a.Charging)
+				c.wrong("account %d: %s is not billed, and the core has no %s", a.ID, in(a.Used - a.Settled), a.Charging)
 			}
 			return nil
 		}
@@ -129,7 +131,7 @@ func (v *verifier) balances(ctx context.Context, c *Check) error {
 		explained.add(a.Currency, other)
 		if difference != other {
 			c.wrong("account %d (%s): the core has %s, %s excess; %s of usage less %s settled; %s of it is top-ups, adjustments and the like, %s is not explained (%d sessions are open)",
-				a.ID, a.Charging, core.Remaining.Format(2), core.Excess.Format(2), a.Used.Format(2), a.Settled.Format(2), other.Format(2), (difference - other).Format(2), len(core.OpenSessions))
+				a.ID, a.Charging, in(core.Remaining), in(core.Excess), in(a.Used), in(a.Settled), in(other), in(difference - other), len(core.OpenSessions))
 		}
 		return nil
 	})

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -150,6 +151,24 @@ func TestNumbersAsTheLanguageWritesThem(t *testing.T) {
 	} {
 		if en, de := languages["en"].amount(amount, 2), languages["de"].amount(amount, 2); en != want[0] || de != want[1] {
 			t.Errorf("%s is written %s and %s", amount, en, de)
+		}
+	}
+}
+
+// TestCoinsOnPaper: amounts have the decimals of their currency, none in yen and three in Kuwaiti dinars.
+func TestCoinsOnPaper(t *testing.T) {
+	for currency, want := range map[string]struct {
+		total money.Amount
+		shown string
+	}{"JPY": {9_063_000_000, "9,063 JPY"}, "KWD": {1_013_500_000, "1,013.500 KWD"}, "EUR": {13_500_000, "13.50 EUR"}} {
+		d := example()
+		d.Currency, d.Total = currency, want.total
+		plain, err := render(d, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Contains(strings.Split(words(plain), "\n"), want.shown) {
+			t.Errorf("%q is nowhere in\n%s", want.shown, words(plain))
 		}
 	}
 }
