@@ -2,6 +2,7 @@ package customer
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -144,8 +145,15 @@ func (s *Service) post(ctx context.Context, tx *database.Tx, m *Message) error {
 	if err != nil || exists {
 		return err
 	}
-	// Of two at once the unique index lets one through.
-	if err := insert(ctx, tx, "notification", m, &m.ID); err != nil || m.State != NotificationPending {
+	// Of two at once PostgreSQL has the second one wait for the first one's end, and begin again.
+	_, err = tx.NewInsert().Model(m).On("CONFLICT (key, channel) DO NOTHING").Returning("id").Exec(ctx)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return fmt.Errorf("new notification: %w", err)
+	}
+	if m.ID == 0 {
+		return nil // there is one
+	}
+	if err := tx.Audit(ctx, "notification", text(m.ID), "create", nil, m); err != nil || m.State != NotificationPending {
 		return err
 	}
 	return s.enqueue(ctx, tx, m.ID)

@@ -59,6 +59,7 @@ func (o *officeHalf) openServices(ctx context.Context, jobs *database.Jobs) (err
 	s.customers.RegisterJobs(jobs, outbox)
 	s.customers.RegisterTerms(jobs, o.terms)
 	s.catalog = catalog.New(o.db, o.Core)
+	database.RegisterHousekeeping(jobs, o.db)
 	s.dunning = dunning.New(dunning.Options{DB: o.db, Orders: dunningOrders{o}, Letter: o.letter, Charge: feeOnNextBill, Logger: o.Logger})
 	s.dunning.Register(jobs)
 	s.catalog.RegisterJobs(jobs)
