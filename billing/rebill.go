@@ -95,6 +95,9 @@ func goBack(ctx context.Context, tx *database.Tx, of *invoice.Document) error {
 			return fmt.Errorf("go back with account %d: %w", account, err)
 		}
 	}
+	if _, err := tx.ExecContext(ctx, "UPDATE invoice SET set_back = TRUE WHERE id = ?", of.ID); err != nil {
+		return fmt.Errorf("go back behind invoice %d: %w", of.ID, err)
+	}
 	if _, err := tx.ExecContext(ctx, "UPDATE billing_charge SET invoice_id = NULL WHERE invoice_id = ?", of.ID); err != nil {
 		return fmt.Errorf("go back with the charges of invoice %d: %w", of.ID, err)
 	}

@@ -2,12 +2,15 @@ package tmf
 
 import (
 	"context"
+	"slices"
+	"strings"
 
 	"github.com/uptrace/bun"
 
 	"gyro/api/access"
 	"gyro/api/rest"
 	"gyro/billing/books"
+	"gyro/internal/refusal"
 )
 
 // proofs are the rows that "gyro books verify" holds against each other: amounts are whole millionths.
@@ -38,5 +41,13 @@ func (proofs) Endpoints() []rest.Endpoint {
 		reading(access.Finance, "/office/v1/books/series", "Shows the series of documents' numbers.", nil, func(ctx context.Context, q bun.IDB, _ *rest.Call) ([]books.Series, error) {
 			return books.AllSeries(ctx, q)
 		}),
+		reading(access.Finance, "/office/v1/books/checks/{check}", "Holds whole tables of the office's books against each other: charged, charges, claimed, periods or disputes.", nil,
+			func(ctx context.Context, q bun.IDB, c *rest.Call) (books.Check, error) {
+				name := c.Param("check")
+				if !slices.Contains(books.Standing(), name) {
+					return books.Check{}, refusal.New(refusal.NotFound, "check_unknown", "check", "there is no check %q; there are %s", name, strings.Join(books.Standing(), ", "))
+				}
+				return books.StandingCheck(ctx, q, name)
+			}),
 	}
 }

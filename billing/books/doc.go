@@ -7,6 +7,8 @@
 // snapshot each, which the office's API serves. The other half checks: Verify
 // pulls the pages over the API and holds them against each other and against
 // the core. It keeps one page and some sums, whatever the size of the books.
+// What is only the office's own, and of whole tables, the database compares
+// (Standing).
 // What is booked while it looks may show as a difference of the moment: it is
 // for an office at rest, and after a difference it is run again.
 // docs/operations/receivables.md is for those who run it.

@@ -21,6 +21,8 @@ type Source struct {
 	Payments func(yield func(*Payment) error) error
 	Entries  func(yield func(*ledger.Recorded) error) error
 	Series   func() ([]Series, error)
+	// Standing carries one of the checks of Standing out.
+	Standing func(name string) (Check, error)
 	// Core is the charging core.
 	Core *client.Charging
 }
@@ -93,6 +95,13 @@ func Verify(ctx context.Context, s *Source) ([]Check, error) {
 		c := Check{Problems: []string{}}
 		if err := check(ctx, &c); err != nil {
 			return checks, fmt.Errorf("%s: %w", c.Name, err)
+		}
+		checks = append(checks, c)
+	}
+	for _, name := range Standing() {
+		c, err := s.Standing(name)
+		if err != nil {
+			return checks, err
 		}
 		checks = append(checks, c)
 	}

@@ -63,6 +63,9 @@ func verify(t *testing.T, db *database.DB, core *apitest.Server) map[string]book
 		Entries: pages(t, db, func(ctx context.Context, q bun.IDB, after int64, limit int) ([]ledger.Recorded, error) {
 			return ledger.Journal(ctx, q, after, "0001-01-01", "9999-12-31", limit)
 		}, func(e *ledger.Recorded) int64 { return e.ID }),
+		Standing: func(name string) (books.Check, error) {
+			return one(t, db, func(ctx context.Context, q bun.IDB) (books.Check, error) { return books.StandingCheck(ctx, q, name) })()
+		},
 		Cursor: one(t, db, books.IntakeCursor), Series: one(t, db, books.AllSeries), Core: core.Charging,
 	})
 	if err != nil {

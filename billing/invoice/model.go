@@ -76,6 +76,9 @@ type Invoice struct {
 	Digest      int64           `bun:"digest"`
 	CreatedAt   instant.Instant `bun:"created_at"`
 	FinalisedAt instant.Instant `bun:"finalised_at"`
+	// SetBack says that its period is billed anew: what it charged and the usage on it are on another bill, or will be. No document
+	// is made with it.
+	SetBack bool `bun:"set_back"`
 }
 
 // Columns are those of the table, in the order of Row.

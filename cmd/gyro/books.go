@@ -18,8 +18,8 @@ func newBooksVerifyCommand(r *remote) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "verify", Short: "Prove the office's books, against themselves and against the charging core", Args: cobra.NoArgs,
 		Long: `Prove the office's books: usage came in as the core wrote it, bills add up to the millionth before rounding, numbers have
-no gap, the receivables journal balances and is what bills and payments say, and the core's postpaid balances are the
-usage that is not billed yet. What differs is named by id, and the exit status is not 0.
+no gap, the receivables journal balances and is what bills and payments say, closed months are what they were closed with,
+what the next bills go on from is what the last ones say, and the core's postpaid balances are the usage that is not billed yet. What differs is named by id, and the exit status is not 0.
 
 It reads the office's API and the core's, page by page. What moves meanwhile may show as a difference: run it on an
 office at rest, and run it again before looking for a fault.`,
@@ -90,6 +90,7 @@ func (r *remote) source(cmd *cobra.Command, core *remote) *books.Source {
 		Usage: each[books.Usage](r, cmd, base+"/usage"), Invoices: each[books.Invoice](r, cmd, base+"/invoices"), Accounts: each[books.Account](r, cmd, base+"/accounts"),
 		Payments: each[books.Payment](r, cmd, base+"/payments"),
 		Cursor:   one[books.Cursor](r, cmd, base+"/cursor"), Series: one[[]books.Series](r, cmd, base+"/series"),
+		Standing: func(name string) (books.Check, error) { return one[books.Check](r, cmd, base+"/checks/"+name)() },
 		Entries: func(yield func(*ledger.Recorded) error) error {
 			return each[journalEntry](r, cmd, ledgerPath+"/journal")(func(j *journalEntry) error {
 				e, err := j.recorded()

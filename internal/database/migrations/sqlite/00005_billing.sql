@@ -139,6 +139,7 @@ CREATE TABLE invoice (
     prices             TEXT NOT NULL DEFAULT 'exclusive' CHECK (prices IN ('exclusive', 'inclusive')), -- whether invoice_line.exact has tax in it
     lines              INTEGER NOT NULL,
     corrects_id        BIGINT, -- the invoice that a credit note takes back
+    set_back           BOOLEAN NOT NULL DEFAULT FALSE, -- its period is billed anew: what it charged and the usage on it are free again
     reason             TEXT NOT NULL DEFAULT '',
     digest             BIGINT NOT NULL,
     created_at         BIGINT NOT NULL,
