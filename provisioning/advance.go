@@ -1,6 +1,7 @@
 package provisioning
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -49,7 +50,7 @@ func (s *Service) end(t *Task, err error, now instant.Instant) {
 	policy := s.policy(t.Element)
 	t.CauseCode, t.Cause = "error", err.Error()
 	if refused, is := errors.AsType[*ElementError](err); is {
-		t.CauseCode, t.Cause = refused.Code, refused.Message
+		t.CauseCode, t.Cause = cmp.Or(refused.Code, "error"), refused.Message
 	}
 	// A line that another order is changing is free again when that one has ended, however long a person takes about it.
 	if Permanent(err) || t.Attempts >= policy.Attempts && !outlasts(t.CauseCode) {

@@ -39,8 +39,8 @@ type Fallen struct {
 
 // FalloutQueue lists the tasks that wait for a person, the oldest first, after the task with the number after.
 func (s *Service) FalloutQueue(ctx context.Context, q bun.IDB, after int64, limit int) (list []Fallen, err error) {
-	var tasks []Task
-	if err := q.NewSelect().Model(&tasks).Where("state = ? AND id > ?", workflow.Fallout, after).Order("id").Limit(int64(limit)).Scan(ctx); err != nil {
+	tasks, err := database.Select[Task](ctx, q, "WHERE state = 'fallout' AND cause_code <> '' AND id > ? ORDER BY id LIMIT ?", after, limit)
+	if err != nil {
 		return nil, fmt.Errorf("the fallout queue: %w", err)
 	}
 	for _, t := range tasks {

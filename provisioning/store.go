@@ -8,7 +8,6 @@ import (
 	"reflect"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/uptrace/bun"
 
@@ -128,27 +127,17 @@ func sameDocuments(a, b *Item) bool {
 	return reflect.DeepEqual(a.Characteristics, b.Characteristics) && reflect.DeepEqual(a.Plan, b.Plan) && a.Line == b.Line
 }
 
-// saveTasks writes the tasks that changed, those that changed alike by one statement.
+// saveTasks writes the tasks that changed: each by a statement of its own, which finds its row by its number however
+// PostgreSQL has come to plan it.
 func (o *Order) saveTasks(ctx context.Context, tx *database.Tx, before *Order) error {
-	var order []taskStanding
-	ids := map[taskStanding][]any{}
 	for k := range before.Tasks {
-		v := o.Tasks[k].standing()
-		if v == before.Tasks[k].standing() {
+		t := &o.Tasks[k]
+		if t.standing() == before.Tasks[k].standing() {
 			continue
 		}
-		if ids[v] == nil {
-			order = append(order, v)
-		}
-		ids[v] = append(ids[v], o.Tasks[k].ID)
-	}
-	for _, v := range order {
-		args := []any{
-			v.direction, v.state, v.attempts, v.effect, v.notBefore, v.started, v.finished, v.causeCode, v.cause, v.suggestion, v.by,
-		}
-		if err := tx.Later(`UPDATE order_task SET direction = ?, state = ?, attempts = ?, effect = ?, not_before = ?, started_at = ?, finished_at = ?,
-			cause_code = ?, cause = ?, suggestion = ?, resolved_by = ? WHERE id IN (?`+strings.Repeat(", ?", len(ids[v])-1)+")", append(args, ids[v]...)...); err != nil {
-			return fmt.Errorf("tasks of order %d: %w", o.ID, err)
+		if err := tx.UpdateLater(t, "direction", "state", "attempts", "effect", "not_before", "started_at", "finished_at",
+			"cause_code", "cause", "suggestion", "resolved_by"); err != nil {
+			return fmt.Errorf("task %d of order %d: %w", k+1, o.ID, err)
 		}
 	}
 	return o.addTasks(ctx, tx)

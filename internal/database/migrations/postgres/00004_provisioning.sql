@@ -81,7 +81,8 @@ CREATE TABLE order_task (
     resolved_by TEXT NOT NULL DEFAULT '',
     UNIQUE (order_id, position)
 );
-CREATE INDEX order_task_fallout ON order_task (id) WHERE state = 'fallout';
+-- By the cause and not by the state, which changes with each step: PostgreSQL writes no index for an update of columns that are in none.
+CREATE INDEX order_task_fallout ON order_task (id) WHERE cause_code <> '';
 
 -- Which order is changing a line: one at a time.
 CREATE TABLE line_lock (
