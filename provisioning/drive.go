@@ -102,15 +102,19 @@ type outcome struct {
 //
 // When ctx ends, the attempts under way are brought to their end, and nothing new begins.
 func (s *Service) Drive(ctx context.Context, id int64) (next instant.Instant, err error) {
-	o, err := s.read(context.WithoutCancel(ctx), id)
-	if err != nil {
-		return 0, err
+	o := s.placed.take(id)
+	remembered := o != nil
+	if !remembered {
+		if o, err = s.read(context.WithoutCancel(ctx), id); err != nil {
+			return 0, err
+		}
 	}
 	var ended []outcome
 	for {
 		after, started, err := s.step(ctx, o, ended)
 		switch {
-		case errors.Is(err, errOvertaken):
+		case errors.Is(err, errOvertaken), err == nil && remembered && after.Version == o.Version: // it may be another one by now
+			remembered = false
 			if o, err = s.read(context.WithoutCancel(ctx), id); err != nil {
 				return 0, err
 			}
@@ -120,6 +124,7 @@ func (s *Service) Drive(ctx context.Context, id int64) (next instant.Instant, er
 		case len(started) == 0:
 			return after.WakeAt, ctx.Err()
 		}
+		remembered = false
 		o, ended = after, s.performAll(ctx, after, started)
 	}
 }

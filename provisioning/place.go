@@ -30,6 +30,9 @@ func (s *Service) Place(ctx context.Context, by database.Actor, r OrderRequest) 
 		o, err = s.once(ctx, tx, &r, place)
 		return err
 	})
+	if err == nil && o.Version == 1 && o.WakeAt == o.CreatedAt {
+		s.placed.put(&o) // its job begins at once
+	}
 	refused := refusal.Of(err)
 	if refused == nil || refused.Kind != refusal.Unprocessable {
 		return o, err

@@ -56,6 +56,7 @@ type Service struct {
 	db       *database.DB
 	elements map[string]Element
 	group    *group
+	placed   placed
 }
 
 // New makes a service. Its jobs run when RegisterJobs has named them and the database runs jobs.

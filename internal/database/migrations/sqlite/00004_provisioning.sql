@@ -60,7 +60,7 @@ CREATE INDEX product_order_item_subscription ON product_order_item (subscription
 -- changed something.
 CREATE TABLE order_task (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
-    order_id BIGINT NOT NULL REFERENCES product_order (id),
+    order_id BIGINT NOT NULL, -- of its item
     item_id BIGINT NOT NULL REFERENCES product_order_item (id),
     position BIGINT NOT NULL CHECK (position > 0),
     name TEXT NOT NULL,
