@@ -35,8 +35,10 @@ const maxAnswer = 64 << 20
 
 // Problem is an error that the server answered with.
 type Problem struct {
-	Code    string   `json:"code"`
-	Message string   `json:"message"`
+	Code    string `json:"code"`
+	Message string `json:"message"`
+	// Field is the place in the request, where the office says one; Message begins with it.
+	Field   string   `json:"field"`
 	Details []Detail `json:"details"`
 	Status  int      `json:"-"`
 }

@@ -32,7 +32,7 @@ func viewTotal(t *ledger.Total) totalView {
 }
 
 type trialBalanceView struct {
-	On       string      `json:"on"`
+	On       string      `json:"on,omitempty"` // absent where everything is meant
 	Balanced bool        `json:"balanced"`
 	Accounts []totalView `json:"accounts"`
 	Sums     []totalView `json:"sums"`
@@ -74,8 +74,8 @@ func viewEntry(e *ledger.Recorded) entryView {
 type statementView struct {
 	Account  string         `json:"account"`
 	Currency string         `json:"currency"`
-	From     string         `json:"from"`
-	Until    string         `json:"until"`
+	From     string         `json:"from,omitempty"`  // absent where it is open
+	Until    string         `json:"until,omitempty"` // so, too
 	Opening  rest.Decimal   `json:"opening"`
 	Moved    []movementView `json:"moved"`
 	Closing  rest.Decimal   `json:"closing"`
@@ -83,7 +83,7 @@ type statementView struct {
 
 type movementView struct {
 	Entry     string       `json:"entry"`
-	On        string       `json:"on"`
+	On        string       `json:"on,omitempty"` // absent where everything is meant
 	Kind      string       `json:"kind"`
 	Reference string       `json:"reference"`
 	Amount    rest.Decimal `json:"amount"`
@@ -177,12 +177,13 @@ func (ledgers) closing() rest.Endpoint {
 }
 
 func trialBalance(ctx context.Context, q bun.IDB, c *rest.Call) (trialBalanceView, error) {
-	on := c.Query().Get("on")
-	if on == "" {
-		on = "9999-12-31"
+	_, on := days(c) // of which there is none: everything
+	asked := c.Query().Get("on")
+	if asked != "" {
+		on = asked
 	}
 	rows, err := ledger.TrialBalance(ctx, q, on)
-	v := trialBalanceView{On: on, Balanced: ledger.Balanced(rows) == nil, Accounts: []totalView{}, Sums: []totalView{}}
+	v := trialBalanceView{On: asked, Balanced: ledger.Balanced(rows) == nil, Accounts: []totalView{}, Sums: []totalView{}}
 	for k := range rows {
 		v.Accounts = append(v.Accounts, viewTotal(&rows[k]))
 	}
@@ -261,7 +262,7 @@ func statement(ctx context.Context, q bun.IDB, c *rest.Call) (statementView, err
 	}
 	from, until := days(c)
 	opening, moved, err := ledger.Statement(ctx, q, id, currency, from, until)
-	v := statementView{Account: rest.ID(id), Currency: currency, From: from, Until: until, Opening: rest.Decimal(opening), Moved: []movementView{}, Closing: rest.Decimal(opening)}
+	v := statementView{Account: rest.ID(id), Currency: currency, From: c.Query().Get("from"), Until: c.Query().Get("until"), Opening: rest.Decimal(opening), Moved: []movementView{}, Closing: rest.Decimal(opening)}
 	for _, m := range moved {
 		v.Moved = append(v.Moved, movementView{rest.ID(m.Entry), m.PostedOn, string(m.Kind), m.Reference, rest.Decimal(m.Amount), rest.Decimal(m.Balance)})
 		v.Closing = rest.Decimal(m.Balance)

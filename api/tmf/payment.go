@@ -42,7 +42,9 @@ type paymentDocument struct {
 	PaymentDate       rest.Time      `json:"paymentDate,omitzero"`
 	PaymentItem       []paymentItem  `json:"paymentItem,omitempty"`
 	Status            string         `json:"status,omitempty"`
-	StatusDate        rest.Time      `json:"statusDate,omitzero"`
+	// StatusReason is why a payment failed, in the provider's word.
+	StatusReason string    `json:"statusReason,omitempty"`
+	StatusDate   rest.Time `json:"statusDate,omitzero"`
 }
 
 // payments is TMF676's Payment.
@@ -58,7 +60,7 @@ func payments(s *payment.Service) rest.Set {
 			{Attribute: "paymentDate", Column: "p.created_at", Kind: rest.Instant, Sort: true},
 			{Attribute: "correlatorId", Column: "p.key"},
 		},
-		ReadOnly: []string{"status", "statusDate", "authorizationCode", "name"},
+		ReadOnly: []string{"status", "statusReason", "statusDate", "authorizationCode", "name"},
 		List: func(ctx context.Context, db bun.IDB, q *rest.Query) ([]paymentDocument, int, error) {
 			var rows []payment.Payment
 			total, err := q.Page(ctx, db.NewSelect().Model(&rows))
@@ -123,7 +125,7 @@ func viewPayment(ctx context.Context, p *payment.Payment) paymentDocument {
 		Account:     debtorRef(ctx, p.Account),
 		TotalAmount: rest.MoneyOf(p.Amount, p.Currency), Description: p.Description, CorrelatorID: p.Key, AuthorizationCode: p.Provider, Name: p.Name(),
 		PaymentMethod: methodDocument{Name: string(p.Method), Type: "PaymentMethod"},
-		PaymentDate:   rest.Time(p.CreatedAt), Status: string(p.State), StatusDate: rest.Time(max(p.CreatedAt, p.SettledAt)),
+		PaymentDate:   rest.Time(p.CreatedAt), Status: string(p.State), StatusReason: p.Failure, StatusDate: rest.Time(max(p.CreatedAt, p.SettledAt)),
 	}
 	if p.InvoiceID != 0 {
 		d.PaymentItem = []paymentItem{{Item: rest.Ref{ID: rest.ID(p.InvoiceID), Href: rest.Href(ctx, rest.TMF678, "customerBill", rest.ID(p.InvoiceID)), ReferredType: "CustomerBill"}}}
@@ -147,6 +149,7 @@ type refundDocument struct {
 	Name          string         `json:"name,omitempty"`
 	RefundDate    rest.Time      `json:"refundDate,omitzero"`
 	Status        string         `json:"status,omitempty"`
+	StatusReason  string         `json:"statusReason,omitempty"` // why it failed
 	StatusDate    rest.Time      `json:"statusDate,omitzero"`
 }
 
@@ -162,7 +165,7 @@ func refunds(s *payment.Service) rest.Set {
 			{Attribute: "payment.id", Column: "r.payment_id", Kind: rest.Number},
 			{Attribute: "status", Column: "r.state", Values: []string{"requested", "funded", "settled", "failed"}},
 		},
-		ReadOnly: []string{"status", "statusDate", "name", "refundDate"},
+		ReadOnly: []string{"status", "statusReason", "statusDate", "name", "refundDate"},
 		List: func(ctx context.Context, db bun.IDB, q *rest.Query) ([]refundDocument, int, error) {
 			var rows []payment.Refund
 			total, err := q.Page(ctx, db.NewSelect().Model(&rows))
@@ -236,6 +239,6 @@ func viewRefund(ctx context.Context, q bun.IDB, r *payment.Refund) (refundDocume
 		Payment:       &rest.Ref{ID: id, Href: rest.Href(ctx, rest.TMF676, "payment", id), Name: p.Name()},
 		PaymentMethod: methodDocument{Name: string(p.Method), Type: "PaymentMethod"},
 		TotalAmount:   rest.MoneyOf(r.Amount, r.Currency), Description: r.Reason, CorrelatorID: r.Key, Name: r.Name(),
-		RefundDate: rest.Time(r.CreatedAt), Status: string(r.State), StatusDate: rest.Time(max(r.CreatedAt, r.SettledAt)),
+		RefundDate: rest.Time(r.CreatedAt), Status: string(r.State), StatusReason: r.Failure, StatusDate: rest.Time(max(r.CreatedAt, r.SettledAt)),
 	}, nil
 }

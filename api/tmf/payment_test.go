@@ -153,3 +153,25 @@ func TestWebhook(t *testing.T) {
 		}
 	})
 }
+
+// TestAFailedPaymentSaysWhy, in the list and alone.
+func TestAFailedPaymentSaysWhy(t *testing.T) {
+	tmftest.Run(t, func(t *testing.T, db *database.DB) {
+		c := books(t, db)
+		const path = "/tmf-api/paymentManagement/v4/payment"
+		c.Do(t, "POST", path, strings.ReplaceAll(paid, "%s", "30"), "Idempotency-Key", "p").Want(t, 201)
+		err := db.Write(t.Context(), database.Actor{Name: "test", Via: "test"}, func(ctx context.Context, tx *database.Tx) error {
+			_, err := tx.ExecContext(ctx, "UPDATE payment SET state = 'failed', failure = 'insufficient_funds' WHERE id = 1")
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		one := c.Do(t, "GET", path+"/1", "").Want(t, 200).JSON(t)
+		all := c.Do(t, "GET", path+"?status=failed", "").Want(t, 200).List(t)
+		if one["statusReason"] != "insufficient_funds" || len(all) != 1 || all[0]["statusReason"] != "insufficient_funds" {
+			t.Errorf("%v\n%v", one, all)
+		}
+		c.Do(t, "POST", path, `{"statusReason":"none"}`, "Idempotency-Key", "q").Want(t, 400)
+	})
+}

@@ -139,6 +139,7 @@ func newCustomerListCommand(r *remote) *cobra.Command {
 	var limit uint
 	cmd := &cobra.Command{
 		Use: "list", Short: "List customers", Args: cobra.NoArgs,
+		Annotations: noneYet("gyro customer create signs one up"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			query := url.Values{}
 			for key, value := range map[string]string{"name": name, "status": status} {

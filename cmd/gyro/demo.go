@@ -101,7 +101,7 @@ func runDemo(cmd *cobra.Command, cfg *config.Config, d *demoFlags) (err error) {
 	if err := openOperator(ctx, n, operator, clock); err != nil {
 		return errors.Join(err, n.stop())
 	}
-	_, _ = fmt.Fprintf(out, "the demo operator has %d subscribers; try: gyro account show demo-00000 --server http://%s\n", operator.Subscribers(), n.http.addr())
+	_, _ = fmt.Fprintf(out, "the demo operator has %d subscribers; try: %s account show demo-00000 --server http://%s\n", operator.Subscribers(), self(), n.http.addr())
 	options := demo.Options{
 		Engine: n.core.engine, Operator: operator, Server: n.gateways[0].Addr().String(),
 		Realm: cfg.Origin.Realm, Dir: work, For: d.span,

@@ -112,11 +112,11 @@ func (d *demoOffice) look(n *node) []string {
 	try := " --office " + d.url() + " --office-key-file " + adminKeyFile(n.cfg.Data)
 	return []string{
 		d.url() + "/api/docs",
-		"gyro order list" + try,
-		"gyro invoice list" + try,
-		"gyro invoice pdf 1" + try,
-		"gyro payment list" + try,
-		"gyro dunning list" + try,
+		self() + " order list" + try,
+		self() + " invoice list" + try,
+		self() + " payment list" + try,
+		self() + " dunning list" + try,
+		self() + " invoice pdf 1" + try + "   (when the first bills are made, after some ten seconds)",
 	}
 }
 

@@ -44,6 +44,7 @@ func newDunningListCommand(r *remote) *cobra.Command {
 	var state, account string
 	cmd := &cobra.Command{
 		Use: "list", Short: "List the cases", Args: cobra.NoArgs,
+		Annotations: none("none: gyro dunning run found no account that is overdue by what the policy asks for"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			query := url.Values{}
 			if state != "" && state != "all" {

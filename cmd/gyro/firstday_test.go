@@ -118,7 +118,7 @@ func newGuide(t *testing.T) *guide {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(bin, "gyro"), fmt.Appendf(nil, "#!/bin/sh\n%s=1 exec %s \"$@\"\n", asProgram, self), 0o700); err != nil { //nolint:gosec // it is to be run
+	if err := os.WriteFile(filepath.Join(bin, "gyro"), fmt.Appendf(nil, "#!/bin/bash\n%s=1 exec -a gyro %s \"$@\"\n", asProgram, self), 0o700); err != nil { //nolint:gosec // it is to be run
 		t.Fatal(err)
 	}
 	cmd := exec.Command("bash", "--norc")

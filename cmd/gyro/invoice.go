@@ -37,7 +37,16 @@ func (r *remote) table(cmd *cobra.Command, body, list json.RawMessage, columns .
 	if r.json {
 		return r.print(cmd.OutOrStdout(), body)
 	}
-	return printTable(cmd.OutOrStdout(), list, columns)
+	return printList(cmd, list, columns)
+}
+
+// callInvoice asks for a document; where there is none, it says how to find those that there are.
+func (r *remote) callInvoice(cmd *cobra.Command, ref, below string) (json.RawMessage, error) {
+	body, err := r.call(cmd, &client.Request{Method: client.Get, Path: invoicesPath + client.Path(ref) + below})
+	if client.Refused(err, "invoice_unknown") {
+		return nil, fmt.Errorf("%w\n%s invoice list shows those that there are; %s", err, self(), strings.ReplaceAll(billsCome, "gyro ", self()+" "))
+	}
+	return body, err
 }
 
 func newInvoiceListCommand(r *remote) *cobra.Command {
@@ -45,6 +54,7 @@ func newInvoiceListCommand(r *remote) *cobra.Command {
 	var state, kind string
 	cmd := &cobra.Command{
 		Use: "list", Short: "List documents, the newest first", Args: cobra.NoArgs,
+		Annotations: noneYet(billsCome),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			query := url.Values{"limit": {strconv.FormatInt(limit, 10)}}
 			for name, value := range map[string]string{"state": state, "type": kind} {
@@ -82,7 +92,7 @@ func newInvoiceShowCommand(r *remote) *cobra.Command {
 	return &cobra.Command{
 		Use: "show INVOICE", Short: "Show a document with its lines and taxes, by its number or its id", Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			body, err := r.call(cmd, &client.Request{Method: client.Get, Path: invoicesPath + client.Path(args[0])})
+			body, err := r.callInvoice(cmd, args[0], "")
 			if err != nil {
 				return err
 			}
@@ -133,7 +143,7 @@ func newInvoicePDFCommand(r *remote) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "pdf INVOICE", Short: "Write a document as PDF into a file", Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			body, err := r.call(cmd, &client.Request{Method: client.Get, Path: invoicesPath + client.Path(args[0]) + "/pdf"})
+			body, err := r.callInvoice(cmd, args[0], "/pdf")
 			if err != nil {
 				return err
 			}

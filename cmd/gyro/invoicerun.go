@@ -104,7 +104,7 @@ func (r *remote) askAndCommit(cmd *cobra.Command, drafts *invoiceRun) error {
 		return err
 	}
 	if answer = strings.ToLower(strings.TrimSpace(answer)); answer != "y" && answer != "yes" {
-		fmt.Fprintf(cmd.OutOrStdout(), "The drafts are kept: gyro invoice commit %s finalises them, gyro invoice withdraw %s removes them.\n", drafts.ID, drafts.ID)
+		fmt.Fprintf(cmd.OutOrStdout(), "The drafts are kept: %s invoice commit %s finalises them, %s invoice withdraw %s removes them.\n", self(), drafts.ID, self(), drafts.ID)
 		return nil
 	}
 	return r.commitRun(cmd, drafts.ID)

@@ -41,3 +41,6 @@ func newRootCommand() *cobra.Command {
 	explainArguments(root)
 	return root
 }
+
+// self is the program as it was called, for what the user is to type next: bin/gyro is not on the path.
+func self() string { return os.Args[0] }

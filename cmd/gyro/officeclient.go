@@ -67,7 +67,37 @@ func (r *remote) list(cmd *cobra.Command, request *client.Request, columns ...co
 	if r.json {
 		return r.print(cmd.OutOrStdout(), body)
 	}
-	return printTable(cmd.OutOrStdout(), body, columns)
+	return printList(cmd, body, columns)
+}
+
+// noneAnnotation is where a command that lists something says what an empty list means.
+const noneAnnotation = "none"
+
+// noneYet is what a command that lists something has to say when there is nothing: how it comes about.
+func noneYet(how string) map[string]string { return none("none yet: " + how) }
+
+// none is what it has to say where that nothing is there is as it should be.
+func none(what string) map[string]string { return map[string]string{noneAnnotation: what} }
+
+// billsCome is how bills come about.
+const billsCome = "bills are made by gyro invoice run --as-of DAY, of the accounts whose cycle has ended by that day"
+
+// printList is printTable, but for a list that is empty: a bare head of a table looks like a mistake.
+func printList(cmd *cobra.Command, list json.RawMessage, columns []column) error {
+	how := cmd.Annotations[noneAnnotation]
+	var rows []json.RawMessage
+	if err := json.Unmarshal(list, &rows); err != nil || len(rows) > 0 || how == "" {
+		return printTable(cmd.OutOrStdout(), list, columns)
+	}
+	narrowed := false
+	cmd.LocalFlags().VisitAll(func(f *pflag.Flag) { narrowed = narrowed || f.Changed && f.Name != "limit" })
+	if narrowed {
+		how = "none that fits; without flags, all there are"
+	} else {
+		how = strings.ReplaceAll(how, "gyro ", self()+" ")
+	}
+	_, err := fmt.Fprintln(cmd.OutOrStdout(), how)
+	return err
 }
 
 // change sends a request that must have its effect once, and prints the answer;

@@ -163,6 +163,7 @@ func newOrderListCommand(r *remote) *cobra.Command {
 	var limit uint
 	cmd := &cobra.Command{
 		Use: "list", Short: "List orders, the newest first", Args: cobra.NoArgs,
+		Annotations: noneYet("gyro order place makes one"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			query := url.Values{"sort": {"-orderDate"}}
 			for key, value := range map[string]string{"billingAccount.id": account, "state": state} {
@@ -229,6 +230,7 @@ func newFalloutCommand() *cobra.Command {
 	r.flags(cmd)
 	cmd.AddCommand(&cobra.Command{
 		Use: "list", Short: "List the tasks that wait", Args: cobra.NoArgs,
+		Annotations: none("none: no order needs a person"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return r.items(cmd, falloutOffice, column{"TASK", "id"}, column{"ORDER", "order"}, column{"ACCOUNT", "account"}, column{"CHANGE", "change"},
 				column{"MSISDN", "msisdn"}, column{"NAME", "name"}, column{"CAUSE", "cause"}, column{"SUGGESTION", "suggestion"})

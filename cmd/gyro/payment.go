@@ -89,6 +89,7 @@ func newPaymentListCommand(r *remote) *cobra.Command {
 	var limit int
 	cmd := &cobra.Command{
 		Use: "list", Short: "List payments, the newest first", Args: cobra.NoArgs,
+		Annotations: noneYet("a payment comes from a customer's card when a bill is due, or by hand: gyro payment take"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			query := url.Values{"limit": {strconv.Itoa(limit)}, "sort": {"-paymentDate"}}
 			if account != "" {
@@ -99,7 +100,7 @@ func newPaymentListCommand(r *remote) *cobra.Command {
 			}
 			return r.list(cmd, &client.Request{Method: client.Get, Path: paymentPath, Query: query},
 				column{"PAYMENT", "id"}, column{"ACCOUNT", "account.id"}, column{"AMOUNT", "totalAmount"}, column{"METHOD", "paymentMethod.name"},
-				column{"STATUS", "status"}, column{"SINCE", "statusDate"}, column{"REFERENCE", "authorizationCode"})
+				column{"STATUS", "status"}, column{"REASON", "statusReason"}, column{"SINCE", "statusDate"}, column{"REFERENCE", "authorizationCode"})
 		},
 	}
 	cmd.Flags().StringVar(&account, "account", "", "of this billing account `id` alone")
@@ -245,7 +246,7 @@ func (r *remote) feed(cmd *cobra.Command, path string, query url.Values, columns
 	if err != nil {
 		return err
 	}
-	return printTable(cmd.OutOrStdout(), list, columns)
+	return printList(cmd, list, columns)
 }
 
 // pages calls fn with every item of a list that is read by a cursor. It holds one

@@ -65,7 +65,8 @@ func (r *remote) call(cmd *cobra.Command, request *client.Request) (json.RawMess
 		key = trimLine(text)
 	}
 	c := client.Client{Server: server, Key: key}
-	return c.Do(cmd.Context(), request)
+	body, err := c.Do(cmd.Context(), request)
+	return body, inWords(cmd, err)
 }
 
 func trimLine(text []byte) string {

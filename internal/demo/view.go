@@ -149,12 +149,12 @@ func (v *view) line(f *figures, perSecond uint64, latency *element.Histogram) {
 		f.asked.Reauthorise, f.asked.Abort, f.customers.TopUps+f.customers.Vouchers, f.customers.Renewals, f.revenueTotal(), f.officeLine())
 }
 
-// officeLine is the end of the line, about the office.
+// officeLine is the line about the office: with the other one it would be too long for a screen.
 func (f *figures) officeLine() string {
 	if f.office == nil {
 		return ""
 	}
-	return "  " + f.office.Line()
+	return "\n       office  " + f.office.Line()
 }
 
 func (f *figures) block(perSecond uint64, latency *element.Histogram) string {

@@ -9,6 +9,7 @@ import (
 
 	"gyro/balance"
 	"gyro/charging"
+	"gyro/internal/demo/thread"
 	"gyro/internal/ident"
 	"gyro/internal/money"
 	"gyro/network/element"
@@ -121,5 +122,26 @@ func TestBarsStandBelowEachOther(t *testing.T) {
 	want := []string{"family                39.9900 EUR  " + strings.Repeat("#", 40), "voice                  9.9975 EUR  " + strings.Repeat("#", 10)}
 	if !slices.Equal(lines, want) {
 		t.Errorf("the bars are\n%s\nwant\n%s", strings.Join(lines, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+// TestNoLineIsTooLong: with an office there are two lines a second, neither of which a usual screen breaks somewhere.
+func TestNoLineIsTooLong(t *testing.T) {
+	t.Parallel()
+	var out strings.Builder
+	v := &view{out: &out}
+	f := shown(t, 3599, element.Histogram{})
+	f.customers = Customers{TopUps: 123_456, Renewals: 1_234_567}
+	f.network.Answers2001, f.asked.Reauthorise = 7_200_000, 123_456
+	f.office = &thread.Figures{Orders: 12_345, Completed: 12_340, Activations: 9_999, Invoices: 12_345, Billed: "1234567.89", Paid: "1234567.89", Open: "0.00"}
+	v.draw(f)
+	lines := strings.Split(strings.TrimSuffix(out.String(), "\n"), "\n")
+	if len(lines) != 2 || !strings.HasPrefix(strings.TrimSpace(lines[1]), "office  orders 12345 ") {
+		t.Errorf("the lines are %q", lines)
+	}
+	for _, line := range lines {
+		if len(line) > 180 {
+			t.Errorf("%d characters: %s", len(line), line)
+		}
 	}
 }
