@@ -82,15 +82,25 @@ func goBack(ctx context.Context, tx *database.Tx, of *invoice.Document) error {
 		}
 	}
 	for _, account := range accounts {
+		// One that somebody else pays for by now, and was billed since, stays as that bill left it.
+		var here int
+		err := tx.NewRaw(`SELECT COUNT(*) FROM billing_state WHERE billing_account_id = ? AND (billed_until = ? OR billed_until > ? AND prior_until = billed_until)`,
+			account, of.PeriodUntil, of.PeriodUntil).Scan(ctx, &here)
+		if err != nil {
+			return fmt.Errorf("go back with account %d: %w", account, err)
+		}
+		if here == 0 {
+			continue
+		}
 		// The prices first: they are known by the version that the bill gave the account.
-		_, err := tx.ExecContext(ctx, `UPDATE price_state SET charged = prior_charged, settled = prior_settled, charged_until = prior_settled
+		_, err = tx.ExecContext(ctx, `UPDATE price_state SET charged = prior_charged, settled = prior_settled, charged_until = prior_settled
 			WHERE version = (SELECT version FROM billing_state WHERE billing_account_id = ?)
 			AND product_price_id IN (SELECT t.id FROM product_price t JOIN product p ON p.id = t.product_id WHERE p.billing_account_id = ?)`, account, account)
 		if err != nil {
 			return fmt.Errorf("go back with the prices of account %d: %w", account, err)
 		}
 		_, err = tx.ExecContext(ctx, `UPDATE billing_state SET billed_until = prior_until, usage_after = prior_usage_after, version = version + 1,
-			revision = ?, settled = ? WHERE billing_account_id = ? AND billed_until = ?`, of.Revision+1, usage[account], account, of.PeriodUntil)
+			revision = ?, settled = ? WHERE billing_account_id = ?`, of.Revision+1, usage[account], account)
 		if err != nil {
 			return fmt.Errorf("go back with account %d: %w", account, err)
 		}

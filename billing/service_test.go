@@ -340,3 +340,8 @@ func TestABadAccountIsParked(t *testing.T) {
 		o.whole()
 	})
 }
+
+// readInto reads one value.
+func readInto(to any, query string, args ...any) func(context.Context, bun.IDB) error {
+	return func(ctx context.Context, q bun.IDB) error { return q.NewRaw(query, args...).Scan(ctx, to) }
+}

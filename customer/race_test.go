@@ -5,6 +5,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/uptrace/bun"
+
 	"gyro/internal/database"
 	"gyro/internal/database/dbtest"
 	"gyro/internal/refusal"
@@ -86,6 +88,67 @@ func TestOneNumberOneLine(t *testing.T) {
 		}
 		if taken != 1 {
 			t.Errorf("%d lines have the number: %v", taken, errs)
+		}
+	})
+}
+
+// TestNoCircleIsClosedFromManySides: of transactions that each add an edge of a circle through several accounts at the same moment,
+// where chains of payers lead from one edge to the next, at least one is refused, and none is left waiting for another.
+func TestNoCircleIsClosedFromManySides(t *testing.T) {
+	dbtest.Run(t, func(t *testing.T, db *database.DB) {
+		s := New(db)
+		party, err := s.CreateParty(t.Context(), careDesk, Party{Kind: Organization, LegalName: "Nord AG"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		owner, err := s.CreateCustomer(t.Context(), careDesk, Customer{PartyID: party.ID})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for round := range 10 {
+			edges := 2 + round%3
+			heads, tails := make([]int64, edges), make([]int64, edges) // the head is paid for by the tail
+			for k := range edges {
+				for _, id := range []*int64{&tails[k], &heads[k]} {
+					a := BillingAccount{CustomerID: owner.ID, Currency: "EUR", TaxRegion: "DE"}
+					if id == &heads[k] {
+						a.PayerID = tails[k]
+					}
+					if a, err = s.CreateAccount(t.Context(), careDesk, a); err != nil {
+						t.Fatal(err)
+					}
+					*id = a.ID
+				}
+			}
+			var all sync.WaitGroup
+			errs := make([]error, edges)
+			for k := range edges {
+				all.Go(func() {
+					_, errs[k] = s.ChangeAccount(t.Context(), careDesk, tails[k], func(a *BillingAccount) error {
+						a.PayerID = heads[(k+1)%edges]
+						return nil
+					})
+				})
+			}
+			all.Wait()
+			refused := 0
+			for k, err := range errs {
+				if refusal.Is(err, "hierarchy_circle") {
+					refused++
+				} else if err != nil {
+					t.Errorf("round %d: edge %d: %v", round, k, err)
+				}
+			}
+			if refused == 0 {
+				t.Fatalf("round %d: a circle of %d edges is closed", round, edges)
+			}
+			err := db.Read(t.Context(), func(ctx context.Context, q bun.IDB) error {
+				_, err := s.Payer(ctx, q, heads[0])
+				return err
+			})
+			if err != nil {
+				t.Errorf("round %d: nobody pays in the end: %v", round, err)
+			}
 		}
 	})
 }

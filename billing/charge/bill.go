@@ -96,19 +96,17 @@ func (b *biller) usage(u *Usage) {
 	})
 }
 
-// minimum adds what a product's charges for the cycle lack of its minimum, which
-// is prorated by the days on which the product was active. What counts is what
-// the cycle's own days cost, whenever they are charged, less discounts, and the
-// usage that is on the bill: of the product's subscription, or of the whole
+// minimum adds what a product's charges lack of its minimum for the days that no
+// bill before has counted: of each cycle that they lie in, its part by the days on
+// which the product was active. These are the days of the cycle that is billed,
+// fewer where the cycle day was changed, more or fewer where the payer was. What
+// counts is what these days cost, whenever they are charged, less discounts, and
+// the usage that is on the bill: of the product's subscription, or of the whole
 // account for products without one. One-time charges do not count.
 func (b *biller) minimum(p *Product) {
-	period := b.in.Period
-	days := 0
-	for _, s := range clip(minus([]Span{p.Active}, p.Suspended), period) {
-		days += s.Days()
-	}
-	least, ok := money.MulDiv(p.Minimum, uint64(days), uint64(period.Days()), money.HalfEven)
-	if !ok || days == 0 {
+	span := b.counted()
+	least, days, length := b.least(p, span)
+	if days == 0 {
 		return
 	}
 	missing := least
@@ -120,7 +118,7 @@ func (b *biller) minimum(p *Product) {
 	}
 	for n := range p.Prices {
 		if price := &p.Prices[n]; !price.OneTime {
-			less(b.worth(p, price, firstRecurring(p) == n))
+			less(b.worth(p, price, firstRecurring(p) == n, span))
 		}
 	}
 	if b.paysForUsage(p) {
@@ -135,9 +133,43 @@ func (b *biller) minimum(p *Product) {
 	}
 	b.add(Line{
 		Kind: Minimum, Account: p.Account, Product: p.ID, Subscription: p.Subscription,
-		Description: p.Name, Quantity: int64(days), Unit: "day", Period: period, PeriodDays: period.Days(),
+		Description: p.Name, Quantity: int64(days), Unit: "day", Period: span, PeriodDays: length,
 		Category: p.MinimumCategory, GL: p.MinimumGL, Exact: missing,
 	})
+}
+
+// counted are the days whose minimum is on this bill; there are none where all of them were on others.
+func (b *biller) counted() Span {
+	span := b.in.Period
+	if b.in.Since != 0 {
+		span.From = b.in.Since
+	}
+	return span
+}
+
+// least is a product's minimum for some days, on how many of them it was active, and how many the cycles have that they lie in.
+func (b *biller) least(p *Product, span Span) (sum money.Amount, days, length int) {
+	for from := span.From; from < span.Until; {
+		cycle := b.in.Cycle.Of(from)
+		part := Span{from, min(span.Until, cycle.Until)}
+		active := 0
+		for _, s := range clip(minus([]Span{p.Active}, p.Suspended), part) {
+			active += s.Days()
+		}
+		share, ok := money.MulDiv(p.Minimum, uint64(active), uint64(cycle.Days()), money.HalfEven)
+		if sum, ok = addIf(ok, sum, share); !ok {
+			return b.fail("the minimum of product", p.ID), 0, 0
+		}
+		days, length, from = days+active, length+cycle.Days(), part.Until
+	}
+	return sum, days, length
+}
+
+func addIf(ok bool, a, b money.Amount) (money.Amount, bool) {
+	if !ok {
+		return 0, false
+	}
+	return a.Add(b)
 }
 
 // paysForUsage reports whether usage counts towards a product's minimum: towards

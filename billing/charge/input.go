@@ -5,8 +5,12 @@ import "gyro/internal/money"
 // Input is all that a bill depends on.
 type Input struct {
 	Cycle Cycle
-	// Period is the cycle that is billed; it has ended.
+	// Period is the cycle that is billed; it has ended. It is shorter where the cycle day was changed in the middle of one: it begins
+	// where the bill before it ended.
 	Period Span
+	// Since is the day before which the account's days are on other bills, for its minimum commitments: Period.From, which 0 stands
+	// for, unless somebody else has begun or ceased to pay for it in the middle of a cycle.
+	Since Day
 	// Currency is the account's; every price, charge and usage is in it.
 	Currency money.Currency
 	Products []Product

@@ -191,11 +191,10 @@ func (b *biller) creditPart(p *Product, price *Price, entry *Charged, part Span)
 	})
 }
 
-// worth is what the days of the cycle cost at a price, less discounts, whenever
-// they are charged.
-func (b *biller) worth(p *Product, price *Price, first bool) (sum money.Amount) {
+// worth is what days cost at a price, less discounts, whenever they are charged.
+func (b *biller) worth(p *Product, price *Price, first bool, span Span) (sum money.Amount) {
 	g := gridOf(b.in.Cycle, price)
-	for _, days := range clip(entitled(p, price, g), b.in.Period) {
+	for _, days := range clip(entitled(p, price, g), span) {
 		for from := days.From; from < days.Until; {
 			period := g.cell(from)
 			part := Span{from, min(days.Until, period.Until)}

@@ -32,6 +32,7 @@ func TestScenarios(t *testing.T) {
 // scenario is an account and what it was billed.
 type scenario struct {
 	cycle    charge.Cycle
+	billed   charge.Day // until
 	party    tax.Party
 	entity   tax.Entity
 	products []charge.Product
@@ -161,9 +162,16 @@ func (s *scenario) change(a arguments) (string, error) {
 
 func (s *scenario) bill(a arguments) (string, error) {
 	until := a.day("until")
+	since := charge.Day(0)
+	if a.has("since") {
+		since = a.day("since")
+	}
 	in := charge.Input{
-		Cycle: s.cycle, Period: s.cycle.Of(until - 1), Currency: s.party.Currency, Products: s.products, Charges: s.charges, Usage: s.usage,
+		Cycle: s.cycle, Period: s.cycle.Of(until - 1), Since: since, Currency: s.party.Currency, Products: s.products, Charges: s.charges, Usage: s.usage,
 		UsageGL: "4100", UsageCategory: "standard",
+	}
+	if s.billed < until {
+		in.Period.From, s.billed = max(in.Period.From, s.billed), until
 	}
 	if in.Period.Until != until {
 		return "", fmt.Errorf("no cycle ends on %s: this one ends on %s", until, in.Period.Until)

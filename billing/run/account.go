@@ -38,8 +38,10 @@ type account struct {
 	revision int // of the next document
 }
 
-// next is the cycle to bill.
-func (a *account) next() charge.Span { return a.cycle.Of(a.until) }
+// next is the cycle to bill, without its days that were billed before the cycle day was changed.
+func (a *account) next() charge.Span {
+	return charge.Span{From: a.until, Until: a.cycle.Of(a.until).Until}
+}
 
 const accountColumns = `a.id, COALESCE(a.payer_id, 0), a.kind = 'prepaid', a.charging_account, a.currency, a.cycle_day, a.cycle_months, a.time_zone,
 	a.terms_days, a.tax_region, a.tax_exempt, a.created_at, COALESCE(s.version, 0), COALESCE(s.usage_after, 0), COALESCE(s.billed_until, ''), COALESCE(s.revision, 0),

@@ -222,7 +222,7 @@ func usageSum(all []charge.Usage) (sum money.Amount, fits bool) {
 // are the core's: their statement shows usage.
 func (a *account) input(cycle charge.Cycle, period charge.Span) (*charge.Input, error) {
 	in := &charge.Input{
-		Cycle: cycle, Period: period, Currency: a.currency, Usage: a.usage, UsageGL: ledger.RevenueUsage, UsageCategory: "standard",
+		Cycle: cycle, Period: period, Since: a.until, Currency: a.currency, Usage: a.usage, UsageGL: ledger.RevenueUsage, UsageCategory: "standard",
 	}
 	if a.prepaid {
 		return in, nil
@@ -287,7 +287,8 @@ func (c *computed) apply(g *group, period charge.Span, states []charge.PriceStat
 		}
 		adv.priorUntil, adv.priorUsageAfter = a.until, a.usageAfter
 		a.version++
-		a.until, a.revision, a.settled = period.Until, 0, 0
+		// One that was billed further before it got this payer stays there: those days do not come again.
+		a.until, a.revision, a.settled = max(a.until, period.Until), 0, 0
 		for k := range a.usage {
 			a.usageAfter = max(a.usageAfter, a.usage[k].Last)
 		}
