@@ -2,7 +2,6 @@ package customer
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -141,17 +140,12 @@ func (s *Service) Notify(ctx context.Context, tx *database.Tx, n Notification) e
 
 // post stores a message and its job, unless there is one with its key.
 func (s *Service) post(ctx context.Context, tx *database.Tx, m *Message) error {
-	exists, err := tx.NewSelect().Model((*Message)(nil)).Where("key = ? AND channel = ?", m.Key, m.Channel).Exists(ctx)
-	if err != nil || exists {
-		return err
-	}
-	// Of two at once PostgreSQL has the second one wait for the first one's end, and begin again.
-	_, err = tx.NewInsert().Model(m).On("CONFLICT (key, channel) DO NOTHING").Returning("id").Exec(ctx)
-	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+	is, err := tx.InsertNew(ctx, m, "key, channel")
+	if err != nil {
 		return fmt.Errorf("new notification: %w", err)
 	}
-	if m.ID == 0 {
-		return nil // there is one
+	if !is {
+		return nil
 	}
 	if err := tx.Audit(ctx, "notification", text(m.ID), "create", nil, m); err != nil || m.State != NotificationPending {
 		return err

@@ -32,7 +32,7 @@ type sqliteConn interface {
 
 const (
 	maxKept     = 300   // statements of a connection
-	maxKeptText = 4_000 // octets of one: inserts of many rows have texts of any length
+	maxKeptText = 8_000 // octets of one, as River's are long: inserts of many rows have texts of any length
 )
 
 // preparedConn is a connection to SQLite with the statements that it keeps. database/sql uses it for one call at a time,

@@ -84,6 +84,28 @@ func (tx *Tx) Insert(ctx context.Context, row any) error {
 	return nil
 }
 
+// InsertNew stores a row, which has no number yet, unless there is one that is equal in some columns, on which there is a
+// unique index: then is false, and the row has no number still. Of two at once PostgreSQL has the second one wait for the
+// first one's end, and begin again.
+func (tx *Tx) InsertNew(ctx context.Context, row any, unique string) (is bool, err error) {
+	strct := reflect.ValueOf(row).Elem()
+	model := modelOf(tx, strct.Type())
+	args, _, err := model.values(strct)
+	if err != nil {
+		return false, err
+	}
+	var id int64
+	err = tx.QueryRowContext(ctx, model.add+" ON CONFLICT ("+unique+") DO NOTHING RETURNING id", args...).Scan(&id)
+	if errors.Is(err, sql.ErrNoRows) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	model.number.Value(strct).SetInt(id)
+	return true, nil
+}
+
 // InsertLater stores a row at the end of the transaction. Who has to know its number gives it one (NewID).
 func (tx *Tx) InsertLater(row any) error {
 	strct := reflect.ValueOf(row).Elem()
