@@ -293,7 +293,7 @@ func (v *verifier) checkInvoice(c *Check, i *Invoice) {
 	case !i.Booked || i.Owed != i.Total:
 		c.wrong("%s: the receivable is %s, the document %s", name, in(i.Owed), in(i.Total))
 	case i.Open != i.Owed-i.Allocated:
-		c.wrong("%s: %s is open, total less allocations is %s", name, in(i.Open), in(i.Owed - i.Allocated))
+		c.wrong("%s: %s is open, total less allocations is %s", name, in(i.Open), in(i.Owed-i.Allocated))
 	}
 }
 

@@ -112,7 +112,7 @@ func (v *verifier) balances(ctx context.Context, c *Check) error {
 		core, err := v.Core.Account(ctx, a.Charging)
 		if client.Refused(err, "account_unknown") {
 			if absent++; a.Used != a.Settled {
-				c.wrong("account %d: %s is not billed, and the core has no %s", a.ID, in(a.Used - a.Settled), a.Charging)
+				c.wrong("account %d: %s is not billed, and the core has no %s", a.ID, in(a.Used-a.Settled), a.Charging)
 			}
 			return nil
 		}
@@ -131,7 +131,7 @@ func (v *verifier) balances(ctx context.Context, c *Check) error {
 		explained.add(a.Currency, other)
 		if difference != other {
 			c.wrong("account %d (%s): the core has %s, %s excess; %s of usage less %s settled; %s of it is top-ups, adjustments and the like, %s is not explained (%d sessions are open)",
-				a.ID, a.Charging, in(core.Remaining), in(core.Excess), in(a.Used), in(a.Settled), in(other), in(difference - other), len(core.OpenSessions))
+				a.ID, a.Charging, in(core.Remaining), in(core.Excess), in(a.Used), in(a.Settled), in(other), in(difference-other), len(core.OpenSessions))
 		}
 		return nil
 	})

@@ -96,7 +96,9 @@ func TestDunningOfManyLines(t *testing.T) {
 		}
 		o.hss.fails("")
 		o.completed(theft)
-		eventually(t, "dunning's orders are completed", func() bool { return o.inState(account, "suspended") == manyLines && o.count("completed") == o.count("") })
+		eventually(t, "dunning's orders are completed", func() bool {
+			return o.inState(account, "suspended") == manyLines && o.count("completed") == o.count("")
+		})
 
 		o.awaitPayment(o.pay(account, "tok_visa", "pay", owed[0].Open), "settled")
 		eventually(t, "all lines but one are back", func() bool { return o.inState(account, "active") == manyLines-1 })
