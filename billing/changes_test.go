@@ -1,12 +1,18 @@
 package billing_test
 
 import (
+	"context"
+	"strings"
 	"testing"
 	"time"
 
+	"gyro/billing"
 	"gyro/billing/charge"
 	"gyro/billing/invoice"
 	"gyro/billing/run"
+	"gyro/internal/database"
+	"gyro/internal/money"
+	"gyro/internal/refusal"
 )
 
 // TestAMinimumCountsEachDayOnce changes the cycle day of one account and the payer of others in the middle of their cycles, there
@@ -79,6 +85,38 @@ func TestAMinimumCountsEachDayOnce(t *testing.T) {
 		once("that billed anew")
 		bill(13, 31) // of January
 		once("the end")
+		o.whole()
+	})
+}
+
+// TestAnOlderBillIsCorrectedByTwoDocuments: it cannot be billed anew, the refusal says what can be done, and that works.
+func TestAnOlderBillIsCorrectedByTwoDocuments(t *testing.T) {
+	now := time.Date(2026, 11, 2, 9, 0, 0, 0, time.UTC)
+	eachAt(t, func() time.Time { return now }, 3, false, func(o *office) {
+		now = time.Date(2026, 11, 2, 9, 0, 0, 0, time.UTC)
+		o.bill()
+		old := o.get(o.number("SELECT id FROM invoice WHERE billing_account_id = 2"))
+		now = now.AddDate(0, 1, 0)
+		_, err := o.s.Runs.Run(o.Context(), clerk, run.Request{AsOf: charge.Date(2026, 12, 1), Mode: run.Final})
+		o.must(err)
+		_, _, err = o.s.Rebill(o.Context(), clerk, old.ID, "wrong price", "r")
+		if !refusal.Is(err, "invoice_not_last") || !strings.Contains(err.Error(), "gyro invoice credit "+*old.Number+" --line") || !strings.Contains(err.Error(), "gyro invoice charge 2 ") {
+			o.Errorf("an older bill, billed anew: %v", err)
+		}
+		if n := o.number("SELECT COUNT(*) FROM invoice WHERE type = 'creditNote'"); n != 0 {
+			o.Errorf("%d credit notes are left of what was refused", n)
+		}
+		_, err = o.s.Credit(o.Context(), clerk, old.ID, billing.CreditRequest{Lines: []billing.CreditLine{{Position: 1, Amount: 5 * money.Unit}}, Reason: "wrong price", Key: "c"})
+		o.must(err)
+		o.must(o.write(func(ctx context.Context, tx *database.Tx) error {
+			return billing.AddCharge(ctx, tx, billing.Charge{Account: 2, Kind: billing.Debit, Amount: 3 * money.Unit, Currency: "EUR", Description: "October at the right price", Key: "d"})
+		}))
+		now = now.AddDate(0, 1, 0)
+		_, err = o.s.Runs.Run(o.Context(), clerk, run.Request{AsOf: charge.Date(2027, 1, 1), Mode: run.Final})
+		o.must(err)
+		if n := o.number("SELECT COUNT(*) FROM invoice_line WHERE billing_account_id = 2 AND description = 'October at the right price' AND exact = 3000000"); n != 1 {
+			o.Errorf("the charge is on %d bills", n)
+		}
 		o.whole()
 	})
 }

@@ -13,7 +13,9 @@ import (
 
 // Rebill takes an invoice back as a whole and bills its period anew: with the
 // prices, products and usage as they are known now. Only the last bill of an
-// account can be billed anew; what is older is corrected by credits.
+// account can be billed anew: what is charged of its prices and how far its usage
+// is billed is kept as it was before that one. What is older is corrected by a
+// credit note and, where something is still owed, a charge on the next bill.
 //
 // The credit note and the account's return to where it was before the bill are
 // one transaction; the new bill is another. Whoever is killed in between leaves an
@@ -60,7 +62,9 @@ func isLast(ctx context.Context, tx *database.Tx, of *invoice.Document) error {
 		return fmt.Errorf("state of account %d: %w", of.Account, err)
 	}
 	if until != of.PeriodUntil {
-		return refusal.New(refusal.Conflict, "invoice_not_last", "id", "invoice %d is for the time until %s, and account %d is billed until %s: credit it, or the lines that are wrong", of.ID, of.PeriodUntil, of.Account, until)
+		return refusal.New(refusal.Conflict, "invoice_not_last", "id", "%s is for the time until %s, and account %d has been billed until %s since: only the last bill of an account can be billed anew; "+
+			"take back what is wrong on this one (gyro invoice credit %s --line POSITION=AMOUNT) and put what it should have been on the next bill (gyro invoice charge %d AMOUNT --for WHAT)",
+			of.Reference(), of.PeriodUntil, of.Account, until, of.Reference(), of.Account)
 	}
 	return nil
 }
