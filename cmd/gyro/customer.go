@@ -11,7 +11,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"gyro/api/client"
-	"gyro/internal/money"
 )
 
 // Paths of the office's API.
@@ -22,10 +21,10 @@ const (
 
 // newCustomerCommand builds "gyro customer": customers of a running office.
 func newCustomerCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "customer", Short: "Customers of a running office: sign up, list, show all there is of one"}
+	cmd := &cobra.Command{Use: "customer", Short: "Customers of a running office: sign up, list, show all there is of one, their accounts and messages"}
 	r := newOfficeRemote()
 	r.flags(cmd)
-	cmd.AddCommand(newCustomerCreateCommand(r), newCustomerListCommand(r), newCustomerShowCommand(r))
+	cmd.AddCommand(newCustomerCreateCommand(r), newCustomerListCommand(r), newCustomerShowCommand(r), newCustomerAccountCommand(r), newCustomerMessagesCommand(r))
 	return cmd
 }
 
@@ -34,9 +33,7 @@ type signUp struct {
 	movement
 	given, family, organization, language, taxID string
 	email, phone, street, city, postcode, land   string
-	kind, currency, region, zone, delivery       string
-	cycleDay, terms                              int
-	limit                                        string
+	account                                      accountTerms
 }
 
 func newCustomerCreateCommand(r *remote) *cobra.Command {
@@ -66,14 +63,7 @@ func newCustomerCreateCommand(r *remote) *cobra.Command {
 	f.StringVar(&s.city, "city", "", "`city` of the postal address")
 	f.StringVar(&s.postcode, "postcode", "", "`postcode` of the postal address")
 	f.StringVar(&s.land, "country", "DE", "`country` of the postal address, two letters")
-	f.StringVar(&s.kind, "kind", "postpaid", "prepaid or postpaid")
-	f.StringVar(&s.currency, "currency", "EUR", "`currency` of the account")
-	f.StringVar(&s.region, "tax-region", "DE", "whose tax is charged: a `country`, or a variant such as DE-reverse")
-	f.StringVar(&s.zone, "time-zone", "Europe/Berlin", "time `zone` in which billing cycles begin")
-	f.StringVar(&s.delivery, "delivery", "", "how bills are delivered: email, post, none (default: email where there is an address)")
-	f.IntVar(&s.cycleDay, "cycle-day", 1, "`day` of the month on which a billing cycle begins, 1 to 28")
-	f.IntVar(&s.terms, "terms", 14, "`days` in which a bill must be paid")
-	f.StringVar(&s.limit, "credit-limit", "", "`amount` of usage that may wait for a bill, postpaid (default: 0)")
+	s.account.flags(f)
 	return cmd
 }
 
@@ -99,15 +89,9 @@ func (s *signUp) body() (map[string]any, error) {
 	if s.taxID != "" {
 		papers = append(papers, map[string]any{"identificationId": s.taxID, "identificationType": "taxId"})
 	}
-	account := map[string]any{
-		"accountType": s.kind, "currency": s.currency, "taxRegion": s.region, "timeZone": s.zone,
-		"billStructure": s.bills(),
-	}
-	if s.limit != "" {
-		if _, err := money.Parse(s.limit, money.Decimals); err != nil {
-			return nil, fmt.Errorf("--credit-limit: %w", err)
-		}
-		account["creditLimit"] = map[string]any{"unit": s.currency, "value": json.Number(s.limit)}
+	account, err := s.account.document()
+	if err != nil {
+		return nil, err
 	}
 	body := map[string]any{"account": account}
 	if s.organization != "" {
@@ -122,16 +106,6 @@ func (s *signUp) body() (map[string]any, error) {
 		"languageAbility": []any{map[string]any{"languageCode": s.language, "isFavouriteLanguage": true}},
 	}
 	return body, nil
-}
-
-func (s *signUp) bills() map[string]any {
-	bills := map[string]any{"cycleSpecification": map[string]any{
-		"name": "monthly", "isRef": false, "billingPeriod": "monthly", "dateShift": s.cycleDay - 1, "paymentDueDateOffset": s.terms,
-	}}
-	if s.delivery != "" {
-		bills["presentationMedia"] = []any{map[string]any{"name": s.delivery, "isRef": false}}
-	}
-	return bills
 }
 
 func newCustomerListCommand(r *remote) *cobra.Command {

@@ -43,7 +43,7 @@ var index = regexp.MustCompile(`\[[0-9]*\]`)
 func wordFor(cmd *cobra.Command, field string) string {
 	path := strings.Split(index.ReplaceAllString(field, ""), ".")
 	for n := len(path) - 1; n >= 0; n-- {
-		name := kebab(path[n])
+		name := strings.TrimSuffix(kebab(path[n]), "-id")
 		if alias := aliases[path[n]]; alias != "" && !given(cmd, name) {
 			name = alias
 		}
@@ -58,7 +58,7 @@ func wordFor(cmd *cobra.Command, field string) string {
 	if len(path) > 1 && (last == "id" || last == "value" || last == "name") {
 		last = path[len(path)-2]
 	}
-	return strings.ReplaceAll(kebab(last), "-", " ")
+	return strings.ReplaceAll(strings.TrimSuffix(kebab(last), "-id"), "-", " ")
 }
 
 // given reports whether a command has an argument of a name.

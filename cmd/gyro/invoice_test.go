@@ -43,7 +43,7 @@ func TestInvoicesFromTheCommandLine(t *testing.T) {
 			if err != nil {
 				t.Fatal(err, string(out))
 			}
-			says(string(out), "draft, as of 2026-11-01: done", "Finalise", "gyro invoice commit 3 finalises them")
+			says(string(out), "draft, as of 2026-11-01: done", "Finalise", "invoice commit 3 finalises them")
 			says(gyro("commit", "3"), "final, as of 2026-11-01: done")
 			says(gyro("runs"), "dry", "draft", "final")
 			says(gyro("parked"), "REASON")

@@ -29,7 +29,7 @@ func newRootCommand() *cobra.Command {
 	root.AddCommand(
 		newUpCommand(), newOfficeCommand(), newConfigCommand(), newSimulateCommand(), newDecodeCommand(),
 		newCatalogCommand(), newRateCommand(), newAccountCommand(), newSubscriberCommand(), newSubscriptionCommand(), newBalanceCommand(),
-		newVoucherCommand(), newSessionCommand(), newUsageCommand(), newExplainCommand(), newNoticesCommand(), newBooksCommand(), newCustomerCommand(), newOrderCommand(), newFalloutCommand(), newPoolCommand(),
+		newVoucherCommand(), newSessionCommand(), newUsageCommand(), newExplainCommand(), newNoticesCommand(), newBooksCommand(), newCustomerCommand(), newTicketCommand(), newOrderCommand(), newFalloutCommand(), newPoolCommand(),
 		newOfferCommand(), newInvoiceCommand(), newPaymentCommand(), newDunningCommand(), newReceivablesCommand(),
 		newLedgerCommand(), newAccessCommand(), newBenchCommand(), newVersionCommand(),
 	)

@@ -9,9 +9,12 @@ import (
 )
 
 // ordersPage are the commands in the boxes of docs/operations/orders.md, in order.
-func ordersPage(t *testing.T) (commands []string) {
+func ordersPage(t *testing.T) []string { return boxes(t, "orders.md") }
+
+// boxes are the commands in the boxes of a page.
+func boxes(t *testing.T, name string) (commands []string) {
 	t.Helper()
-	page, err := os.ReadFile("../../docs/operations/orders.md")
+	page, err := os.ReadFile("../../docs/operations/" + name)
 	if err != nil {
 		t.Fatal(err)
 	}
