@@ -135,7 +135,7 @@ func lockItem(ctx context.Context, tx *database.Tx, o *Order, item *Item) error 
 }
 
 // unlockItem ends that, unless another item of the order is still at it.
-func unlockItem(ctx context.Context, tx *database.Tx, o *Order, item *Item) error {
+func unlockItem(tx *database.Tx, o *Order, item *Item) error {
 	for k := range o.Items {
 		if other := &o.Items[k]; other.Position != item.Position && other.SubscriptionID == item.SubscriptionID && !other.State.Final() {
 			return nil
@@ -245,11 +245,11 @@ func (s *Service) replan(ctx context.Context, tx *database.Tx, o *Order, t *Task
 		return err
 	}
 	if err := s.mayComeUp(ctx, tx, o, item); err != nil {
-		return errors.Join(err, unlockItem(ctx, tx, o, item))
+		return errors.Join(err, unlockItem(tx, o, item))
 	}
 	err := s.layOutLate(ctx, tx, o, item, t.Position)
 	if refusal.Of(err) != nil && item.SubscriptionID != 0 { // nobody else is to wait for the person who decides about it
-		err = errors.Join(err, unlockItem(ctx, tx, o, item))
+		err = errors.Join(err, unlockItem(tx, o, item))
 	}
 	return err
 }

@@ -225,7 +225,7 @@ func (s *Service) close(ctx context.Context, tx *database.Tx, before, after *Ord
 				return err
 			}
 		}
-		if err := unlockItem(ctx, tx, after, item); err != nil {
+		if err := unlockItem(tx, after, item); err != nil {
 			return err
 		}
 	}

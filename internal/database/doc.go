@@ -15,6 +15,12 @@
 // two databases only. What remains possible is write skew: two transactions that read the same rows and change
 // different ones. What must be unique is therefore a unique index, and what must be limited is a row that both change.
 //
+// # The end of a transaction
+//
+// What nobody in the transaction reads is left to its end and goes out together: audit rows, events, jobs, what Once is to
+// remember, and rows and statements that say so (InsertLater, UpdateLater, Later). A read before does not see them; Flush
+// carries them out at once. Decision 24 says what that saves.
+//
 // # Counters
 //
 // Tx.NextNumber, with which many writers meet at one row, would make REPEATABLE READ run most of them twice or more. A

@@ -130,7 +130,7 @@ func plainValue(v any) (plain any, ok bool) {
 }
 
 func plainKind(v reflect.Value) (plain any, ok bool) {
-	switch v.Kind() { //nolint:exhaustive // the rest has to be told how
+	switch v.Kind() {
 	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
 		return v.Int(), true
 	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32:
