@@ -10,6 +10,7 @@ import (
 	"gyro/api/access"
 	"gyro/api/client"
 	"gyro/api/rest"
+	"gyro/billing/payment"
 	"gyro/customer"
 	"gyro/internal/money"
 	"gyro/internal/refusal"
@@ -24,6 +25,7 @@ import (
 type balances struct {
 	customers *customer.Service
 	core      Core
+	payments  *payment.Service // nil: balances are shown, and nothing is moved
 }
 
 // bucketDocument is TMF654's Bucket: money or units that an account has.

@@ -6,11 +6,15 @@ import (
 	"net/http"
 	"testing"
 
+	"github.com/uptrace/bun"
+
 	"gyro/api/apitest"
 	"gyro/api/client"
 	"gyro/api/rest"
 	"gyro/api/tmf"
 	"gyro/api/tmf/tmftest"
+	"gyro/billing/dunning"
+	"gyro/billing/payment"
 	"gyro/customer"
 	"gyro/internal/database"
 	"gyro/internal/money"
@@ -48,7 +52,10 @@ func purses(t *testing.T, db *database.DB) (*tmftest.Client, *apitest.Server) {
 		}
 	}
 	return tmftest.Start(t, db, func(o rest.Options) (*rest.Server, error) {
-		return tmf.New(tmf.Options{Server: o, Customers: customers, Core: core.Charging})
+		return tmf.New(tmf.Options{
+			Server: o, Customers: customers, Core: core.Charging, Dunning: dunning.New(dunning.Options{DB: db}),
+			Payments: payment.New(payment.Options{DB: db, Core: payment.NewCore(core.Charging, db.Now)}),
+		})
 	}), core
 }
 
@@ -82,8 +89,8 @@ func TestBalancesWithoutCore(t *testing.T) {
 		}
 		golden := []*tmftest.Exchange{
 			move("topupBalance", "4", "1.00", "EUR").Want(t, 404),
-			move("topupBalance", "1", "1.00", "JPY").Want(t, 409),
-			move("topupBalance", "1", "1.00", "USD").Want(t, 409),
+			move("topupBalance", "1", "1.00", "JPY").Want(t, 422),
+			move("topupBalance", "1", "1.00", "USD").Want(t, 422),
 			move("adjustBalance", "1", "-11.00", "EUR").Want(t, 409),
 			move("adjustBalance", "99", "1.00", "EUR").Want(t, 404),
 		}
@@ -96,5 +103,44 @@ func TestBalancesWithoutCore(t *testing.T) {
 			t.Error(a.Remaining, err)
 		}
 		tmftest.Golden(t, "balances_refused", golden...)
+	})
+}
+
+// TestTopUpsAndAdjustmentsAreInTheJournal: what finance moves through TMF654 is a payment, or goodwill, in the journal of
+// the office; a refused one is in neither, and may be sent again.
+func TestTopUpsAndAdjustmentsAreInTheJournal(t *testing.T) {
+	tmftest.Run(t, func(t *testing.T, db *database.DB) {
+		c, core := purses(t, db)
+		move := func(path, amount, reason, key string) *tmftest.Exchange {
+			return c.Do(t, http.MethodPost, base654+path, `{"amount":{"amount":`+amount+`,"units":"EUR"},"partyAccount":{"id":"1"},"reason":"`+reason+`"}`, "Idempotency-Key", key)
+		}
+		for range 2 {
+			move("topupBalance", "2.00", "cash", "t1").Want(t, 201)
+			move("topupBalance", "3.00", "bank_transfer", "t2").Want(t, 201)
+			move("adjustBalance", "0.50", "goodwill", "a1").Want(t, 201)
+			move("adjustBalance", "-1.25", "correction", "a2").Want(t, 201)
+		}
+		move("topupBalance", "9.00", "bonus", "t3").Want(t, 422)
+		move("topupBalance", "4.00", "cash", "t1").Want(t, 409)
+		move("adjustBalance", "-15.00", "correction", "a3").Want(t, 409)
+		move("topupBalance", "1.00", "cash", "t4").Want(t, 201)
+		move("adjustBalance", "-15.00", "correction", "a3").Want(t, 201) // there is enough now
+		if a, err := core.Charging.Account(t.Context(), "ba-1"); err != nil || a.Remaining != 250_000 {
+			t.Error(a.Remaining, err)
+		}
+		for query, want := range map[string]int64{
+			"SELECT CAST(-SUM(amount) AS BIGINT) FROM journal_posting WHERE gl_code = '2400' AND billing_account_id = 1": 250_000 - 10_000_000, // 10.00 came another way
+			"SELECT CAST(SUM(amount) AS BIGINT) FROM journal_posting WHERE gl_code = '1110'":                             3_000_000,
+			"SELECT CAST(SUM(amount) AS BIGINT) FROM journal_posting WHERE gl_code = '1100'":                             3_000_000,
+			"SELECT CAST(SUM(amount) AS BIGINT) FROM journal_posting WHERE gl_code = '6300'":                             500_000 - 16_250_000,
+			"SELECT COUNT(*) FROM payment WHERE state = 'settled' AND core_state = 'done'":                               3,
+			"SELECT COUNT(*) FROM balance_adjustment WHERE state = 'done'":                                               3,
+		} {
+			var got int64
+			err := db.Read(t.Context(), func(ctx context.Context, q bun.IDB) error { return q.NewRaw(query).Scan(ctx, &got) })
+			if err != nil || got != want {
+				t.Errorf("%s: %d, want %d (%v)", query, got, want, err)
+			}
+		}
 	})
 }

@@ -9,8 +9,10 @@ import (
 	"gyro/api/access"
 	"gyro/api/client"
 	"gyro/api/rest"
+	"gyro/billing/payment"
 	"gyro/customer"
 	"gyro/internal/database"
+	"gyro/internal/instant"
 	"gyro/internal/money"
 	"gyro/internal/refusal"
 
@@ -129,13 +131,37 @@ func (b balances) history() rest.Set {
 		func(d *actionDocument) { d.Receiver = &rest.Ref{ID: d.PartyAccount.ID, Name: d.PartyAccount.Name} })
 }
 
-// topUps is TMF654's TopupBalance.
+// topUps is TMF654's TopupBalance. Each is a payment that was made at a counter,
+// so that the journal has it as the core does.
 func (b balances) topUps() rest.Set {
-	r := b.action("topupBalance", "TopupBalance", "Money that was paid outside the office, such as at a cash desk. Payments through the office top up by themselves.", topUpKinds, func(*actionDocument) {})
+	r := b.action("topupBalance", "TopupBalance", "Money that was paid at a cash desk (reason cash) or by bank_transfer: a payment of the office, which brings it to the balance. Payments through the provider top up by themselves.", topUpKinds, func(*actionDocument) {})
+	if b.payments == nil {
+		return r
+	}
 	r.Roles.Create = access.Finance
 	r.Submit = func(ctx context.Context, c *rest.Call, key string, in actionDocument) (actionDocument, error) {
-		return b.move(ctx, c, key, in, func(account string, amount money.Amount, of money.Currency, reason string) (client.Movement, error) {
-			return b.core.TopUp(ctx, account, key, client.TopUp{Amount: amount, Currency: of, Reason: orElse(reason, "cash")})
+		return b.move(ctx, c, key, in, func(a *customer.BillingAccount, amount money.Amount, of money.Currency) (moved, error) {
+			method := payment.Method(orElse(in.Reason, string(payment.CashInHand)))
+			if method != payment.CashInHand && method != payment.BankTransfer {
+				return moved{}, refusal.New(refusal.Unprocessable, "invalid_value", "reason", "%q: money is paid in cash or by bank_transfer; what nobody has paid, such as a bonus, is an adjustment (adjustBalance)", in.Reason)
+			}
+			var p payment.Payment
+			err := c.DB().Write(ctx, c.Actor(), func(ctx context.Context, tx *database.Tx) (err error) {
+				p, err = b.payments.Take(ctx, tx, payment.Request{
+					Account: a.ID, Purpose: payment.TopUp, Method: method, Amount: amount, Currency: of.String(), Description: in.Description, Key: actionKey(key),
+				})
+				return err
+			})
+			if err != nil {
+				return moved{}, err
+			}
+			if p, err = b.payments.BringIn(ctx, p.ID); err != nil {
+				return moved{}, fromCore(err)
+			}
+			if p.Core == payment.CoreRefused {
+				return moved{}, refusal.New(refusal.Conflict, "top_up_refused", "", "%s: %s; the money is the customer's credit: refund the payment", p.Name(), p.Failure)
+			}
+			return moved{client.TopUpKind, p.Name(), p.SettledAt}, nil
 		})
 	}
 	return r
@@ -143,22 +169,46 @@ func (b balances) topUps() rest.Set {
 
 // adjustments is TMF654's AdjustBalance.
 func (b balances) adjustments() rest.Set {
-	r := b.action("adjustBalance", "AdjustBalance", "Money that is added or taken for a reason. Above the threshold a second person has to approve.", adjustKinds, func(*actionDocument) {})
+	r := b.action("adjustBalance", "AdjustBalance", "Money that is added or taken for a reason. Above the threshold a second person has to approve. What a prepaid balance gets is booked as goodwill.", adjustKinds, func(*actionDocument) {})
+	if b.payments == nil {
+		return r
+	}
 	r.Roles.Create = access.Finance
 	r.Submit = func(ctx context.Context, c *rest.Call, key string, in actionDocument) (actionDocument, error) {
-		return b.move(ctx, c, key, in, func(account string, amount money.Amount, of money.Currency, reason string) (client.Movement, error) {
+		return b.move(ctx, c, key, in, func(a *customer.BillingAccount, amount money.Amount, of money.Currency) (moved, error) {
 			if err := access.FourEyes(ctx, amount, of.String()); err != nil {
-				return client.Movement{}, err
+				return moved{}, err
 			}
-			approver := access.ApproverOf(ctx)
-			a := client.Adjustment{Amount: amount, Currency: of, Reason: orElse(reason, "correction")}
-			if approver.Name != "" {
-				a.AskedBy, a.ApprovedBy = nameForCore(c.Principal().Name), nameForCore(approver.Name)
+			wanted := payment.Adjustment{Account: a.ID, Amount: amount, Currency: of.String(), Reason: orElse(in.Reason, "correction"), Key: actionKey(key)}
+			if approver := access.ApproverOf(ctx); approver.Name != "" {
+				wanted.AskedBy, wanted.ApprovedBy = nameForCore(c.Principal().Name), nameForCore(approver.Name)
 			}
-			return b.core.Adjust(ctx, account, key, a)
+			err := c.DB().Write(ctx, c.Actor(), func(ctx context.Context, tx *database.Tx) (err error) {
+				wanted, err = b.payments.Adjust(ctx, tx, wanted)
+				return err
+			})
+			if err != nil {
+				return moved{}, err
+			}
+			if wanted, err = b.payments.CarryOut(ctx, wanted.ID); err != nil {
+				return moved{}, fromCore(err)
+			}
+			if wanted.State == payment.AdjustmentRefused {
+				return moved{}, refusal.New(refusal.Conflict, "adjustment_refused", "", "%s", wanted.Failure)
+			}
+			return moved{client.AdjustmentKind, wanted.Name(), wanted.CreatedAt}, nil
 		})
 	}
 	return r
+}
+
+// actionKey is a client's key among those of payments and adjustments.
+func actionKey(key string) string { return "balance-action " + key }
+
+// moved names a movement in the core.
+type moved struct {
+	kind, key string
+	since     instant.Instant
 }
 
 // nameForCore is the name of a person or a program in the characters that the
@@ -192,9 +242,11 @@ func keyed(ctx context.Context, c *rest.Call, key string, in actionDocument) err
 	return err
 }
 
-// move carries a movement out and answers with its record.
+// move carries a movement out and answers with its record. Where the core does
+// not answer, the movement is taken down and goes on by itself; the same request
+// again tells what became of it.
 func (b balances) move(ctx context.Context, c *rest.Call, key string, in actionDocument,
-	carryOut func(account string, amount money.Amount, of money.Currency, reason string) (client.Movement, error),
+	carryOut func(a *customer.BillingAccount, amount money.Amount, of money.Currency) (moved, error),
 ) (actionDocument, error) {
 	if in.UsageType != "" && in.UsageType != "monetary" {
 		return in, refusal.New(refusal.Unprocessable, "invalid_value", "usageType", "%q cannot be moved by hand; use monetary", in.UsageType)
@@ -218,19 +270,23 @@ func (b balances) move(ctx context.Context, c *rest.Call, key string, in actionD
 	if err != nil {
 		return in, err
 	}
+	if _, err := b.core.Account(ctx, account.ChargingAccount); err != nil { // before any money is taken for it
+		return in, fromCore(err)
+	}
 	if err := keyed(ctx, c, key, in); err != nil {
 		return in, err
 	}
-	moved, err := carryOut(account.ChargingAccount, amount, of, in.Reason)
+	m, err := carryOut(&account, amount, of)
+	if err != nil {
+		return in, err
+	}
+	posted, found, err := b.core.Moved(ctx, account.ChargingAccount, m.kind, m.key, m.since)
 	if err != nil {
 		return in, fromCore(err)
 	}
-	list, err := b.actions(ctx, []customer.BillingAccount{account}, map[string]bool{moved.Kind: true})
-	id := rest.ID(account.ID) + "-" + strconv.FormatUint(moved.Record, 10)
-	for n := range list {
-		if list[n].ID == id {
-			return list[n], nil
-		}
+	d, shown := actionOf(ctx, &account, &posted)
+	if !found || !shown {
+		return in, orNotFound(nil, "action", m.key)
 	}
-	return in, orNotFound(err, "action", id)
+	return d, nil
 }

@@ -8,6 +8,7 @@ import (
 	"gyro/billing/invoice"
 	"gyro/billing/ledger"
 	"gyro/customer"
+	"gyro/internal/instant"
 	"gyro/provisioning"
 
 	"github.com/uptrace/bun"
@@ -18,8 +19,7 @@ import (
 type Core interface {
 	Account(ctx context.Context, account string) (client.Account, error)
 	Postings(ctx context.Context, account string, before uint64, limit int) (client.Postings, error)
-	TopUp(ctx context.Context, account, key string, t client.TopUp) (client.Movement, error)
-	Adjust(ctx context.Context, account, key string, a client.Adjustment) (client.Movement, error)
+	Moved(ctx context.Context, account, kind, key string, since instant.Instant) (client.Posted, bool, error)
 }
 
 // shownOfEach bounds what an overview shows of each list.

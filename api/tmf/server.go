@@ -81,7 +81,7 @@ func (o *Options) sets() []rest.Set {
 		sets = append(sets, bills(), rates(), billsOnDemand(o.Billing), usages(), usageSpecifications(), invoices{o.Billing}, invoiceRuns{o.Billing})
 	}
 	if o.Core != nil && o.Customers != nil {
-		b := balances{o.Customers, o.Core}
+		b := balances{o.Customers, o.Core, o.Payments}
 		sets = append(sets, b.bucket(), b.accumulated(), b.topUps(), b.adjustments(), b.history())
 	}
 	return sets

@@ -149,6 +149,8 @@ type Account struct {
 	Credit   money.Amount `bun:"credit" json:"credit"` // open
 	Debtor   money.Amount `bun:"debtor" json:"debtor"` // the journal's Receivables
 	Creditor money.Amount `bun:"creditor" json:"creditor"`
+	// Prepaid is what the journal has brought to its balance in the core: payments less refunds and chargebacks, and goodwill.
+	Prepaid money.Amount `bun:"prepaid" json:"prepaid"`
 }
 
 // AccountPage is the billing accounts behind a cursor.
@@ -166,7 +168,9 @@ func AccountPage(ctx context.Context, q bun.IDB, after int64, limit int) ([]Acco
 			CAST(COALESCE((SELECT SUM(u.charged) FROM usage_record u WHERE u.billing_account_id = b.id), 0) AS BIGINT) AS used,
 			CAST(COALESCE((SELECT SUM(r.open) FROM receivable r WHERE r.billing_account_id = b.id AND r.open > 0), 0) AS BIGINT) AS open,
 			CAST(COALESCE((SELECT SUM(c.open) FROM credit c WHERE c.billing_account_id = b.id AND c.open > 0), 0) AS BIGINT) AS credit,
-			`+fmt.Sprintf(posted, "1200")+` AS debtor, `+fmt.Sprintf(posted, "2100")+` AS creditor
+			`+fmt.Sprintf(posted, "1200")+` AS debtor, `+fmt.Sprintf(posted, "2100")+` AS creditor,
+			CASE WHEN b.kind = 'prepaid' THEN CAST(COALESCE((SELECT -SUM(p.amount) FROM journal_posting p JOIN journal_entry e ON e.id = p.entry_id
+				WHERE p.billing_account_id = b.id AND p.gl_code = '2400' AND e.kind <> 'statement'), 0) AS BIGINT) ELSE 0 END AS prepaid
 		FROM b LEFT JOIN m ON m.id = b.id LEFT JOIN billing_state t ON t.billing_account_id = b.id ORDER BY b.id`, after, limit).Scan(ctx, &rows)
 	if err != nil {
 		return nil, fmt.Errorf("accounts: %w", err)

@@ -91,7 +91,7 @@ func in(currency string) func(money.Amount) string {
 func Verify(ctx context.Context, s *Source) ([]Check, error) {
 	v := &verifier{Source: s, series: map[string]*numbers{}}
 	var checks []Check
-	for _, check := range []func(context.Context, *Check) error{v.intake, v.invoices, v.numbers, v.journal, v.openItems, v.payments, v.balances} {
+	for _, check := range []func(context.Context, *Check) error{v.intake, v.invoices, v.numbers, v.journal, v.openItems, v.payments, v.balances, v.prepaid} {
 		c := Check{Problems: []string{}}
 		if err := check(ctx, &c); err != nil {
 			return checks, fmt.Errorf("%s: %w", c.Name, err)

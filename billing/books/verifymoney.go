@@ -144,30 +144,48 @@ var billed = []string{"session", "event", "refund", "settlement"}
 
 // otherwise sums what moved on an account's own money in the core that is neither usage nor settlement.
 func (v *verifier) otherwise(ctx context.Context, account string) (sum money.Amount, err error) {
-	own := "customer:" + account + "/main"
+	err = v.eachPosting(ctx, account, func(p *posted) {
+		if !slices.Contains(billed, p.kind) {
+			sum += p.amount
+		}
+	})
+	return sum, err
+}
+
+// posted is what a record of the core moved on an account's own money, excess that is owed taken off.
+type posted struct {
+	record    uint64
+	kind, key string
+	amount    money.Amount
+}
+
+// eachPosting goes through the movements of an account in the core; one that the core does not have has none.
+func (v *verifier) eachPosting(ctx context.Context, account string, do func(*posted)) error {
+	own := []string{"customer:" + account + "/main", "excess:" + account}
 	for before := uint64(0); ; {
 		page, err := v.Core.Postings(ctx, account, before, client.MaxPage)
+		if client.Refused(err, "account_unknown") {
+			return nil
+		}
 		if err != nil {
-			return 0, err
+			return err
 		}
 		for k := range page.Postings {
 			p := &page.Postings[k]
-			if slices.Contains(billed, p.Kind) {
-				continue
-			}
+			of := posted{record: p.Record, kind: p.Kind, key: p.IdempotencyKey}
 			for _, leg := range p.Legs {
 				amount, _, isMoney := leg.Quantity.Money()
-				switch {
-				case !isMoney:
-				case leg.To == own:
-					sum += amount
-				case leg.From == own:
-					sum -= amount
+				if isMoney && slices.Contains(own, leg.To) {
+					of.amount += amount
+				}
+				if isMoney && slices.Contains(own, leg.From) {
+					of.amount -= amount
 				}
 			}
+			do(&of)
 		}
 		if before = page.Next; before == 0 {
-			return sum, nil
+			return nil
 		}
 	}
 }

@@ -37,6 +37,7 @@ const (
 	Rounding         = "4900" // lines as charged less their exact amounts
 	BadDebt          = "6100"
 	PaymentLosses    = "6200" // charged back when nothing of the payment was left
+	Goodwill         = "6300" // given to prepaid balances without a payment, less what was taken from them
 )
 
 // Account is one general-ledger account.
@@ -65,6 +66,7 @@ func Chart() []Account {
 		{Rounding, "Rounding differences", Revenue},
 		{BadDebt, "Bad debt", Expense},
 		{PaymentLosses, "Payment losses", Expense},
+		{Goodwill, "Goodwill and corrections", Expense},
 	}
 }
 

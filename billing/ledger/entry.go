@@ -22,6 +22,7 @@ const (
 	KindRefund       Kind = "refund"
 	KindChargeback   Kind = "chargeback"
 	KindTopUp        Kind = "top_up"
+	KindAdjustment   Kind = "adjustment" // of a prepaid balance, for a reason
 	KindWriteOff     Kind = "write_off"
 	KindRecovery     Kind = "recovery" // a write-off taken back
 	KindReversal     Kind = "reversal"

@@ -65,6 +65,10 @@ func (s *Service) Register(jobs *database.Jobs) {
 	database.RegisterJob(jobs, func(ctx context.Context, a refundArgs, _ database.JobInfo) error { return s.payOut(ctx, a.Refund) }, again, forever)
 	database.RegisterJob(jobs, func(ctx context.Context, a takeBackArgs, _ database.JobInfo) error { return s.takeBack(ctx, a.Refund) }, again, forever)
 	database.RegisterJob(jobs, func(ctx context.Context, a chargebackArgs, _ database.JobInfo) error { return s.coreChargeback(ctx, a) }, again, forever)
+	database.RegisterJob(jobs, func(ctx context.Context, a adjustArgs, _ database.JobInfo) error {
+		_, err := s.CarryOut(ctx, a.Adjustment)
+		return err
+	}, again, forever)
 	database.RegisterJob(jobs, func(ctx context.Context, a eventArgs, _ database.JobInfo) error { return s.process(ctx, a.Event) }, again, forever)
 }
 
@@ -137,6 +141,16 @@ func (s *Service) core(ctx context.Context, id int64, currency string, call func
 		return err, nil
 	}
 	return nil, err
+}
+
+// BringIn moves a payment that is a settled top-up to the balance in the core,
+// once. It is the job's, for those who do not want to wait for it; whether the
+// core took it is in the payment's Core.
+func (s *Service) BringIn(ctx context.Context, id int64) (Payment, error) {
+	if err := s.topUp(ctx, id); err != nil {
+		return Payment{}, err
+	}
+	return s.payment(ctx, id)
 }
 
 // topUp brings a payment to the balance in the core.

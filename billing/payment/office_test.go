@@ -99,6 +99,13 @@ func (c *scriptedCore) TakeBack(_ context.Context, account, key string, amount m
 	return c.move(account, key, -amount)
 }
 
+func (c *scriptedCore) Adjust(_ context.Context, account string, a *Adjustment, _ money.Currency) error {
+	if c.refuse {
+		return refusal.New(refusal.Unprocessable, "account_barred", "", "account %s is barred", account)
+	}
+	return c.move(account, a.Name(), a.Amount)
+}
+
 func (c *scriptedCore) move(account, key string, amount money.Amount) error {
 	if !c.done[key] {
 		c.done[key] = true

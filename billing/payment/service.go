@@ -24,6 +24,8 @@ import (
 type Core interface {
 	TopUp(ctx context.Context, account, key string, amount money.Amount, currency money.Currency, since instant.Instant) error
 	TakeBack(ctx context.Context, account, key string, amount money.Amount, currency money.Currency, since instant.Instant) error
+	// Adjust is under the adjustment's name.
+	Adjust(ctx context.Context, account string, a *Adjustment, currency money.Currency) error
 }
 
 // Options wire a Service.

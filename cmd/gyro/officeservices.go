@@ -135,7 +135,7 @@ func openOutbox(cfg *config.Office) (o customer.Outbox, err error) {
 // openPayments makes the service that takes payments, with the provider that the
 // configuration names; without one, only those that are entered by hand.
 func (o *officeHalf) openPayments() (*payment.Service, error) {
-	options := payment.Options{DB: o.db, Core: coreMoney{o.Core, o.db.Now}, Moved: o.services.dunning.Lift, Letter: o.letter, Logger: o.Logger}
+	options := payment.Options{DB: o.db, Core: payment.NewCore(o.Core, o.db.Now), Moved: o.services.dunning.Lift, Letter: o.letter, Logger: o.Logger}
 	var err error
 	if options.Provider, options.Verifier, err = openProvider(&o.Config.Office.Payment); err != nil {
 		return nil, err

@@ -64,8 +64,8 @@ var layers = []layer{
 		why: "the books know entries and open items, not who pays by what means or how a bill is made, so that they can be proved alone",
 	},
 	{
-		folder: "billing/payment", may: join(ground, "billing/ledger", "billing/payment/provider", "internal/refusal", "internal/database"),
-		why: "payments stand on the books and speak to a provider; the charging core and dunning reach them as interfaces that they declare",
+		folder: "billing/payment", may: join(ground, "api/client", "billing/ledger", "billing/payment/provider", "internal/refusal", "internal/database"),
+		why: "payments stand on the books, speak to a provider, and move prepaid money in the core over its API; dunning reaches them as an interface that they declare",
 	},
 	{
 		folder: "billing/books", may: join(ground, "api/client", "billing/ledger"),

@@ -23,7 +23,8 @@ INSERT INTO gl_account (code, name, type, created_at) VALUES
     ('4500', 'Dunning fees', 'revenue', 0),
     ('4900', 'Rounding differences', 'revenue', 0),
     ('6100', 'Bad debt', 'expense', 0),
-    ('6200', 'Payment losses', 'expense', 0);
+    ('6200', 'Payment losses', 'expense', 0),
+    ('6300', 'Goodwill and corrections', 'expense', 0);
 
 -- A month of the books. One that is closing or closed takes no postings; totals are what it was closed with.
 CREATE TABLE accounting_period (
@@ -67,6 +68,7 @@ CREATE TABLE journal_posting (
 );
 CREATE INDEX journal_posting_account ON journal_posting (billing_account_id, entry_id)
     WHERE gl_code IN ('1200', '2100');
+CREATE INDEX journal_posting_prepaid ON journal_posting (billing_account_id, entry_id) WHERE gl_code = '2400';
 
 -- Entries are never edited; what was wrong is reversed by another entry.
 -- +goose StatementBegin
@@ -193,6 +195,22 @@ CREATE TABLE refund (
     settled_at         BIGINT NOT NULL DEFAULT 0
 );
 CREATE INDEX refund_payment ON refund (payment_id);
+
+-- Money of a balance in the charging core that somebody adds or takes for a reason. It is a row first; a job asks the core.
+CREATE TABLE balance_adjustment (
+    id                 INTEGER PRIMARY KEY AUTOINCREMENT,
+    billing_account_id BIGINT NOT NULL,
+    amount             BIGINT NOT NULL CHECK (amount <> 0), -- millionths; below zero is taken
+    currency           TEXT NOT NULL,
+    reason             TEXT NOT NULL,
+    asked_by           TEXT NOT NULL DEFAULT '',
+    approved_by        TEXT NOT NULL DEFAULT '',
+    key                TEXT NOT NULL UNIQUE,
+    state              TEXT NOT NULL CHECK (state IN ('waiting', 'done', 'refused')),
+    failure            TEXT NOT NULL DEFAULT '',
+    created_at         BIGINT NOT NULL,
+    done_at            BIGINT NOT NULL DEFAULT 0
+);
 
 CREATE TABLE chargeback (
     id                 INTEGER PRIMARY KEY AUTOINCREMENT,
