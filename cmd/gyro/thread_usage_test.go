@@ -1,11 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"strconv"
-	"strings"
 
 	"github.com/fiorix/go-diameter/v4/diam"
 
@@ -100,7 +100,7 @@ func (o *operator) follow(l line, session string) {
 		if path == "" {
 			continue
 		}
-		sum := money.Amount(0)
+		sum, service := money.Amount(0), ""
 		for record, charged := range o.behind(path) {
 			if other, twice := behind[record]; twice {
 				o.t.Errorf("record %d is behind %s and %s", record, other, path)
@@ -109,7 +109,8 @@ func (o *operator) follow(l line, session string) {
 			if charged%(money.Unit/100) != 0 {
 				fractions++
 			}
-			if of, found := core[record]; !found || of.Charged != charged || !strings.HasPrefix(r.Name, of.Service) {
+			of, found := core[record]
+			if service = cmp.Or(service, of.Service); !found || of.Charged != charged || of.Service != service {
 				o.t.Errorf("%s has record %d for %s, the core %s of %q", path, record, charged.Format(money.Decimals), of.Charged.Format(money.Decimals), of.Service)
 			}
 			if core[record].SessionID == session {
