@@ -74,9 +74,18 @@ func (o *Order) assessing() bool {
 	})
 }
 
-// waitsFor says what a held order waits for.
+// waitsFor says what a held order waits for, and of one that came to nothing, or not to all of it, why.
 func (o *Order) waitsFor() string {
-	if o.State != workflow.Held {
+	switch o.State {
+	case workflow.Held:
+	case workflow.Failed, workflow.Cancelled, workflow.Partial:
+		for k := range o.Items {
+			if item := &o.Items[k]; item.State != workflow.Completed && item.Reason != "" {
+				return item.Reason
+			}
+		}
+		return ""
+	default:
 		return ""
 	}
 	for k := range o.Tasks {

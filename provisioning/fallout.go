@@ -84,14 +84,14 @@ func (s *Service) ResolveIn(ctx context.Context, tx *database.Tx, task int64, r 
 		return before, err
 	}
 	after := before.clone()
-	if err := s.resolve(after, task, r, tx.By().Name); err != nil {
+	if err := s.resolve(after, task, r, tx.By().Name, note); err != nil {
 		return before, err
 	}
 	err = s.intervene(ctx, tx, &before, after, "fallout "+string(r), note)
 	return *after, err
 }
 
-func (s *Service) resolve(o *Order, task int64, r Resolution, who string) error {
+func (s *Service) resolve(o *Order, task int64, r Resolution, who, note string) error {
 	var t *Task
 	for k := range o.Tasks {
 		if o.Tasks[k].ID == task {
@@ -120,8 +120,16 @@ func (s *Service) resolve(o *Order, task int64, r Resolution, who string) error 
 			return refusal.New(refusal.Conflict, "order_running", "resolution", "other tasks of order %d are under way; cancel the item in a moment", o.ID)
 		}
 		graph := o.graph()
-		if _, err := workflow.Undo(graph, t.item, s.notBefore(o)); err != nil {
+		undone, err := workflow.Undo(graph, t.item, s.notBefore(o))
+		if err != nil {
 			return unprocessable("past_no_return", "resolution", "item %d of order %d has passed the point of no return; retry, skip or complete %s", t.item, o.ID, t.Name)
+		}
+		why := t.Name + ": " + t.Cause
+		if note != "" {
+			why = note + " (" + why + ")"
+		}
+		for _, position := range undone {
+			o.item(position).Reason = why
 		}
 		o.take(graph)
 	default:
@@ -192,6 +200,11 @@ func (s *Service) CancelIn(ctx context.Context, tx *database.Tx, order int64, re
 	}
 	after := before.clone()
 	after.CancellationID = c.ID
+	for k := range after.Items {
+		if item := &after.Items[k]; !item.State.Final() {
+			item.Reason = reason
+		}
+	}
 	return c, s.intervene(ctx, tx, &before, after, "request cancellation", "")
 }
 

@@ -3,6 +3,7 @@ package tmf
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"slices"
 	"strconv"
@@ -32,7 +33,7 @@ type order struct {
 	RequestedCompletionDate rest.Time           `json:"requestedCompletionDate,omitzero"`
 	ExpectedCompletionDate  rest.Time           `json:"expectedCompletionDate,omitzero"`
 	CompletionDate          rest.Time           `json:"completionDate,omitzero"`
-	// Note says why an order was rejected, what it waits for, and that it is in jeopardy.
+	// Note says why an order was rejected, undone or failed, what it waits for, and that it is in jeopardy.
 	Note             []orderNote `json:"note,omitempty"`
 	ProductOrderItem []orderItem `json:"productOrderItem"`
 }
@@ -120,7 +121,7 @@ func productOrders(s *provisioning.Service) rest.Set {
 			if err != nil {
 				return order{}, err
 			}
-			return orderOf(ctx, &row), nil
+			return namedOrder(ctx, db, &row)
 		},
 		Submit: func(ctx context.Context, c *rest.Call, key string, in order) (order, error) {
 			r, err := in.request()
@@ -246,12 +247,52 @@ func orders(ctx context.Context, db bun.IDB, s *provisioning.Service, rows []pro
 	if err != nil {
 		return nil, err
 	}
+	if err := nameProducts(ctx, db, items); err != nil {
+		return nil, err
+	}
 	page := make([]order, len(rows))
 	for k := range rows {
 		rows[k].Items = items[rows[k].ID]
 		page[k] = orderOf(ctx, &rows[k])
 	}
 	return page, nil
+}
+
+// namedOrder is the document of one order.
+func namedOrder(ctx context.Context, db bun.IDB, o *provisioning.Order) (order, error) {
+	err := nameProducts(ctx, db, map[int64][]provisioning.Item{o.ID: o.Items})
+	return orderOf(ctx, o), err
+}
+
+// nameProducts gives items that change what is there the name of that.
+func nameProducts(ctx context.Context, db bun.IDB, items map[int64][]provisioning.Item) error {
+	var nameless []int64
+	for _, list := range items {
+		for k := range list {
+			if item := &list[k]; item.Plan.Name == "" && item.ProductID != 0 {
+				nameless = append(nameless, item.ProductID)
+			}
+		}
+	}
+	if len(nameless) == 0 {
+		return nil
+	}
+	var products []provisioning.Product
+	if err := db.NewSelect().Model(&products).Column("id", "name").Where("id IN (?)", bun.List(nameless)).Scan(ctx); err != nil {
+		return fmt.Errorf("products of orders: %w", err)
+	}
+	names := map[int64]string{}
+	for k := range products {
+		names[products[k].ID] = products[k].Name
+	}
+	for _, list := range items {
+		for k := range list {
+			if item := &list[k]; item.Plan.Name == "" {
+				item.Plan.Name = names[item.ProductID]
+			}
+		}
+	}
+	return nil
 }
 
 func orderOf(ctx context.Context, o *provisioning.Order) order {
