@@ -34,22 +34,22 @@ func newOfficeRemote() *remote { return &remote{office: true} }
 
 func (r *remote) officeFlags(f *pflag.FlagSet) {
 	f.StringVar(&r.server, "office", "", "base `URL` of the office's API (default: the environment variable "+officeVariable+", else "+defaultOffice+")")
-	f.StringVar(&r.key, "office-key-file", "", "`file` with the key of the office's API (default: the environment variable "+officeKeyVariable+
-		", else office/admin.key in the data directory of this machine, which "+dataVariable+" names, else in "+defaultData+")")
+	f.StringVar(&r.key, "office-key-file", "", "`file` with the key of the office's API (default: the key in the environment variable "+officeKeyVariable+
+		", else the file office/admin.key in the data directory of this machine, which "+dataVariable+" names, else in "+defaultData+")")
 	f.BoolVar(&r.json, "json", false, "print the answer as JSON, for programs")
 }
 
-// officeServer is where the office is, and the key for it: that of the
-// environment, else the one that the first start left on this machine.
-func (r *remote) officeServer() (server, key string) {
-	server, key = cmp.Or(r.server, os.Getenv(officeVariable), defaultOffice), os.Getenv(officeKeyVariable)
+// officeServer is where the office is, and the key for it with where it is
+// from: the environment, else the file that the first start left on this machine.
+func (r *remote) officeServer() (server, key, from string) {
+	server, key, from = cmp.Or(r.server, os.Getenv(officeVariable), defaultOffice), os.Getenv(officeKeyVariable), officeKeyVariable
 	if key == "" {
-		text, err := os.ReadFile(adminKeyFile(cmp.Or(os.Getenv(dataVariable), defaultData)))
-		if err == nil {
+		from = adminKeyFile(cmp.Or(os.Getenv(dataVariable), defaultData))
+		if text, err := os.ReadFile(from); err == nil {
 			key = trimLine(text)
 		}
 	}
-	return server, key
+	return server, key, from
 }
 
 // column is a column of a table: its head, and where its value is in a row:

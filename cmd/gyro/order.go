@@ -233,7 +233,7 @@ func newFalloutCommand() *cobra.Command {
 		Annotations: none("none: no order needs a person"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return r.items(cmd, falloutOffice, column{"TASK", "id"}, column{"ORDER", "order"}, column{"ACCOUNT", "account"}, column{"CHANGE", "change"},
-				column{"MSISDN", "msisdn"}, column{"NAME", "name"}, column{"CAUSE", "cause"}, column{"SUGGESTION", "suggestion"})
+				column{"MSISDN", "msisdn"}, column{"NAME", "name"}, column{"CODE", "causeCode"}, column{"CAUSE", "cause"}, column{"SUGGESTION", "suggestion"})
 		},
 	})
 	for _, word := range []struct{ use, short string }{
@@ -288,17 +288,21 @@ func newPoolLoadCommand(r *remote) *cobra.Command {
 		Example: `  gyro pool load --numbers 491700000000 --count 10000
   gyro pool load --iccid 894901000000000000 --imsi 262011000000000 --count 10000`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			request, what := &client.Request{Method: client.Post}, "numbers"
 			switch {
 			case (numbers == "") == (iccid == ""):
 				return errors.New("name the first telephone number with --numbers, or the first card with --iccid and --imsi")
 			case numbers != "":
-				return r.change(cmd, &m, &client.Request{
-					Method: client.Post, Path: poolsOffice + client.Path(pool, "msisdn"), Body: map[string]any{"first": numbers, "count": count},
-				})
+				request.Path, request.Body = poolsOffice+client.Path(pool, "msisdn"), map[string]any{"first": numbers, "count": count}
+			default:
+				request.Path, request.Body = poolsOffice+client.Path(pool, "sim"), map[string]any{"iccid": iccid, "imsi": imsi, "count": count}
+				what = "cards"
 			}
-			return r.change(cmd, &m, &client.Request{
-				Method: client.Post, Path: poolsOffice + client.Path(pool, "sim"), Body: map[string]any{"iccid": iccid, "imsi": imsi, "count": count},
-			})
+			err := r.change(cmd, &m, request)
+			if err == nil && !r.json {
+				_, err = fmt.Fprintf(cmd.OutOrStdout(), "%d %s are loaded into pool %s\n", count, what, pool)
+			}
+			return err
 		},
 	}
 	m.flags(cmd)

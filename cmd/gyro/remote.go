@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -36,7 +37,7 @@ func (r *remote) flags(cmd *cobra.Command) {
 		return
 	}
 	f.StringVar(&r.server, "server", "", "base `URL` of the charging API (default: the environment variable "+serverVariable+", else "+defaultServer+")")
-	f.StringVar(&r.key, "api-key-file", "", "`file` with the API key (default: the environment variable "+keyVariable+")")
+	f.StringVar(&r.key, "api-key-file", "", "`file` with the API key (default: the key in the environment variable "+keyVariable+")")
 	f.BoolVar(&r.json, "json", false, "print the answer as JSON, for programs")
 }
 
@@ -50,9 +51,9 @@ func (r *remote) do(cmd *cobra.Command, request *client.Request) error {
 }
 
 func (r *remote) call(cmd *cobra.Command, request *client.Request) (json.RawMessage, error) {
-	server, key := cmp.Or(r.server, os.Getenv(serverVariable), defaultServer), os.Getenv(keyVariable)
+	server, key, from := cmp.Or(r.server, os.Getenv(serverVariable), defaultServer), os.Getenv(keyVariable), keyVariable
 	if r.office {
-		server, key = r.officeServer()
+		server, key, from = r.officeServer()
 		if request.Method != client.Get {
 			request.ApproverKey = os.Getenv(approverVariable)
 		}
@@ -62,11 +63,29 @@ func (r *remote) call(cmd *cobra.Command, request *client.Request) (json.RawMess
 		if err != nil {
 			return nil, fmt.Errorf("API key: %w", err)
 		}
-		key = trimLine(text)
+		key, from = trimLine(text), r.key
 	}
 	c := client.Client{Server: server, Key: key}
 	body, err := c.Do(cmd.Context(), request)
-	return body, inWords(cmd, err)
+	return body, inWords(cmd, r.keyed(err, key, from))
+}
+
+// keyed tells who is not known to a server which key was sent, or how to send one.
+func (r *remote) keyed(err error, key, from string) error {
+	const unauthorized = 401
+	p, found := errors.AsType[*client.Problem](err)
+	if !found || p.Status != unauthorized {
+		return err
+	}
+	flag, variable := "--api-key-file", keyVariable
+	if r.office {
+		flag, variable = "--office-key-file", officeKeyVariable
+	}
+	said := *p
+	if said.Message = fmt.Sprintf("no key was sent: name the file that has it with %s, or put the key itself into %s", flag, variable); key != "" {
+		said.Message += fmt.Sprintf("; it was the key of %s: name the file of another one with %s, or put that itself into %s", from, flag, variable)
+	}
+	return &said
 }
 
 func trimLine(text []byte) string {

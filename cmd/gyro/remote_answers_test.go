@@ -178,3 +178,30 @@ func TestTheApproverOfTheEnvironmentIsNamed(t *testing.T) {
 		t.Errorf("approvers: %v", approvers)
 	}
 }
+
+// TestUnknownKeys: who is not let in is told whose key was sent, and how to send another one.
+func TestUnknownKeys(t *testing.T) {
+	base, _ := answering(t, http.StatusUnauthorized, `{"code":"unauthorized","message":"the key is none of this server"}`)
+	t.Setenv(officeVariable, base)
+	t.Setenv(dataVariable, t.TempDir())
+	file := filepath.Join(t.TempDir(), "some.key")
+	if err := os.WriteFile(file, []byte("gyro_nobody\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	try := func(want ...string) {
+		t.Helper()
+		root := newRootCommand()
+		root.SetArgs(want[1:])
+		root.SetOut(io.Discard)
+		root.SetErr(io.Discard)
+		if err := root.ExecuteContext(t.Context()); err == nil || !strings.Contains(err.Error(), want[0]) {
+			t.Errorf("%v: %v, want %q", want[1:], err, want[0])
+		}
+	}
+	t.Setenv(officeKeyVariable, "")
+	try("no key was sent: name the file that has it with --office-key-file, or put the key itself into GYRO_OFFICE_KEY", "pool", "show")
+	try("it was the key of "+file, "pool", "show", "--office-key-file", file)
+	t.Setenv(officeKeyVariable, file) // the name of the file, where the key is wanted
+	try("it was the key of GYRO_OFFICE_KEY: name the file of another one with --office-key-file, or put that itself into GYRO_OFFICE_KEY", "pool", "show")
+	try("--api-key-file, or put the key itself into GYRO_API_KEY", "account", "show", "1", "--server", base)
+}
