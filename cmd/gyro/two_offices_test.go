@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
@@ -25,6 +26,7 @@ type secondOffice struct {
 	o       *operator
 	address string
 	data    string
+	core    string // where the core is, "" for the operator's
 	p       *program
 }
 
@@ -32,8 +34,9 @@ func (s *secondOffice) start() {
 	s.o.t.Helper()
 	args := s.o.site.args
 	database := args[slices.Index(args, "--database")+1]
+	core := cmp.Or(s.core, "http://"+s.o.p.http)
 	s.p = launch(s.o.t, command(s.o.t, "office", "--config", s.o.site.config, "--data", s.data, "--log-format", "json",
-		"--office-listen", s.address, "--database", database, "--core", "http://"+s.o.p.http))
+		"--office-listen", s.address, "--database", database, "--core", core))
 	if _, ok := s.p.awaitLine(officeReadyMessage); !ok {
 		s.o.t.Fatalf("it ended before it was up: %v\n%s", s.p.exit(), s.p.output())
 	}
