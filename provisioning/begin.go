@@ -171,7 +171,8 @@ func (s *Service) situation(ctx context.Context, tx *database.Tx, o *Order, item
 	if item.Change == ChangePlan || item.Change == EndAddOn {
 		found.plan, found.rest = has[k].Plan, plans(has, item.ProductID)
 	}
-	return found, s.possible(ctx, tx, item, has, &found)
+	err = s.possible(ctx, tx, item, has, &found)
+	return found, err
 }
 
 // possible checks a change against what the line has.
@@ -263,17 +264,14 @@ func (s *Service) obsolete(ctx context.Context, tx *database.Tx, item *Item) (bo
 	if err != nil || p.Status == ProductTerminated || p.Status == ProductCancelled {
 		return err == nil, err
 	}
-	switch item.Change {
-	case Suspend:
+	if item.Change == Suspend {
 		return suspendedFor(ctx, tx, item)
-	case Resume:
-		if p.Status == ProductActive {
-			return true, nil
-		}
-		reasons, err := openReasons(ctx, tx, item.ProductID)
-		return len(reasons) > 0 && !slices.Contains(reasons, item.Characteristics[reasonWord]), err
 	}
-	return false, nil
+	if item.Change != Resume || p.Status == ProductActive {
+		return item.Change == Resume, nil
+	}
+	reasons, err := openReasons(ctx, tx, item.ProductID)
+	return len(reasons) > 0 && !slices.Contains(reasons, item.Characteristics[reasonWord]), err
 }
 
 // layOutLate lays an item out behind the task that has found its line free.

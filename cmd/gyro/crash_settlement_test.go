@@ -36,9 +36,7 @@ func newWayToCore(t testing.TB, core string) *wayToCore {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w, proxy := &wayToCore{}, httputil.NewSingleHostReverseProxy(target)
-	director := proxy.Director
-	proxy.Director = func(r *http.Request) { director(r); r.Host = target.Host }
+	w, proxy := &wayToCore{}, &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(target) }}
 	server := httptest.NewServer(http.HandlerFunc(func(answer http.ResponseWriter, r *http.Request) {
 		if !strings.HasSuffix(r.URL.Path, "/settlements") {
 			proxy.ServeHTTP(answer, r)
