@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
+	"strconv"
 	"time"
 
 	"github.com/uptrace/bun"
@@ -120,7 +121,12 @@ func (s *Service) ResumeRun(ctx context.Context, by database.Actor, id int64) (r
 	if err != nil || found.State != run.Running {
 		return found, err
 	}
-	return found, s.hand(ctx, by, id)
+	return found, s.db.Write(ctx, by, func(ctx context.Context, tx *database.Tx) error {
+		if err := tx.Audit(ctx, "invoice_run", strconv.FormatInt(id, 10), "resume", nil, nil); err != nil {
+			return err
+		}
+		return enqueue(ctx, tx, by, id)
+	})
 }
 
 // CommitRun leaves the finalising of drafts to a job.
@@ -133,9 +139,11 @@ func (s *Service) CommitRun(ctx context.Context, by database.Actor, id int64) (r
 }
 
 func (s *Service) hand(ctx context.Context, by database.Actor, id int64) error {
-	return s.db.Write(ctx, by, func(ctx context.Context, tx *database.Tx) error {
-		return tx.Enqueue(ctx, runJob{id, by.Name}, database.Queue(queue), database.UniqueKey(fmt.Sprint("run-", id)))
-	})
+	return s.db.Write(ctx, by, func(ctx context.Context, tx *database.Tx) error { return enqueue(ctx, tx, by, id) })
+}
+
+func enqueue(ctx context.Context, tx *database.Tx, by database.Actor, id int64) error {
+	return tx.Enqueue(ctx, runJob{id, by.Name}, database.Queue(queue), database.UniqueKey(fmt.Sprint("run-", id)))
 }
 
 // tellAtOnce is how many messages one transaction writes.

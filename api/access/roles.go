@@ -119,6 +119,19 @@ func WithPrincipal(ctx context.Context, p Principal) context.Context {
 	return context.WithValue(ctx, principalKey{}, p)
 }
 
+type correlationKey struct{}
+
+// WithCorrelation says in a context what correlates the traces of a request, for those that change something before it is
+// known who asks.
+func WithCorrelation(ctx context.Context, request string) context.Context {
+	return context.WithValue(ctx, correlationKey{}, request)
+}
+
+func correlationOf(ctx context.Context) string {
+	request, _ := ctx.Value(correlationKey{}).(string)
+	return request
+}
+
 // PrincipalOf returns for whom a context is; the zero Principal has no role.
 func PrincipalOf(ctx context.Context) Principal {
 	p, _ := ctx.Value(principalKey{}).(Principal)

@@ -69,7 +69,7 @@ func (s *Service) Login(ctx context.Context, name, password, remote string) (Log
 	}
 	login := Login{Token: newSecret("")}
 	login.CSRF = csrf(login.Token)
-	err = s.db.Write(ctx, database.Actor{Name: "user:" + name, Via: "api"}, func(ctx context.Context, tx *database.Tx) error {
+	err = s.db.Write(ctx, database.Actor{Name: "user:" + name, Via: "api", Request: correlationOf(ctx)}, func(ctx context.Context, tx *database.Tx) error {
 		return s.enter(ctx, tx, u, good, remote, &login)
 	})
 	if err == nil && login.User.ID == 0 {

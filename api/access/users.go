@@ -209,7 +209,7 @@ func (s *Service) CheckOwnPassword(ctx context.Context, p Principal, password, r
 	} else if err != nil {
 		return "", err
 	}
-	return name, s.Logout(ctx, database.Actor{Name: p.Name, Via: "api"}, login.Token)
+	return name, s.Logout(ctx, database.Actor{Name: p.Name, Via: "api", Request: correlationOf(ctx)}, login.Token)
 }
 
 // SetPassword gives a user a new password. Others set it with reset, after which the user must change it; whoever is logged

@@ -213,6 +213,9 @@ func (c *Call) Header(name string) string { return string(c.http.Request.Header.
 // Body is the body as it was sent.
 func (c *Call) Body() []byte { return c.http.PostBody() }
 
+// Path is the path as it was asked for, without the query.
+func (c *Call) Path() string { return string(c.http.Path()) }
+
 // Cookie is a cookie of the request, "" if there is none.
 func (c *Call) Cookie(name string) string { return string(c.http.Request.Header.Cookie(name)) }
 

@@ -74,6 +74,9 @@ func (c *Call) scope() string {
 	return c.principal.Name + " " + string(c.http.Method()) + " " + string(c.http.Path())
 }
 
+// Scope keeps what this client sends to this place under a key apart from what others do: for those who keep keys themselves.
+func (c *Call) Scope() string { return c.scope() }
+
 // Write runs fn in one transaction of the database, for the one who asks. If the
 // request has an Idempotency-Key, fn runs once for it: who sends the same request
 // with it again gets the same answer, another request with it is a Conflict.

@@ -103,6 +103,7 @@ func (s *Server) work(c *fasthttp.RequestCtx, call *Call) (answer *Answer, err e
 			answer, err = nil, fail(fasthttp.StatusInternalServerError, "internal", "the request met a fault of the program; the server's log says which")
 		}
 	}()
+	ctx = access.WithCorrelation(ctx, call.request)
 	if err := s.authorize(ctx, c, call); err != nil {
 		return nil, err
 	}

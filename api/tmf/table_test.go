@@ -58,6 +58,7 @@ func TestWhoMayDoWhat(t *testing.T) {
 			return nil, err
 		}
 		table = server.Table()
+		allRoutes = table
 		// The same table again, with roles that the requests name.
 		o.Access = authenticator
 		for n := range table {

@@ -71,6 +71,8 @@ type Client struct {
 	base  string
 	http  *http.Client
 	table []rest.Endpoint
+	db    *database.DB
+	left  map[string]bool // requests that left a row in the audit trail
 	// Roles are those that requests are sent with: all of them, unless a test says otherwise.
 	Roles access.Roles
 }
@@ -86,7 +88,7 @@ func Start(t testing.TB, db *database.DB, build func(rest.Options) (*rest.Server
 		t.Fatal(err)
 	}
 	server.SetReady(true)
-	return &Client{base: "http://" + serve(t, server), http: http.DefaultClient, table: server.Table(), Roles: access.Anyone}
+	return &Client{base: "http://" + serve(t, server), http: http.DefaultClient, table: server.Table(), db: db, left: map[string]bool{}, Roles: access.Anyone}
 }
 
 func serve(t testing.TB, server *rest.Server) (address string) {
@@ -193,6 +195,7 @@ func (c *Client) do(t testing.TB, host, method, path, body string, header ...str
 		t.Fatalf("%s %s: %v", method, path, err)
 	}
 	c.check(t, x)
+	Audit.check(t, c.db, c.left, routeOf(c.table, method, path), x)
 	return x
 }
 
