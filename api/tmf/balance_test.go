@@ -144,3 +144,18 @@ func TestTopUpsAndAdjustmentsAreInTheJournal(t *testing.T) {
 		}
 	})
 }
+
+// TestTheKeyOfAMovementIsItsClients: two clients that happen to have the same key move money twice, each once.
+func TestTheKeyOfAMovementIsItsClients(t *testing.T) {
+	tmftest.Run(t, func(t *testing.T, db *database.DB) {
+		c, core := purses(t, db)
+		for _, path := range []string{"topupBalance", "adjustBalance"} {
+			for _, client := range []string{"finance", "finance,care", "finance"} {
+				c.Do(t, http.MethodPost, base654+path, `{"amount":{"amount":1.00,"units":"EUR"},"partyAccount":{"id":"1"}}`, "Idempotency-Key", "k", "Authorization", "Bearer "+client).Want(t, 201)
+			}
+		}
+		if a, err := core.Charging.Account(context.Background(), "ba-1"); err != nil || a.Remaining != 14*money.Unit {
+			t.Error(a.Remaining, err)
+		}
+	})
+}

@@ -148,7 +148,7 @@ func (b balances) topUps() rest.Set {
 			var p payment.Payment
 			err := c.DB().Write(ctx, c.Actor(), func(ctx context.Context, tx *database.Tx) (err error) {
 				p, err = b.payments.Take(ctx, tx, payment.Request{
-					Account: a.ID, Purpose: payment.TopUp, Method: method, Amount: amount, Currency: of.String(), Description: in.Description, Key: actionKey(key),
+					Account: a.ID, Purpose: payment.TopUp, Method: method, Amount: amount, Currency: of.String(), Description: in.Description, Key: actionKey(c, key),
 				})
 				return err
 			})
@@ -179,7 +179,7 @@ func (b balances) adjustments() rest.Set {
 			if err := access.FourEyes(ctx, amount, of.String()); err != nil {
 				return moved{}, err
 			}
-			wanted := payment.Adjustment{Account: a.ID, Amount: amount, Currency: of.String(), Reason: orElse(in.Reason, "correction"), Key: actionKey(key)}
+			wanted := payment.Adjustment{Account: a.ID, Amount: amount, Currency: of.String(), Reason: orElse(in.Reason, "correction"), Key: actionKey(c, key)}
 			if approver := access.ApproverOf(ctx); approver.Name != "" {
 				wanted.AskedBy, wanted.ApprovedBy = nameForCore(c.Principal().Name), nameForCore(approver.Name)
 			}
@@ -202,8 +202,11 @@ func (b balances) adjustments() rest.Set {
 	return r
 }
 
-// actionKey is a client's key among those of payments and adjustments.
-func actionKey(key string) string { return "balance-action " + key }
+// actionKey is a client's key among those of payments and adjustments: what another client sends under the same key is
+// another movement.
+func actionKey(c *rest.Call, key string) string {
+	return "balance-action " + c.Principal().Name + " " + key
+}
 
 // moved names a movement in the core.
 type moved struct {
@@ -230,10 +233,10 @@ func orElse(text, other string) string {
 }
 
 // keyed holds a key to one request: the core has keys for each account, and the
-// office has them for all.
+// office has them for each client.
 func keyed(ctx context.Context, c *rest.Call, key string, in actionDocument) error {
 	err := c.DB().Write(ctx, c.Actor(), func(ctx context.Context, tx *database.Tx) error {
-		_, _, err := tx.Once(ctx, "balance-action", key, in)
+		_, _, err := tx.Once(ctx, c.Scope(), key, in)
 		return err
 	})
 	if errors.Is(err, database.ErrKeyReused) {
