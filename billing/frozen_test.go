@@ -140,7 +140,7 @@ func TestUsageHasTheNamesThatPeopleKnow(t *testing.T) {
 func (o *office) records(l *invoice.Line) (n int64, all []invoice.Record) {
 	o.Helper()
 	o.must(o.db.Read(o.Context(), func(ctx context.Context, q bun.IDB) (err error) {
-		total := 0
+		var total int
 		all, total, err = invoice.RecordsOf(ctx, q, l, 100, 0)
 		n = int64(total)
 		return err

@@ -148,8 +148,10 @@ func (p *printer) head() {
 func (p *printer) facts() [][2]string {
 	d := p.d
 	rows := [][2]string{
-		{p.t.issued, p.t.day(d.IssuedOn)}, {p.t.period, p.t.span(d.PeriodFrom, d.PeriodUntil)},
-		{p.t.customer, fmt.Sprint(d.Customer)}, {p.t.account, fmt.Sprint(d.Account)},
+		{p.t.issued, p.t.day(d.IssuedOn)},
+		{p.t.period, p.t.span(d.PeriodFrom, d.PeriodUntil)},
+		{p.t.customer, fmt.Sprint(d.Customer)},
+		{p.t.account, fmt.Sprint(d.Account)},
 	}
 	if d.Recipient.Account != "" && d.Recipient.Account != d.Recipient.Name {
 		rows = append(rows, [2]string{"", d.Recipient.Account})

@@ -57,7 +57,8 @@ func Get(ctx context.Context, q bun.IDB, id int64) (*Document, error) {
 	if err := q.NewSelect().Model(&d.From).Where("digest = ?", d.Seller).Scan(ctx); err != nil {
 		return nil, fmt.Errorf("whom invoice %d is from: %w", id, err)
 	}
-	return d, d.references(ctx, q)
+	err = d.references(ctx, q)
+	return d, err
 }
 
 // references reads the numbers of the invoices that lines take something back of.
