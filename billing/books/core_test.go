@@ -90,6 +90,20 @@ func TestTheCoresUsageAndBalancesAreTheOffices(t *testing.T) {
 		_, err = intakes.CatchUp(t.Context())
 		must(err)
 		proved("usage that has")
+		must(db.Read(t.Context(), func(ctx context.Context, q bun.IDB) error {
+			return q.NewRaw("SELECT CAST(SUM(charged) - 1 AS BIGINT) FROM usage_record").Scan(ctx, &charged)
+		}))
+		rest, err := core.Charging.Settle(t.Context(), name, "invoice-2", client.Settlement{Amount: charged, Currency: money.EUR})
+		must(err)
+		if rest.Balance != 123_456 {
+			t.Errorf("with all usage settled the balance is %s, not the goodwill", rest.Balance)
+		}
+		must(db.Write(t.Context(), clerk, func(ctx context.Context, tx *database.Tx) error {
+			_, err := tx.ExecContext(ctx, `INSERT INTO invoice_settlement (invoice_id, billing_account_id, charging_account, amount, currency, settled_at) VALUES (2, ?, ?, ?, 'EUR', 1)`,
+				opened.Account.ID, name, charged)
+			return err
+		}))
+		proved("all of it settled, with the goodwill left")
 		ahead := func(by int) {
 			must(db.Write(t.Context(), clerk, func(ctx context.Context, tx *database.Tx) error {
 				_, err := tx.ExecContext(ctx, "UPDATE usage_cursor SET after = after + ?", by)
