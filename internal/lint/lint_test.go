@@ -217,6 +217,7 @@ func TestTreeCanFail(t *testing.T) {
 		"docs/a.md":         "see\n /" + "home/ann/notes",
 		"docs/b.md":         "the network/work/ of others, at /homework/",
 		"docs/c.md":         "this is the place",
+		"docs/d.md":         "one\n<<<<" + "<<< HEAD\ntwo\n=======\nthree\n>>>>" + ">>> 1a2b3c4\n",
 		"setup.sh":          "export GO" + "PROXY=x",
 		"a/doc.go":          "// Package a is described in docs/a.md, docs/gone.md and\n// docs/decisions.\npackage a\n",
 		"a/a.go":            "package a\n\n// TO" + "DO: more\n",
@@ -245,6 +246,8 @@ func TestTreeCanFail(t *testing.T) {
 		"a/long.go: length",
 		"docs/a.md:2: machine",
 		"docs/c.md:1: machine",
+		"docs/d.md:2: merge",
+		"docs/d.md:6: merge",
 		"setup.sh:1: registry",
 	)
 }

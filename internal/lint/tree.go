@@ -88,6 +88,10 @@ var patterns = []pattern{
 		rule: "sleep", text: regexp.MustCompile(`\btime\.Sl` + `eep\(`), in: "_test.go", unless: "synctest.Test(",
 		why: "a test that sleeps is slow when it passes and fails when the machine is busy: use a fake clock or testing/synctest",
 	},
+	{
+		rule: "merge", text: regexp.MustCompile(`(?m)^(<<<<` + `<<<|>>>>` + `>>>) `),
+		why: "a merge that nobody finished: take one side, or what both come to",
+	},
 }
 
 // CheckTree holds the files of the module at root against the rules for files. words are further strings that must not
