@@ -42,7 +42,15 @@ var moved = []string{
 // TestABillStaysWhatItWas prints bills and a credit note, lets a year go by, and prints them again: the same octets.
 func TestABillStaysWhatItWas(t *testing.T) {
 	each(t, 5, false, func(o *office) {
+		// Of several addresses the preferred one counts, else the first.
+		o.sql("INSERT INTO contact_medium (party_id, kind, street, preferred) VALUES (3, 'postal', 'Other', FALSE), (2, 'postal', 'Preferred', TRUE), (2, 'postal', 'Late', TRUE)",
+			"UPDATE contact_medium SET preferred = FALSE WHERE party_id = 3", "DELETE FROM contact_medium WHERE party_id = 4")
 		o.bill()
+		for account, street := range map[int64]string{2: "Preferred", 3: "Lange Straße 2", 4: ""} {
+			if d := o.get(o.number("SELECT id FROM invoice WHERE billing_account_id = ?", account)); d.Recipient.Street != street {
+				o.Errorf("the bill of account %d goes to %q, not %q", account, d.Recipient.Street, street)
+			}
+		}
 		id := o.number("SELECT id FROM invoice WHERE billing_account_id = 3")
 		note, err := o.s.Credit(o.Context(), clerk, id, billing.CreditRequest{Lines: []billing.CreditLine{{Position: 1, Amount: 10_000}}, Reason: "outage", Key: "k"})
 		o.must(err)

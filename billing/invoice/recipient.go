@@ -48,22 +48,31 @@ func Addressees(ctx context.Context, q bun.IDB, accounts []int64) (map[int64]Add
 		return all, nil
 	}
 	rows, err := q.QueryContext(ctx, `SELECT a.id, c.name, a.name, COALESCE(m.street, ''), COALESCE(m.postcode, ''), COALESCE(m.city, ''), COALESCE(m.country, ''),
-		p.tax_id, p.language
+		p.tax_id, p.language, COALESCE(m.preferred, FALSE), COALESCE(m.id, 0)
 		FROM billing_account a JOIN customer c ON c.id = a.customer_id JOIN party p ON p.id = c.party_id
-		LEFT JOIN contact_medium m ON m.id = (SELECT x.id FROM contact_medium x WHERE x.party_id = p.id AND x.kind = 'postal' ORDER BY x.preferred DESC, x.id LIMIT 1)
-		WHERE a.id IN (?)`, bun.List(accounts))
+		LEFT JOIN contact_medium m ON m.party_id = p.id AND m.kind = 'postal' WHERE a.id IN (?)`, bun.List(accounts))
 	if err != nil {
 		return nil, fmt.Errorf("read whom documents are for: %w", err)
 	}
 	defer func() { _ = rows.Close() }()
+	type address struct {
+		preferred bool
+		id        int64
+	}
+	chosen := make(map[int64]address, len(accounts))
 	for rows.Next() {
 		var id int64
 		var a Addressee
-		if err := rows.Scan(&id, &a.Name, &a.Account, &a.Street, &a.Postcode, &a.City, &a.Country, &a.TaxID, &a.Language); err != nil {
+		var at address
+		if err := rows.Scan(&id, &a.Name, &a.Account, &a.Street, &a.Postcode, &a.City, &a.Country, &a.TaxID, &a.Language, &at.preferred, &at.id); err != nil {
 			return nil, fmt.Errorf("read whom documents are for: %w", err)
 		}
+		before, known := chosen[id]
+		if known && (before.preferred && !at.preferred || before.preferred == at.preferred && before.id < at.id) {
+			continue
+		}
 		a.Language = language(a.Language)
-		all[id] = a
+		all[id], chosen[id] = a, at
 	}
 	return all, rows.Err()
 }
