@@ -79,7 +79,9 @@ func (s *Service) Adjust(ctx context.Context, tx *database.Tx, a Adjustment) (Ad
 		return was[0], tx.Enqueue(ctx, adjustArgs{Adjustment: was[0].ID})
 	}
 	a.State, a.CreatedAt = AdjustmentWaiting, tx.Now()
-	if _, err := tx.NewInsert().Model(&a).Returning("id").Exec(ctx); err != nil {
+	// Of two at once the one that comes second is repeated by the database, and finds the first: without the clause
+	// PostgreSQL would report its key as a violation of the constraint.
+	if _, err := tx.NewInsert().Model(&a).On("CONFLICT (key) DO NOTHING").Returning("id").Exec(ctx); err != nil {
 		return a, fmt.Errorf("new adjustment: %w", err)
 	}
 	if err := auditAdjustment(ctx, tx, "create", &a); err != nil {
@@ -130,11 +132,15 @@ func (s *Service) CarryOut(ctx context.Context, id int64) (Adjustment, error) {
 		a.State, a.DoneAt = AdjustmentDone, tx.Now()
 		if refused != nil {
 			a.State, a.Failure = AdjustmentRefused, refused.Error()
-		} else if err := s.bookAdjustment(ctx, tx, &a); err != nil {
-			return err
 		}
+		// The row comes before the books: of two at once the second one is repeated for it, and finds that it is done.
 		if _, err := tx.NewUpdate().Model(&a).Column("state", "failure", "done_at").WherePK().Exec(ctx); err != nil {
 			return fmt.Errorf("%s: %w", a.Name(), err)
+		}
+		if refused == nil {
+			if err := s.bookAdjustment(ctx, tx, &a); err != nil {
+				return err
+			}
 		}
 		return auditAdjustment(ctx, tx, string(a.State), &a)
 	})

@@ -81,7 +81,7 @@ func mayRefund(p *Payment, amount money.Amount) error {
 
 func (s *Service) newRefund(ctx context.Context, tx *database.Tx, p *Payment, amount money.Amount, key, reason string) (Refund, error) {
 	r := Refund{PaymentID: p.ID, Account: p.Account, Amount: amount, Currency: p.Currency, State: RefundRequested, Key: key, Reason: reason, CreatedAt: tx.Now()}
-	err := tx.NewRaw("INSERT INTO refund (payment_id, billing_account_id, amount, currency, state, key, reason, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
+	err := tx.NewRaw("INSERT INTO refund (payment_id, billing_account_id, amount, currency, state, key, reason, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO NOTHING RETURNING id",
 		r.PaymentID, r.Account, r.Amount, r.Currency, r.State, r.Key, r.Reason, r.CreatedAt).Scan(ctx, &r.ID)
 	if err != nil {
 		return r, fmt.Errorf("refund of %s: %w", p.Name(), err)

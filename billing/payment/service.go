@@ -118,8 +118,10 @@ func (s *Service) Take(ctx context.Context, tx *database.Tx, r Request) (Payment
 	} else if was != nil {
 		return *was, sameRequest(was, &p)
 	}
+	// Of two at once the one that comes second is repeated by the database, and finds the first: without the clause
+	// PostgreSQL would report its key as a violation of the constraint.
 	err = tx.NewRaw(`INSERT INTO payment (billing_account_id, purpose, method, amount, currency, state, key, invoice_id, token, description, received_on, created_at)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id`,
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO NOTHING RETURNING id`,
 		p.Account, p.Purpose, p.Method, p.Amount, p.Currency, p.State, p.Key, optional(p.InvoiceID), p.Token, p.Description, p.ReceivedOn, p.CreatedAt).Scan(ctx, &p.ID)
 	if err != nil {
 		return Payment{}, fmt.Errorf("new payment: %w", err)
