@@ -81,7 +81,8 @@ func checked(t *testing.T) map[string]string {
 				for k := n + 1; !strings.Contains(list, ")") && k < len(lines); k++ {
 					list += lines[k]
 				}
-				if all := word.FindAllStringSubmatch(list[:strings.Index(list, ")")], -1); all != nil {
+				list, _, _ = strings.Cut(list, ")")
+				if all := word.FindAllStringSubmatch(list, -1); all != nil {
 					values[table+"."+m[1]] = all[len(all)-1][1]
 				}
 			}
