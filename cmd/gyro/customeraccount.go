@@ -123,7 +123,13 @@ func newAccountsCommand(r *remote) *cobra.Command {
 				return err
 			}
 			return printList(cmd, list, []column{
-				{"ACCOUNT", "id"}, {"NAME", "name"}, {"TYPE", "accountType"}, {"STATE", "state"}, {"CURRENCY", "currency"}, {"PARENT", "parent"}, {"PAYER", "payer"},
+				{"ACCOUNT", "id"},
+				{"NAME", "name"},
+				{"TYPE", "accountType"},
+				{"STATE", "state"},
+				{"CURRENCY", "currency"},
+				{"PARENT", "parent"},
+				{"PAYER", "payer"},
 				{"CHARGED AS", "chargingAccount"},
 			})
 		},

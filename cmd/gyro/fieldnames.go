@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -42,9 +43,9 @@ var index = regexp.MustCompile(`\[[0-9]*\]`)
 // name in words.
 func wordFor(cmd *cobra.Command, field string) string {
 	path := strings.Split(index.ReplaceAllString(field, ""), ".")
-	for n := len(path) - 1; n >= 0; n-- {
-		name := strings.TrimSuffix(kebab(path[n]), "-id")
-		if alias := aliases[path[n]]; alias != "" && !given(cmd, name) {
+	for _, part := range slices.Backward(path) {
+		name := strings.TrimSuffix(kebab(part), "-id")
+		if alias := aliases[part]; alias != "" && !given(cmd, name) {
 			name = alias
 		}
 		if cmd.Flags().Lookup(name) != nil {
