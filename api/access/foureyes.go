@@ -53,8 +53,11 @@ func ApproverOf(ctx context.Context) Principal {
 // isPerson reports whether somebody in particular is known by a name: whoever reads the file of the first administrator's
 // key could be anybody, the one who asks as well.
 func isPerson(name string) bool {
-	return strings.HasPrefix(name, "user:") || strings.HasPrefix(name, "oidc:")
+	return (strings.HasPrefix(name, "user:") || strings.HasPrefix(name, "oidc:")) && !strings.HasSuffix(name, disabledOwner)
 }
+
+// disabledOwner stands behind the name of the person behind a key who may not log in any more.
+const disabledOwner = " (disabled)"
 
 // FourEyes refuses money that one person alone may not move: above the limit of the
 // currency a second person must have approved, and nobody approves their own,
@@ -80,7 +83,7 @@ func FourEyes(ctx context.Context, amount money.Amount, currency string) error {
 			"%s asks and %s approves, and behind both is %s; nobody approves their own, nor by a key that they made", asked.Name, a.By.Name, asked.person())
 	case a.By.Via == ViaKey && a.By.Person != "" && !isPerson(a.By.Person):
 		return refusal.New(refusal.Forbidden, "approver_unknown", "",
-			"%s was made with the key %s, of which it is not known who has it; a user has to approve, or a key that a user made", a.By.Name, a.By.Person)
+			"behind %s is %s, whom nobody can ask; a user has to approve, or a key that a user made", a.By.Name, a.By.Person)
 	case a.Most > 0 && (amount > a.Most || currency != a.Currency):
 		return refusal.New(refusal.Forbidden, "approval_exceeded", "",
 			"%s %s is more than the %s %s that %s approved; ask for an approval of the whole", amount, currency, a.Most, a.Currency, a.By.Name)

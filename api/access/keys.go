@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strings"
 
 	"gyro/internal/database"
 	"gyro/internal/instant"
@@ -32,6 +33,8 @@ type Key struct {
 	RotatedAt instant.Instant `json:"-"`
 	ExpiresAt instant.Instant `json:"-"`
 	UsedAt    instant.Instant `json:"-"`
+
+	left map[string]bool // of its owners: who are disabled
 }
 
 // Roles are the key's.
@@ -143,13 +146,29 @@ func (s *Service) RevokeKey(ctx context.Context, tx *database.Tx, name string) (
 	return k, err
 }
 
+// findLeft finds out which of a key's owners is a user who is disabled: such a key opens what it did, for a program may have
+// it, but nobody stands behind it any more.
+func (k *Key) findLeft(ctx context.Context, q bun.IDB) error {
+	k.left = map[string]bool{}
+	var gone []string
+	names := []string{strings.TrimPrefix(k.Owner, "user:"), strings.TrimPrefix(k.OldOwner, "user:")}
+	err := q.NewSelect().Model((*User)(nil)).Column("name").Where("u.name IN (?)", bun.In(names)).Where("u.status <> ?", Active).Scan(ctx, &gone)
+	for _, name := range gone {
+		k.left["user:"+name] = true
+	}
+	return err
+}
+
 // byKey authenticates a program.
 func (s *Service) byKey(ctx context.Context, secret string) (Principal, error) {
 	hash, now := digest(secret), s.db.Now()
 	k, found := s.keys.find(hash, now)
 	if !found {
 		err := s.db.Read(ctx, func(ctx context.Context, q bun.IDB) error {
-			return q.NewSelect().Model(&k).Where("k.hash = ? OR k.old_hash = ?", hash, hash).Scan(ctx)
+			if err := q.NewSelect().Model(&k).Where("k.hash = ? OR k.old_hash = ?", hash, hash).Scan(ctx); err != nil {
+				return err
+			}
+			return k.findLeft(ctx, q)
 		})
 		if errors.Is(err, sql.ErrNoRows) {
 			return Principal{}, unauthenticated("the key is none of this server")
@@ -170,6 +189,9 @@ func (s *Service) byKey(ctx context.Context, secret string) (Principal, error) {
 	owner := k.Owner
 	if k.Hash != hash {
 		owner = k.OldOwner
+	}
+	if k.left[owner] {
+		owner += disabledOwner
 	}
 	return Principal{Name: "key:" + k.Name, Roles: k.Roles(), Via: ViaKey, Person: owner}, nil
 }

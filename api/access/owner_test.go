@@ -3,13 +3,15 @@ package access
 import (
 	"context"
 	"testing"
+	"time"
 
 	"gyro/internal/database"
+	"gyro/internal/refusal"
 )
 
 // TestAKeyIsTheOnesWhoWereToldIt: who made it, be it with another key, and after a rotation whoever rotated it.
 func TestAKeyIsTheOnesWhoWereToldIt(t *testing.T) {
-	run(t, Options{}, func(t *testing.T, s *Service, _ *clock) {
+	run(t, Options{}, func(t *testing.T, s *Service, c *clock) {
 		ada, bob := Principal{Name: "user:ada"}, Principal{Name: "user:bob"}
 		issue := func(by Principal, name string) (secret string) {
 			t.Helper()
@@ -41,6 +43,21 @@ func TestAKeyIsTheOnesWhoWereToldIt(t *testing.T) {
 		})
 		if old, now := who(second), who(rotated); old.person() != "user:ada" || now.person() != "user:bob" {
 			t.Errorf("%+v, %+v", old, now)
+		}
+		s.addUser(t, "root", Administrator)
+		s.addUser(t, "bob", Finance)
+		above := Limits{"EUR": 1}
+		if err := FourEyes(WithApproval(WithPrincipal(t.Context(), ada), Approval{By: who(rotated)}, above), 2, "EUR"); err != nil {
+			t.Errorf("bob's key does not approve: %v", err)
+		}
+		disabled := Disabled
+		s.write(t, func(ctx context.Context, tx *database.Tx) error {
+			_, err := s.ChangeUser(ctx, tx, "bob", UserChange{Status: &disabled})
+			return err
+		})
+		c.advance(time.Minute)
+		if err := FourEyes(WithApproval(WithPrincipal(t.Context(), ada), Approval{By: who(rotated)}, above), 2, "EUR"); !refusal.Is(err, "approver_unknown") {
+			t.Errorf("the key of somebody who left approves: %v", err)
 		}
 		if p := who(issue(Principal{}, "third")); p.person() != "user:root" {
 			t.Errorf("without a request it is who writes: %+v", p)
