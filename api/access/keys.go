@@ -152,7 +152,7 @@ func (k *Key) findLeft(ctx context.Context, q bun.IDB) error {
 	k.left = map[string]bool{}
 	var gone []string
 	names := []string{strings.TrimPrefix(k.Owner, "user:"), strings.TrimPrefix(k.OldOwner, "user:")}
-	err := q.NewSelect().Model((*User)(nil)).Column("name").Where("u.name IN (?)", bun.In(names)).Where("u.status <> ?", Active).Scan(ctx, &gone)
+	err := q.NewSelect().Model((*User)(nil)).Column("name").Where("u.name IN (?)", bun.List(names)).Where("u.status <> ?", Active).Scan(ctx, &gone)
 	for _, name := range gone {
 		k.left["user:"+name] = true
 	}
