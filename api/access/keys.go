@@ -175,7 +175,7 @@ func (s *Service) byKey(ctx context.Context, secret string) (Principal, error) {
 		} else if err != nil {
 			return Principal{}, err
 		}
-		s.keys.keep(hash, k.Name, k, now)
+		s.keys.keep(hash, k, now, k.Name, k.Owner, k.OldOwner) // no key is called as an owner is: names have no colon
 	}
 	switch {
 	case k.Status != Active:

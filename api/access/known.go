@@ -1,6 +1,7 @@
 package access
 
 import (
+	"slices"
 	"sync"
 
 	"gyro/internal/instant"
@@ -23,11 +24,11 @@ const (
 type known[V any] struct {
 	mu       sync.Mutex
 	rows     map[string]knownRow[V]
-	changing map[string]instant.Instant // until when a key, user or hash is not remembered
+	changing map[string]instant.Instant // until when a key, user, owner or hash is not remembered
 }
 
 type knownRow[V any] struct {
-	of   string // key or user
+	of   []string // key and its owners, or user
 	row  V
 	read instant.Instant
 }
@@ -43,12 +44,14 @@ func (k *known[V]) find(hash string, now instant.Instant) (row V, found bool) {
 	return r.row, true
 }
 
-// keep remembers a row; read is a moment before it was read.
-func (k *known[V]) keep(hash, of string, row V, read instant.Instant) {
+// keep remembers a row; read is a moment before it was read, of names what it came from.
+func (k *known[V]) keep(hash string, row V, read instant.Instant, of ...string) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if max(k.changing[of], k.changing[hash]) > read {
-		return
+	for _, name := range append([]string{hash}, of...) {
+		if k.changing[name] > read {
+			return
+		}
 	}
 	if k.rows == nil || len(k.rows) >= maxKnown {
 		k.rows = map[string]knownRow[V]{}
@@ -56,13 +59,13 @@ func (k *known[V]) keep(hash, of string, row V, read instant.Instant) {
 	k.rows[hash] = knownRow[V]{of, row, read}
 }
 
-// change forgets what is known of a key or user, or behind one hash; the transaction that changes it calls it, and need
+// change forgets what is known of a key, user or owner, or behind one hash; the transaction that changes it calls it, and need
 // not say how it ended.
 func (k *known[V]) change(of string, now instant.Instant) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	for hash := range k.rows {
-		if k.rows[hash].of == of || hash == of {
+		if slices.Contains(k.rows[hash].of, of) || hash == of {
 			delete(k.rows, hash)
 		}
 	}

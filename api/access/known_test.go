@@ -174,7 +174,7 @@ func TestWhatIsKnownIsBounded(t *testing.T) {
 	var k known[int]
 	var a attempts
 	for n := range 3 * maxKnown {
-		k.keep(fmt.Sprint(n), "webshop", n, 1000)
+		k.keep(fmt.Sprint(n), n, 1000, "webshop")
 		a.due(fmt.Sprint(n), 1000, touchEvery)
 		if len(k.rows) > maxKnown || len(a.tried) > maxKnown {
 			t.Fatalf("%d and %d are remembered", len(k.rows), len(a.tried))

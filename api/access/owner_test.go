@@ -47,6 +47,7 @@ func TestAKeyIsTheOnesWhoWereToldIt(t *testing.T) {
 		s.addUser(t, "root", Administrator)
 		s.addUser(t, "bob", Finance)
 		above := Limits{"EUR": 1}
+		c.advance(time.Minute) // after which the key is remembered again
 		if err := FourEyes(WithApproval(WithPrincipal(t.Context(), ada), Approval{By: who(rotated)}, above), 2, "EUR"); err != nil {
 			t.Errorf("bob's key does not approve: %v", err)
 		}
@@ -55,9 +56,11 @@ func TestAKeyIsTheOnesWhoWereToldIt(t *testing.T) {
 			_, err := s.ChangeUser(ctx, tx, "bob", UserChange{Status: &disabled})
 			return err
 		})
-		c.advance(time.Minute)
-		if err := FourEyes(WithApproval(WithPrincipal(t.Context(), ada), Approval{By: who(rotated)}, above), 2, "EUR"); !refusal.Is(err, "approver_unknown") {
-			t.Errorf("the key of somebody who left approves: %v", err)
+		for _, later := range []time.Duration{0, time.Minute} { // although the key was in use a moment ago
+			c.advance(later)
+			if err := FourEyes(WithApproval(WithPrincipal(t.Context(), ada), Approval{By: who(rotated)}, above), 2, "EUR"); !refusal.Is(err, "approver_unknown") {
+				t.Errorf("%s later the key of somebody who left approves: %v", later, err)
+			}
 		}
 		if p := who(issue(Principal{}, "third")); p.person() != "user:root" {
 			t.Errorf("without a request it is who writes: %+v", p)

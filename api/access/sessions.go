@@ -161,7 +161,7 @@ func (s *Service) bySession(ctx context.Context, r Request) (Principal, error) {
 		} else if err != nil {
 			return Principal{}, err
 		}
-		s.sessions.keep(hash, found.user.Name, found, now)
+		s.sessions.keep(hash, found, now, found.user.Name)
 	}
 	u := &found.user
 	if now >= found.ExpiresAt || now.Sub(found.SeenAt) > SessionIdle || u.Status != Active {

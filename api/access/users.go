@@ -156,6 +156,7 @@ func (s *Service) ChangeUser(ctx context.Context, tx *database.Tx, name string, 
 		}
 	}
 	s.sessions.change(name, tx.Now())
+	s.keys.change("user:"+name, tx.Now()) // whether he is behind a key is remembered with it
 	u.UpdatedAt = tx.Now()
 	if _, err := tx.NewUpdate().Model(&u).WherePK().Exec(ctx); err != nil {
 		return u, err

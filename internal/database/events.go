@@ -50,11 +50,11 @@ func (tx *Tx) EmitMany(ctx context.Context, events []Event) error {
 	if len(events) == 0 {
 		return nil
 	}
+	if err := tx.flushEvents(ctx); err != nil { // what came before has the lower numbers
+		return err
+	}
 	var last int64
 	if tx.db.dialect == SQLite {
-		if err := tx.flushEvents(ctx); err != nil { // what came before has the lower numbers
-			return err
-		}
 		var err error
 		if last, err = tx.drawEvents(ctx, len(events)); err != nil {
 			return err

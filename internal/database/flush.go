@@ -89,19 +89,29 @@ func (tx *Tx) flushTogether(ctx context.Context) error {
 	if a := &tx.audited; len(a.id) > 0 {
 		batch.Queue(insertAudits, int64(tx.at), tx.by.Name, tx.by.Role, tx.by.Via, tx.by.Request, a.entity, a.id, a.action, a.before, a.after)
 	}
+	tx.queueEvents(&batch)
+	return tx.send(ctx, &batch, tx.later)
+}
+
+// queueEvents puts the events that wait into a message to PostgreSQL.
+func (tx *Tx) queueEvents(batch *pgx.Batch) {
 	if e := &tx.emitted; len(e.id) > 0 {
 		batch.Queue(insertEvents, int64(tx.at), tx.by.Name, tx.by.Request, e.kind, e.entity, e.id, e.payload)
 	}
+}
+
+// send sends a message to PostgreSQL, which begins with statements of the transaction's own.
+func (tx *Tx) send(ctx context.Context, batch *pgx.Batch, first []later) error {
 	if batch.Len() == 0 {
 		return nil
 	}
 	return tx.onConn(func() (err error) {
-		results := tx.postgres.SendBatch(ctx, &batch)
+		results := tx.postgres.SendBatch(ctx, batch)
 		defer func() { err = errors.Join(err, results.Close()) }()
 		for k, queued := range batch.QueuedQueries {
 			done, err := results.Exec()
-			if err == nil && k < len(tx.later) {
-				err = tx.later[k].check(done.RowsAffected())
+			if err == nil && k < len(first) {
+				err = first[k].check(done.RowsAffected())
 			}
 			if err != nil {
 				return fmt.Errorf("%s: %w", queued.SQL, err)
@@ -147,6 +157,12 @@ func (tx *Tx) flushEvents(ctx context.Context) error {
 	e := &tx.emitted
 	if len(e.id) == 0 {
 		return nil
+	}
+	if tx.db.dialect == PostgreSQL {
+		var batch pgx.Batch
+		tx.queueEvents(&batch)
+		tx.emitted = emitted{}
+		return tx.send(ctx, &batch, nil)
 	}
 	last, err := tx.drawEvents(ctx, len(e.id))
 	if err != nil {

@@ -161,6 +161,26 @@ func TestManyEventsAtOnce(t *testing.T) {
 	})
 }
 
+// TestManyEventsAreBehindThoseBefore: a transaction's events are read in the order in which it left them, one by one or many
+// at once.
+func TestManyEventsAreBehindThoseBefore(t *testing.T) {
+	dbtest.Run(t, func(t *testing.T, db *database.DB) {
+		event := func(id string) database.Event { return database.Event{Type: "Moved", Entity: "parcel", ID: id} }
+		write(t, db, func(ctx context.Context, tx *database.Tx) error {
+			return errors.Join(tx.Emit(ctx, event("1")), tx.EmitMany(ctx, []database.Event{event("2"), event("3")}), tx.Emit(ctx, event("4")))
+		})
+		events, err := db.Events(t.Context(), 0, 10)
+		if err != nil || len(events) != 4 {
+			t.Fatalf("%d events: %v", len(events), err)
+		}
+		for k := range events {
+			if want := fmt.Sprint(k + 1); events[k].ID != want {
+				t.Errorf("event %d is %s", k+1, events[k].ID)
+			}
+		}
+	})
+}
+
 // TestManyEventsThatCannotBeLeft leave none: what cannot be written as JSON is named.
 func TestManyEventsThatCannotBeLeft(t *testing.T) {
 	dbtest.Run(t, func(t *testing.T, db *database.DB) {
