@@ -12,19 +12,26 @@ import (
 	"gyro/internal/refusal"
 )
 
+// company is a customer without accounts.
+func company(t *testing.T, s *Service) Customer {
+	t.Helper()
+	party, err := s.CreateParty(t.Context(), careDesk, Party{Kind: Organization, LegalName: "Nord AG"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	owner, err := s.CreateCustomer(t.Context(), careDesk, Customer{PartyID: party.ID})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return owner
+}
+
 // TestNoCircleIsClosedFromTwoSides: of two transactions that each close one half
 // of a circle, of payers or of parents, at the same moment, one is refused.
 func TestNoCircleIsClosedFromTwoSides(t *testing.T) {
 	dbtest.Run(t, func(t *testing.T, db *database.DB) {
 		s := New(db)
-		party, err := s.CreateParty(t.Context(), careDesk, Party{Kind: Organization, LegalName: "Nord AG"})
-		if err != nil {
-			t.Fatal(err)
-		}
-		owner, err := s.CreateCustomer(t.Context(), careDesk, Customer{PartyID: party.ID})
-		if err != nil {
-			t.Fatal(err)
-		}
+		owner := company(t, s)
 		for round := range 20 {
 			var ids [2]int64
 			for k := range ids {
@@ -97,14 +104,7 @@ func TestOneNumberOneLine(t *testing.T) {
 func TestNoCircleIsClosedFromManySides(t *testing.T) {
 	dbtest.Run(t, func(t *testing.T, db *database.DB) {
 		s := New(db)
-		party, err := s.CreateParty(t.Context(), careDesk, Party{Kind: Organization, LegalName: "Nord AG"})
-		if err != nil {
-			t.Fatal(err)
-		}
-		owner, err := s.CreateCustomer(t.Context(), careDesk, Customer{PartyID: party.ID})
-		if err != nil {
-			t.Fatal(err)
-		}
+		owner := company(t, s)
 		for round := range 10 {
 			edges := 2 + round%3
 			heads, tails := make([]int64, edges), make([]int64, edges) // the head is paid for by the tail
@@ -114,7 +114,8 @@ func TestNoCircleIsClosedFromManySides(t *testing.T) {
 					if id == &heads[k] {
 						a.PayerID = tails[k]
 					}
-					if a, err = s.CreateAccount(t.Context(), careDesk, a); err != nil {
+					a, err := s.CreateAccount(t.Context(), careDesk, a)
+					if err != nil {
 						t.Fatal(err)
 					}
 					*id = a.ID

@@ -74,10 +74,10 @@ func effectless(err error) bool {
 		return false
 	}
 	switch refused.Code {
-	case "429", "503", "busy", "not_ready", "stopped", "line_busy", "account_busy", inDebt:
+	case "429", "503", "busy", "not_ready", "stopped":
 		return true // nobody has looked at it
 	}
-	return !refused.Temporary
+	return outlasts(refused.Code) || !refused.Temporary
 }
 
 // halfDone is the error of a task of which a part was done.

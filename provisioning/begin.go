@@ -261,17 +261,22 @@ func (s *Service) obsolete(ctx context.Context, tx *database.Tx, item *Item) (bo
 		return false, nil
 	}
 	p, err := s.Product(ctx, tx, item.ProductID)
-	if err != nil || p.Status == ProductTerminated || p.Status == ProductCancelled {
-		return err == nil, err
-	}
-	if item.Change == Suspend {
-		return suspendedFor(ctx, tx, item)
-	}
-	if item.Change != Resume || p.Status == ProductActive {
-		return item.Change == Resume, nil
+	switch {
+	case err != nil:
+		return false, err
+	case p.Status == ProductTerminated || p.Status == ProductCancelled:
+		return true, nil
+	case item.Change == Terminate:
+		return false, nil
+	case item.Change == Resume && p.Status == ProductActive:
+		return true, nil
 	}
 	reasons, err := openReasons(ctx, tx, item.ProductID)
-	return len(reasons) > 0 && !slices.Contains(reasons, item.Characteristics[reasonWord]), err
+	has := slices.Contains(reasons, item.Characteristics[reasonWord])
+	if item.Change == Suspend {
+		return has, err
+	}
+	return len(reasons) > 0 && !has, err
 }
 
 // layOutLate lays an item out behind the task that has found its line free.

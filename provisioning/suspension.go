@@ -26,12 +26,6 @@ func openReasons(ctx context.Context, q bun.IDB, product int64) (reasons []strin
 	return reasons, nil
 }
 
-// suspendedFor reports whether the product of an item is suspended for the item's reason.
-func suspendedFor(ctx context.Context, q bun.IDB, item *Item) (bool, error) {
-	reasons, err := openReasons(ctx, q, item.ProductID)
-	return slices.Contains(reasons, item.Characteristics[reasonWord]), err
-}
-
 // reasonsOf checks a suspension or a resumption against the reasons for which the line is suspended, and finds whether
 // another one keeps it so.
 func reasonsOf(ctx context.Context, q bun.IDB, item *Item, found *situation) error {

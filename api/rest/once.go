@@ -69,13 +69,10 @@ type kept struct {
 	Body   string            `json:"body,omitempty"` // text, so that whoever keeps it escapes nothing in it
 }
 
-// scope keeps keys apart by who sent them, and where: a key of one client says nothing to another.
-func (c *Call) scope() string {
+// Scope keeps keys apart by who sent them, and where: a key of one client says nothing to another.
+func (c *Call) Scope() string {
 	return c.principal.Name + " " + string(c.http.Method()) + " " + string(c.http.Path())
 }
-
-// Scope keeps what this client sends to this place under a key apart from what others do: for those who keep keys themselves.
-func (c *Call) Scope() string { return c.scope() }
 
 // Write runs fn in one transaction of the database, for the one who asks. If the
 // request has an Idempotency-Key, fn runs once for it: who sends the same request
@@ -104,7 +101,7 @@ func (c *Call) Write(ctx context.Context, fn func(ctx context.Context, tx *datab
 }
 
 func (c *Call) once(ctx context.Context, tx *database.Tx, key string, fn func(ctx context.Context, tx *database.Tx) (*Answer, error)) (*Answer, error) {
-	replay, first, err := tx.Once(ctx, c.scope(), key, normal(c.Body()))
+	replay, first, err := tx.Once(ctx, c.Scope(), key, normal(c.Body()))
 	if err != nil {
 		return nil, err
 	}
@@ -135,7 +132,7 @@ func (c *Call) once(ctx context.Context, tx *database.Tx, key string, fn func(ct
 		}
 		keep.Body = string(body) + "\n"
 	}
-	return answer, tx.Remember(ctx, c.scope(), key, keep)
+	return answer, tx.Remember(ctx, c.Scope(), key, keep)
 }
 
 // normal is a body such that two that say the same are equal: the order of fields and the space between them say nothing.

@@ -56,17 +56,36 @@ func TestMoneyAboveTheLimitNeedsTwoPeople(t *testing.T) {
 	})
 }
 
+// bootstrapped are the users and keys of an office that has just begun, and its first key.
+func bootstrapped(t *testing.T, db *database.DB) (s *access.Service, key string) {
+	t.Helper()
+	s, err := access.New(db, access.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Bootstrap(t.Context(), func(secret string) error { key = secret; return nil }); err != nil {
+		t.Fatal(err)
+	}
+	return s, key
+}
+
+// loggedIn makes a user with some roles, and returns the headers of requests in a session of theirs.
+func loggedIn(t *testing.T, c *tmftest.Client, s *access.Service, key, name string, roles ...string) []string {
+	t.Helper()
+	c.Do(t, "POST", "/office/v1/users", `{"name":"`+name+`","password":"`+good+`","roles":["`+strings.Join(roles, `","`)+`"]}`, "X-API-Key", key).Want(t, 201)
+	if err := s.SetPassword(t.Context(), database.Actor{Name: "user:" + name, Via: "api"}, name, good, false, ""); err != nil {
+		t.Fatal(err)
+	}
+	in := c.Do(t, "POST", "/office/v1/login", `{"name":"`+name+`","password":"`+good+`"}`).Want(t, 200)
+	token, _, _ := strings.Cut(in.Header.Get("Set-Cookie"), ";")
+	csrf, _ := in.JSON(t)["csrfToken"].(string)
+	return []string{"Cookie", token, "X-CSRF-Token", csrf}
+}
+
 // TestAPersonApprovesOneRequest: two users, logged in; the one asks, the other stands behind it.
 func TestAPersonApprovesOneRequest(t *testing.T) {
 	tmftest.Run(t, func(t *testing.T, db *database.DB) {
-		s, err := access.New(db, access.Options{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		var key string
-		if _, err := s.Bootstrap(t.Context(), func(secret string) error { key = secret; return nil }); err != nil {
-			t.Fatal(err)
-		}
+		s, key := bootstrapped(t, db)
 		moved := 0
 		c := tmftest.Start(t, db, func(o rest.Options) (*rest.Server, error) {
 			o.ApprovalAbove = access.Limits{"EUR": 100 * money.Unit}
@@ -89,16 +108,7 @@ func TestAPersonApprovesOneRequest(t *testing.T) {
 			return tmf.New(tmf.Options{Server: o, Access: s})
 		})
 		c.Roles = 0
-		login := func(name, role string) []string {
-			c.Do(t, "POST", "/office/v1/users", `{"name":"`+name+`","password":"`+good+`","roles":["`+role+`"]}`, "X-API-Key", key).Want(t, 201)
-			if err := s.SetPassword(t.Context(), database.Actor{Name: "user:" + name, Via: "api"}, name, good, false, ""); err != nil {
-				t.Fatal(err)
-			}
-			in := c.Do(t, "POST", "/office/v1/login", `{"name":"`+name+`","password":"`+good+`"}`).Want(t, 200)
-			token, _, _ := strings.Cut(in.Header.Get("Set-Cookie"), ";")
-			csrf, _ := in.JSON(t)["csrfToken"].(string)
-			return []string{"Cookie", token, "X-CSRF-Token", csrf}
-		}
+		login := func(name, role string) []string { return loggedIn(t, c, s, key, name, role) }
 		ada, bob, eve := login("ada", "finance"), login("bob", "finance"), login("eve", "care")
 		approve := func(by []string) []string {
 			x := c.Do(t, "POST", "/office/v1/approvals", `{"method":"POST","path":"/office/v1/moves","amount":200,"currency":"EUR"}`, by...).Want(t, 201)
@@ -134,14 +144,7 @@ func TestAPersonApprovesOneRequest(t *testing.T) {
 // administrator's key does; somebody else's key is good.
 func TestNobodyApprovesByAKeyOfTheirOwn(t *testing.T) {
 	tmftest.Run(t, func(t *testing.T, db *database.DB) {
-		s, err := access.New(db, access.Options{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		var bootstrap string
-		if _, err := s.Bootstrap(t.Context(), func(secret string) error { bootstrap = secret; return nil }); err != nil {
-			t.Fatal(err)
-		}
+		s, bootstrap := bootstrapped(t, db)
 		_, bills := billed(t, db, 2, true)
 		c := tmftest.Start(t, db, func(o rest.Options) (*rest.Server, error) {
 			o.ApprovalAbove = access.Limits{"EUR": 10 * money.Unit, access.AnyCurrency: money.Unit}
@@ -155,17 +158,7 @@ func TestNobodyApprovesByAKeyOfTheirOwn(t *testing.T) {
 			secret, _ := x.JSON(t)["secret"].(string)
 			return secret
 		}
-		login := func(name string) []string {
-			t.Helper()
-			c.Do(t, "POST", "/office/v1/users", `{"name":"`+name+`","password":"`+good+`","roles":["administrator","finance"]}`, with(bootstrap)...).Want(t, 201)
-			if err := s.SetPassword(t.Context(), database.Actor{Name: "user:" + name, Via: "api"}, name, good, false, ""); err != nil {
-				t.Fatal(err)
-			}
-			in := c.Do(t, "POST", "/office/v1/login", `{"name":"`+name+`","password":"`+good+`"}`).Want(t, 200)
-			token, _, _ := strings.Cut(in.Header.Get("Set-Cookie"), ";")
-			csrf, _ := in.JSON(t)["csrfToken"].(string)
-			return []string{"Cookie", token, "X-CSRF-Token", csrf}
-		}
+		login := func(name string) []string { return loggedIn(t, c, s, bootstrap, name, "administrator", "finance") }
 		ada, bob := login("ada"), login("bob")
 		first, bobs := issue(ada, "adas"), issue(bob, "bobs")
 		second := issue(with(first), "adas-other")

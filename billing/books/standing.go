@@ -14,26 +14,37 @@ import (
 
 // Standing names the checks that hold whole tables against each other: one statement of the database each, whose answer is
 // what differs. Pages of them would be read many times over.
-func Standing() []string { return []string{"charged", "charges", "claimed", "periods", "disputes"} }
+func Standing() []string {
+	names := make([]string, len(wholeTables))
+	for k := range wholeTables {
+		names[k] = wholeTables[k].name
+	}
+	return names
+}
+
+var wholeTables = []struct {
+	name string
+	hold func(context.Context, bun.IDB, *Check) error
+}{{"charged", charged}, {"charges", charges}, {"claimed", claimed}, {"periods", periods}, {"disputes", disputes}}
 
 // StandingCheck carries one of Standing out.
 func StandingCheck(ctx context.Context, q bun.IDB, name string) (Check, error) {
-	c := Check{Problems: []string{}}
-	check := map[string]func(context.Context, bun.IDB, *Check) error{
-		"charged": charged, "charges": charges, "claimed": claimed, "periods": periods, "disputes": disputes,
-	}[name]
-	if check == nil {
-		return c, fmt.Errorf("there is no check %q; there are %s", name, strings.Join(Standing(), ", "))
+	for _, check := range wholeTables {
+		if check.name != name {
+			continue
+		}
+		c := Check{Problems: []string{}}
+		err := check.hold(ctx, q, &c)
+		if err != nil {
+			err = fmt.Errorf("%s: %w", c.Name, err)
+		}
+		return c, err
 	}
-	err := check(ctx, q, &c)
-	if err != nil {
-		err = fmt.Errorf("%s: %w", c.Name, err)
-	}
-	return c, err
+	return Check{}, fmt.Errorf("there is no check %q; there are %s", name, strings.Join(Standing(), ", "))
 }
 
-// standing is documents whose lines still count: finalised ones of runs that were not billed anew.
-const standing = "i.state IN ('finalised', 'cancelled') AND i.corrects_id IS NULL AND NOT i.set_back"
+// counting is documents whose lines still count: finalised ones whose period was not billed anew.
+const counting = "i.state IN ('finalised', 'cancelled') AND i.corrects_id IS NULL AND NOT i.set_back"
 
 // dayOf is the days from 1970-01-01 to a date of a column.
 func dayOf(q bun.IDB, column string) string {
@@ -54,7 +65,7 @@ func charged(ctx context.Context, q bun.IDB, c *Check) error {
 				CAST(SUM(CASE WHEN l.kind = 'one_time' OR `+until+` <= `+begins+` THEN 0 WHEN l.kind = 'credit' THEN `+begins+` - `+until+` ELSE `+until+` - (`+begins+`) END) AS BIGINT) AS days,
 				MAX(CASE WHEN l.kind = 'one_time' THEN `+until+` ELSE 0 END) AS once
 			FROM invoice_line l JOIN invoice i ON i.id = l.invoice_id LEFT JOIN price_state s ON s.product_price_id = l.product_price_id
-			WHERE l.product_price_id > 0 AND l.kind IN ('recurring', 'credit', 'one_time') AND `+standing+` GROUP BY l.product_price_id)
+			WHERE l.product_price_id > 0 AND l.kind IN ('recurring', 'credit', 'one_time') AND `+counting+` GROUP BY l.product_price_id)
 		SELECT s.product_price_id, s.charged, `+settled+`, COALESCE(x.days, 0), COALESCE(x.once, 0) FROM price_state s LEFT JOIN x ON x.id = s.product_price_id
 		UNION ALL
 		SELECT x.id, '', 0, x.days, x.once FROM x WHERE NOT EXISTS (SELECT 1 FROM price_state s WHERE s.product_price_id = x.id)`)
@@ -113,7 +124,7 @@ type difference struct {
 	is, ought int64
 }
 
-// differ reports what a query finds: an id, another or 0, a name or ”, and two amounts.
+// differ reports what a query finds: an id, another or 0, a name or an empty text, and two amounts.
 func differ(ctx context.Context, q bun.IDB, query string, report func(d *difference)) error {
 	rows, err := q.QueryContext(ctx, query)
 	if err != nil {
@@ -143,7 +154,7 @@ func charges(ctx context.Context, q bun.IDB, c *Check) error {
 	c.Name = "charges that were added are on one bill or wait"
 	err := differ(ctx, q, `SELECT c.id, i.id, COALESCE(i.number, ''), COALESCE(c.invoice_id, 0), CASE WHEN c.amount = l.exact THEN 0 ELSE 1 END
 		FROM invoice_line l JOIN invoice i ON i.id = l.invoice_id JOIN billing_charge c ON c.id = l.charge_id
-		WHERE l.charge_id > 0 AND `+standing+` AND (c.invoice_id IS NULL OR c.invoice_id <> i.id OR c.amount <> l.exact) ORDER BY c.id`, func(d *difference) {
+		WHERE l.charge_id > 0 AND `+counting+` AND (c.invoice_id IS NULL OR c.invoice_id <> i.id OR c.amount <> l.exact) ORDER BY c.id`, func(d *difference) {
 		switch {
 		case d.is == 0:
 			c.wrong("charge %d waits for the next bill, and is on %s (id %d) already", d.id, d.name, d.other)
@@ -173,7 +184,7 @@ func claimed(ctx context.Context, q bun.IDB, c *Check) error {
 			LEFT JOIN (SELECT u.billing_account_id AS id, CAST(` + per + ` AS BIGINT) AS n FROM usage_record u JOIN billing_state s ON s.billing_account_id = u.billing_account_id
 				WHERE u.record <= s.usage_after GROUP BY u.billing_account_id) u ON u.id = t.billing_account_id
 			LEFT JOIN (SELECT l.billing_account_id AS id, CAST(SUM(` + line + `) AS BIGINT) AS n FROM invoice_line l JOIN invoice i ON i.id = l.invoice_id
-				WHERE l.kind = 'usage' AND ` + standing + ` GROUP BY l.billing_account_id) x ON x.id = t.billing_account_id
+				WHERE l.kind = 'usage' AND ` + counting + ` GROUP BY l.billing_account_id) x ON x.id = t.billing_account_id
 			WHERE COALESCE(u.n, 0) <> COALESCE(x.n, 0) ORDER BY t.billing_account_id`
 	}
 	err := differ(ctx, q, query("COUNT(*)", "l.records"), func(d *difference) {

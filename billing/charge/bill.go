@@ -157,19 +157,15 @@ func (b *biller) least(p *Product, span Span) (sum money.Amount, days, length in
 			active += s.Days()
 		}
 		share, ok := money.MulDiv(p.Minimum, uint64(active), uint64(cycle.Days()), money.HalfEven)
-		if sum, ok = addIf(ok, sum, share); !ok {
+		if ok {
+			sum, ok = sum.Add(share)
+		}
+		if !ok {
 			return b.fail("the minimum of product", p.ID), 0, 0
 		}
 		days, length, from = days+active, length+cycle.Days(), part.Until
 	}
 	return sum, days, length
-}
-
-func addIf(ok bool, a, b money.Amount) (money.Amount, bool) {
-	if !ok {
-		return 0, false
-	}
-	return a.Add(b)
 }
 
 // paysForUsage reports whether usage counts towards a product's minimum: towards

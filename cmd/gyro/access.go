@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -42,43 +41,6 @@ network, administrator. Only an administrator may use these commands.`,
 	rejectUnknown(key)
 	cmd.AddCommand(user, key)
 	return cmd
-}
-
-// items prints the items of a list as a table, page after page.
-func (r *remote) items(cmd *cobra.Command, path string, columns ...column) error {
-	var all []json.RawMessage
-	for after := ""; ; {
-		request := &client.Request{Method: client.Get, Path: path}
-		if after != "" {
-			request.Query = map[string][]string{"after": {after}}
-		}
-		body, err := r.call(cmd, request)
-		if err != nil {
-			return err
-		}
-		var page struct {
-			Items []json.RawMessage `json:"items"`
-			Next  string            `json:"next"`
-		}
-		if err := json.Unmarshal(body, &page); err != nil {
-			return fmt.Errorf("the answer is no list: %w", err)
-		}
-		all, after = append(all, page.Items...), page.Next
-		if after == "" {
-			break
-		}
-	}
-	if all == nil {
-		all = []json.RawMessage{}
-	}
-	list, err := json.Marshal(all)
-	if err != nil {
-		return err
-	}
-	if r.json {
-		return r.print(cmd.OutOrStdout(), append(list, '\n'))
-	}
-	return printTable(cmd.OutOrStdout(), list, columns)
 }
 
 func newUserListCommand(r *remote) *cobra.Command {

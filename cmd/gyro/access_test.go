@@ -2,17 +2,10 @@ package main
 
 import (
 	"bytes"
-	"context"
-	"errors"
-	"log/slog"
-	"net"
 	"strings"
 	"testing"
-	"time"
 
 	"gyro/api/access"
-	"gyro/api/rest"
-	"gyro/api/tmf"
 	"gyro/internal/config"
 	"gyro/internal/database"
 	"gyro/internal/database/dbtest"
@@ -20,34 +13,7 @@ import (
 
 // TestAccessCommands types the commands against a real office API.
 func TestAccessCommands(t *testing.T) {
-	db := dbtest.Open(t, database.SQLite)
-	s, err := access.New(db, access.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, err = s.Bootstrap(t.Context(), func(secret string) error { t.Setenv(officeKeyVariable, secret); return nil })
-	if err != nil {
-		t.Fatal(err)
-	}
-	server, err := tmf.New(tmf.Options{Server: rest.Options{DB: db, Logger: slog.New(slog.NewTextHandler(t.Output(), nil))}, Access: s})
-	if err != nil {
-		t.Fatal(err)
-	}
-	server.SetReady(true)
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Setenv(officeVariable, "http://"+l.Addr().String())
-	served := make(chan error, 1)
-	go func() { served <- server.Serve(l) }()
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-		defer cancel()
-		if err := errors.Join(server.Shutdown(ctx), <-served); err != nil {
-			t.Error(err)
-		}
-	})
+	serveOffice(t, dbtest.Open(t, database.SQLite))
 	for _, step := range []struct{ line, input, want string }{
 		{"access user add ada --roles care,sales", "correct horse battery staple\n", "ada"},
 		{"access user add bob --roles king", "correct horse battery staple\n", `! there is no role "king"`},

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"net/url"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -61,7 +62,7 @@ func showChecks(cmd *cobra.Command, asJSON bool, checks []books.Check) error {
 // each reads rows of a kind, one after the other.
 func each[R any](r *remote, cmd *cobra.Command, path string) func(yield func(*R) error) error {
 	return func(yield func(*R) error) error {
-		return r.pages(cmd, path, nil, func(item json.RawMessage) error {
+		return r.pages(cmd, path, url.Values{}, func(item json.RawMessage) error {
 			var row R
 			if err := json.Unmarshal(item, &row); err != nil {
 				return fmt.Errorf("%s: %w", path, err)

@@ -116,10 +116,8 @@ func newCustomerListCommand(r *remote) *cobra.Command {
 		Annotations: noneYet("gyro customer create signs one up"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			query := url.Values{}
-			for key, value := range map[string]string{"name": name, "status": status} {
-				if value != "" {
-					query.Set(key, value)
-				}
+			for key, value := range stated(map[string]string{"name": name, "status": status}) {
+				query.Set(key, value)
 			}
 			if limit != 0 {
 				query.Set("limit", strconv.FormatUint(uint64(limit), 10))

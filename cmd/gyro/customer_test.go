@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"io"
 	"log/slog"
 	"net"
 	"strings"
@@ -20,7 +21,7 @@ import (
 // TestCustomersPage runs what the page of customers tells people to do, against a real office API on each database.
 func TestCustomersPage(t *testing.T) {
 	dbtest.Run(t, func(t *testing.T, db *database.DB) {
-		serveCustomers(t, db)
+		serveOffice(t, db)
 		want := map[string]string{
 			"create": "chargingAccount:  ba-1", "add": "Branch Kiel", "account list": "CHARGED AS", "relate": "chargingAccount", "customer list": "Nord AG",
 			"show": "Branch Kiel", "open": "acknowledged", "move": "inProgress", "ticket list": "no data since this morning", "close": "closed", "messages": "welcome",
@@ -66,14 +67,15 @@ func saidBy(t *testing.T, args ...string) string {
 	var out strings.Builder
 	root.SetArgs(args)
 	root.SetOut(&out)
+	root.SetErr(io.Discard)
 	if err := root.ExecuteContext(t.Context()); err != nil {
 		return out.String() + "! " + err.Error()
 	}
 	return out.String()
 }
 
-// serveCustomers serves customers, and has the commands of the test find them.
-func serveCustomers(t *testing.T, db *database.DB) {
+// serveOffice serves an office of users, keys and customers, and has the commands of the test find it.
+func serveOffice(t *testing.T, db *database.DB) {
 	t.Helper()
 	s, err := access.New(db, access.Options{})
 	if err == nil {

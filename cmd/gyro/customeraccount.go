@@ -1,11 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/url"
-	"slices"
 	"strconv"
 
 	"github.com/spf13/cobra"
@@ -115,23 +115,15 @@ func newAccountsCommand(r *remote) *cobra.Command {
 		Annotations: noneYet("gyro customer account add makes one"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			body, err := r.call(cmd, &client.Request{Method: client.Get, Path: accountsResource, Query: url.Values{"relatedParty.id": {args[0]}, "limit": {"1000"}}})
-			if err != nil || r.json {
-				return errors.Join(err, r.print(cmd.OutOrStdout(), body))
+			if err != nil {
+				return err
 			}
 			list, err := withRelations(body)
 			if err != nil {
 				return err
 			}
-			return printList(cmd, list, []column{
-				{"ACCOUNT", "id"},
-				{"NAME", "name"},
-				{"TYPE", "accountType"},
-				{"STATE", "state"},
-				{"CURRENCY", "currency"},
-				{"PARENT", "parent"},
-				{"PAYER", "payer"},
-				{"CHARGED AS", "chargingAccount"},
-			})
+			return r.table(cmd, body, list, column{"ACCOUNT", "id"}, column{"NAME", "name"}, column{"TYPE", "accountType"}, column{"STATE", "state"},
+				column{"CURRENCY", "currency"}, column{"PARENT", "parent"}, column{"PAYER", "payer"}, column{"CHARGED AS", "chargingAccount"})
 		},
 	}
 }
@@ -143,14 +135,24 @@ func withRelations(body json.RawMessage) (json.RawMessage, error) {
 		return nil, fmt.Errorf("the answer is no list of accounts: %w", err)
 	}
 	for _, a := range accounts {
-		relations, _ := a["accountRelationship"].([]any)
-		for _, one := range relations {
-			if kind := textOf(at(one, "relationshipType")); kind != "" {
-				a[kind] = at(one, "account.id")
-			}
-		}
+		is := relationOf(a)
+		a["parent"], a["payer"] = is.parent, is.payer
 	}
 	return json.Marshal(accounts)
+}
+
+// relationOf is the place of an account in a hierarchy, as the API says it.
+func relationOf(account map[string]any) (l relation) {
+	relations, _ := account["accountRelationship"].([]any)
+	for _, one := range relations {
+		switch id := textOf(at(one, "account.id")); textOf(at(one, "relationshipType")) {
+		case "parent":
+			l.parent = id
+		case "payer":
+			l.payer = id
+		}
+	}
+	return l
 }
 
 func newAccountRelateCommand(r *remote) *cobra.Command {
@@ -167,23 +169,13 @@ func newAccountRelateCommand(r *remote) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			one, err := withRelations(slices.Concat(json.RawMessage("["), body, json.RawMessage("]")))
-			if err != nil {
-				return err
+			var account map[string]any
+			if err := json.Unmarshal(body, &account); err != nil {
+				return fmt.Errorf("the answer is no account: %w", err)
 			}
-			var is []struct{ Parent, Payer string }
-			if err := json.Unmarshal(one, &is); err != nil {
-				return err
-			}
-			for _, kept := range []struct {
-				flag *string
-				is   string
-			}{{&place.parent, is[0].Parent}, {&place.payer, is[0].Payer}} {
-				if *kept.flag == "" {
-					*kept.flag = kept.is
-				}
-			}
-			return r.do(cmd, &client.Request{Method: client.Patch, Path: path, Body: map[string]any{"accountRelationship": place.document()}})
+			is := relationOf(account)
+			becomes := relation{parent: cmp.Or(place.parent, is.parent), payer: cmp.Or(place.payer, is.payer)}
+			return r.do(cmd, &client.Request{Method: client.Patch, Path: path, Body: map[string]any{"accountRelationship": becomes.document()}})
 		},
 	}
 	place.flags(cmd.Flags())
@@ -217,28 +209,4 @@ func newCustomerMessagesCommand(r *remote) *cobra.Command {
 	cmd.Flags().StringVar(&again, "resend", "", "take the `message` up again that was given up, or had no sender")
 	cmd.Flags().IntVar(&limit, "limit", 50, "how many at most")
 	return cmd
-}
-
-// listing prints a list that says how long it is as a whole.
-func (r *remote) listing(cmd *cobra.Command, path string, query url.Values, columns ...column) error {
-	body, err := r.call(cmd, &client.Request{Method: client.Get, Path: path, Query: query})
-	if err != nil {
-		return err
-	}
-	var v struct {
-		Items []json.RawMessage `json:"items"`
-		Total int               `json:"total"`
-	}
-	if err := json.Unmarshal(body, &v); err != nil {
-		return fmt.Errorf("the answer is no list: %w", err)
-	}
-	list, err := json.Marshal(append([]json.RawMessage{}, v.Items...))
-	if err != nil {
-		return err
-	}
-	if err := r.table(cmd, body, list, columns...); err != nil || r.json || len(v.Items) >= v.Total {
-		return err
-	}
-	_, err = fmt.Fprintf(cmd.OutOrStdout(), "%d of %d; --limit shows more\n", len(v.Items), v.Total)
-	return err
 }

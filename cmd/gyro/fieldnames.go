@@ -18,7 +18,7 @@ var aliases = map[string]string{
 	"emailAddress": "email", "phoneNumber": "phone", "street1": "street", "postCode": "postcode", "identificationId": "tax-id",
 	"languageCode": "language", "totalAmount": "amount", "unit": "currency", "paymentMethod": "method", "paymentItem": "invoice",
 	"billingAccount": "account", "productOffering": "add", "productOrder": "order", "requestedStartDate": "start",
-	"requestedCompletionDate": "by", "description": "for", "first": "numbers", "engagedParty": "party", "payer": "payer",
+	"requestedCompletionDate": "by", "description": "for", "first": "numbers", "engagedParty": "party",
 	"accountRelationship": "parent", "asOf": "as-of", "X-Approver-Key": approverVariable,
 }
 

@@ -46,39 +46,29 @@ func TestAnEmptyListSaysWhatToDo(t *testing.T) {
 		"payment list --limit 5":       "none yet: ",
 		"payment list --json":          "[]",
 		"invoice list":                 "none yet: bills are made by " + os.Args[0] + " invoice run",
+		"fallout list":                 "none: no order needs a person",
+		"fallout list --json":          "[]\n",
+		"access key list":              "NAME  ROLES",
 		"dunning list":                 "none: " + os.Args[0] + " dunning run found no account",
 		"order list":                   "none yet: " + os.Args[0] + " order place",
 		"customer list":                "none yet: " + os.Args[0] + " customer create",
 	} {
 		body := "[]"
-		if strings.HasPrefix(line, "invoice") {
+		switch what, _, _ := strings.Cut(line, " "); what {
+		case "invoice":
 			body = `{"invoices":[],"total":0}`
-		} else if strings.HasPrefix(line, "dunning") {
+		case "access", "dunning", "fallout":
 			body = `{"items":[]}`
 		}
 		base, _ := answering(t, http.StatusOK, body)
 		t.Setenv(officeVariable, base)
-		if got := saidOf(t, line); !strings.HasPrefix(got, want) {
+		if got := saidBy(t, strings.Fields(line)...); !strings.HasPrefix(got, want) {
 			t.Errorf("gyro %s: %q, want %q", line, got, want)
 		}
 	}
 	base, _ := answering(t, http.StatusNotFound, `{"code":"invoice_unknown","field":"id","message":"id: there is no invoice 1: give its number"}`)
 	t.Setenv(officeVariable, base)
-	if got := saidOf(t, "invoice pdf 1"); !strings.Contains(got, "there is no invoice 1") || !strings.Contains(got, os.Args[0]+" invoice list shows") {
+	if got := saidBy(t, strings.Fields("invoice pdf 1")...); !strings.Contains(got, "there is no invoice 1") || !strings.Contains(got, os.Args[0]+" invoice list shows") {
 		t.Error(got)
 	}
-}
-
-// saidOf carries a command out, and returns what it says, errors as well.
-func saidOf(t *testing.T, line string) string {
-	t.Helper()
-	root := newRootCommand()
-	var out strings.Builder
-	root.SetArgs(strings.Fields(line))
-	root.SetOut(&out)
-	root.SetErr(io.Discard)
-	if err := root.ExecuteContext(t.Context()); err != nil {
-		return out.String() + err.Error()
-	}
-	return out.String()
 }

@@ -44,7 +44,7 @@ func (r *remote) table(cmd *cobra.Command, body, list json.RawMessage, columns .
 func (r *remote) callInvoice(cmd *cobra.Command, ref, below string) (json.RawMessage, error) {
 	body, err := r.call(cmd, &client.Request{Method: client.Get, Path: invoicesPath + client.Path(ref) + below})
 	if client.Refused(err, "invoice_unknown") {
-		return nil, fmt.Errorf("%w\n%s invoice list shows those that there are; %s", err, self(), strings.ReplaceAll(billsCome, "gyro ", self()+" "))
+		return nil, fmt.Errorf("%w\n%s", err, asCalled("gyro invoice list shows those that there are; "+billsCome))
 	}
 	return body, err
 }
@@ -57,10 +57,8 @@ func newInvoiceListCommand(r *remote) *cobra.Command {
 		Annotations: noneYet(billsCome),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			query := url.Values{"limit": {strconv.FormatInt(limit, 10)}}
-			for name, value := range map[string]string{"state": state, "type": kind} {
-				if value != "" {
-					query.Set(name, value)
-				}
+			for name, value := range stated(map[string]string{"state": state, "type": kind}) {
+				query.Set(name, value)
 			}
 			for name, value := range map[string]int64{"account": account, "run": run} {
 				if value > 0 {

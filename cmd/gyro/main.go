@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -44,3 +45,6 @@ func newRootCommand() *cobra.Command {
 
 // self is the program as it was called, for what the user is to type next: bin/gyro is not on the path.
 func self() string { return os.Args[0] }
+
+// asCalled is a hint that names commands of gyro, with the name by which the program was called.
+func asCalled(hint string) string { return strings.ReplaceAll(hint, "gyro ", self()+" ") }

@@ -213,10 +213,8 @@ func newOfferListCommand(r *remote) *cobra.Command {
 		Example: `  gyro offer list --kind postpaid`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			query := url.Values{}
-			for name, value := range map[string]string{"at": at, "kind": kind, "category": category} {
-				if value != "" {
-					query.Set(name, value)
-				}
+			for name, value := range stated(map[string]string{"at": at, "kind": kind, "category": category}) {
+				query.Set(name, value)
 			}
 			if len(args) > 0 {
 				query.Set("name", args[0])

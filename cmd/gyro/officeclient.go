@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net/url"
 	"os"
 	"strconv"
 	"strings"
@@ -64,10 +65,44 @@ func (r *remote) list(cmd *cobra.Command, request *client.Request, columns ...co
 	if err != nil {
 		return err
 	}
-	if r.json {
-		return r.print(cmd.OutOrStdout(), body)
+	return r.table(cmd, body, body, columns...)
+}
+
+// items prints the items of a list that is read by a cursor, as a table or one JSON list.
+func (r *remote) items(cmd *cobra.Command, path string, columns ...column) error {
+	all := []json.RawMessage{}
+	if err := r.pages(cmd, path, nil, func(item json.RawMessage) error { all = append(all, item); return nil }); err != nil {
+		return err
 	}
-	return printList(cmd, body, columns)
+	list, err := json.Marshal(all)
+	if err != nil {
+		return err
+	}
+	return r.table(cmd, append(list, '\n'), list, columns...)
+}
+
+// listing prints a list that says how long it is as a whole.
+func (r *remote) listing(cmd *cobra.Command, path string, query url.Values, columns ...column) error {
+	body, err := r.call(cmd, &client.Request{Method: client.Get, Path: path, Query: query})
+	if err != nil {
+		return err
+	}
+	var v struct {
+		Items []json.RawMessage `json:"items"`
+		Total int               `json:"total"`
+	}
+	if err := json.Unmarshal(body, &v); err != nil {
+		return fmt.Errorf("the answer is no list: %w", err)
+	}
+	list, err := json.Marshal(v.Items)
+	if err != nil {
+		return err
+	}
+	if err := r.table(cmd, body, list, columns...); err != nil || r.json || len(v.Items) >= v.Total {
+		return err
+	}
+	_, err = fmt.Fprintf(cmd.OutOrStdout(), "%d of %d; --limit shows more\n", len(v.Items), v.Total)
+	return err
 }
 
 // noneAnnotation is where a command that lists something says what an empty list means.
@@ -94,7 +129,7 @@ func printList(cmd *cobra.Command, list json.RawMessage, columns []column) error
 	if narrowed {
 		how = "none that fits; without flags, all there are"
 	} else {
-		how = strings.ReplaceAll(how, "gyro ", self()+" ")
+		how = asCalled(how)
 	}
 	_, err := fmt.Fprintln(cmd.OutOrStdout(), how)
 	return err

@@ -150,10 +150,8 @@ func (p *placed) body() (map[string]any, error) {
 		return nil, errors.New("say what is ordered, with --add, --change, --suspend, --resume or --end")
 	}
 	body := map[string]any{"billingAccount": map[string]any{"id": p.account}, "productOrderItem": items}
-	for name, value := range map[string]string{"externalId": p.external, "requestedStartDate": p.start, "requestedCompletionDate": p.by} {
-		if value != "" {
-			body[name] = value
-		}
+	for name, value := range stated(map[string]string{"externalId": p.external, "requestedStartDate": p.start, "requestedCompletionDate": p.by}) {
+		body[name] = value
 	}
 	return body, nil
 }
@@ -166,10 +164,8 @@ func newOrderListCommand(r *remote) *cobra.Command {
 		Annotations: noneYet("gyro order place makes one"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			query := url.Values{"sort": {"-orderDate"}}
-			for key, value := range map[string]string{"billingAccount.id": account, "state": state} {
-				if value != "" {
-					query.Set(key, value)
-				}
+			for key, value := range stated(map[string]string{"billingAccount.id": account, "state": state}) {
+				query.Set(key, value)
 			}
 			if limit != 0 {
 				query.Set("limit", strconv.FormatUint(uint64(limit), 10))

@@ -242,7 +242,7 @@ func (r *remote) feed(cmd *cobra.Command, path string, query url.Values, columns
 	if err != nil || r.json {
 		return err
 	}
-	list, err := json.Marshal(append([]json.RawMessage{}, rows...))
+	list, err := json.Marshal(rows)
 	if err != nil {
 		return err
 	}
@@ -250,12 +250,14 @@ func (r *remote) feed(cmd *cobra.Command, path string, query url.Values, columns
 }
 
 // pages calls fn with every item of a list that is read by a cursor. It holds one
-// page at a time.
+// page at a time, of a thousand items; without a query of what the list has by
+// default, for lists that are short and whole take no limit.
 func (r *remote) pages(cmd *cobra.Command, path string, query url.Values, fn func(item json.RawMessage) error) error {
 	if query == nil {
 		query = url.Values{}
+	} else {
+		query.Set("limit", "1000")
 	}
-	query.Set("limit", "1000")
 	for {
 		body, err := r.call(cmd, &client.Request{Method: client.Get, Path: path, Query: query})
 		if err != nil {

@@ -80,10 +80,8 @@ func newJournalCommand(r *remote) *cobra.Command {
 		Use: "journal", Short: "Print the entries of a span of days, a line a posting", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			query := url.Values{}
-			for name, value := range map[string]string{"from": from, "until": until} {
-				if value != "" {
-					query.Set(name, value)
-				}
+			for name, value := range stated(map[string]string{"from": from, "until": until}) {
+				query.Set(name, value)
 			}
 			show, flush, err := r.journalPrinter(cmd, asCSV)
 			if err != nil {
@@ -185,10 +183,8 @@ func newStatementCommand(r *remote) *cobra.Command {
 		Use: "statement ACCOUNT", Short: "Show what moved on a billing account", Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			query := url.Values{}
-			for name, value := range map[string]string{"from": from, "until": until} {
-				if value != "" {
-					query.Set(name, value)
-				}
+			for name, value := range stated(map[string]string{"from": from, "until": until}) {
+				query.Set(name, value)
 			}
 			return r.do(cmd, &client.Request{Method: client.Get, Path: officeBase + "/accounts" + client.Path(args[0]) + "/statement", Query: query})
 		},

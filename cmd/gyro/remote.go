@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -86,6 +87,12 @@ func (r *remote) keyed(err error, key, from string) error {
 		said.Message += fmt.Sprintf("; it was the key of %s: name the file of another one with %s, or put that itself into %s", from, flag, variable)
 	}
 	return &said
+}
+
+// stated is what flags say, by the API's names: without those that say nothing.
+func stated(values map[string]string) map[string]string {
+	maps.DeleteFunc(values, func(_, value string) bool { return value == "" })
+	return values
 }
 
 func trimLine(text []byte) string {

@@ -93,17 +93,19 @@ func loadConfig(cmd *cobra.Command) (*config.Config, error) {
 var quiet = config.Log{Level: "warn", Format: "text"}
 
 // newLogger is the program's log. What libraries write with the log package is in it as well, and not between its lines.
-func newLogger(w io.Writer, l config.Log) (logger *slog.Logger) {
-	defer func() { slog.SetDefault(logger) }()
+func newLogger(w io.Writer, l config.Log) *slog.Logger {
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(l.Level)); err != nil {
 		level = slog.LevelInfo
 	}
 	options := &slog.HandlerOptions{Level: level}
+	var handler slog.Handler = slog.NewTextHandler(w, options)
 	if l.Format == "json" {
-		return slog.New(slog.NewJSONHandler(w, options))
+		handler = slog.NewJSONHandler(w, options)
 	}
-	return slog.New(slog.NewTextHandler(w, options))
+	logger := slog.New(handler)
+	slog.SetDefault(logger)
+	return logger
 }
 
 // secretText goes to standard error, hashText to standard output, which is the

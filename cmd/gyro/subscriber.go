@@ -28,10 +28,8 @@ func newSubscriberSetCommand(r *remote) *cobra.Command {
   gyro subscriber set 1001 imsi:001010000000001 --equipment 35693803564380`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			body := map[string]any{"subscriber": args[1]}
-			for name, value := range map[string]string{"state": state, "until": until, "then": then, "reason": reason} {
-				if value != "" {
-					body[name] = value
-				}
+			for name, value := range stated(map[string]string{"state": state, "until": until, "then": then, "reason": reason}) {
+				body[name] = value
 			}
 			if cmd.Flags().Changed("equipment") {
 				body["equipment"] = equipment

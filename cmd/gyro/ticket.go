@@ -28,10 +28,8 @@ func newTicketOpenCommand(r *remote) *cobra.Command {
 		Example: `  gyro ticket open 7 "no data since this morning" --kind fault --severity major`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			body := map[string]any{"subject": args[1]}
-			for name, value := range map[string]string{"account": account, "kind": kind, "severity": severity, "description": text} {
-				if value != "" {
-					body[name] = value
-				}
+			for name, value := range stated(map[string]string{"account": account, "kind": kind, "severity": severity, "description": text}) {
+				body[name] = value
 			}
 			return r.change(cmd, &m, &client.Request{Method: client.Post, Path: customersOffice + client.Path(args[0]) + "/tickets", Body: body})
 		},
@@ -93,10 +91,8 @@ func newTicketCloseCommand(r *remote) *cobra.Command {
 
 func (r *remote) changeTicket(cmd *cobra.Command, id string, change map[string]string, show bool) error {
 	body := map[string]any{}
-	for name, value := range change {
-		if value != "" {
-			body[name] = value
-		}
+	for name, value := range stated(change) {
+		body[name] = value
 	}
 	answer, err := r.call(cmd, &client.Request{Method: client.Patch, Path: ticketsOffice + client.Path(id), Body: body})
 	if err != nil || !show {

@@ -27,7 +27,7 @@ func (tx *Tx) Audit(ctx context.Context, entity, id, action string, before, afte
 	a.entity, a.id, a.action = append(a.entity, entity), append(a.id, id), append(a.action, action)
 	a.before, a.after = append(a.before, was), append(a.after, is)
 	if len(a.id) >= maxAudited {
-		return tx.flush(ctx)
+		return tx.Flush(ctx)
 	}
 	return nil
 }

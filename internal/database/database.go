@@ -84,7 +84,7 @@ type DB struct {
 	reader  *bun.DB       // the same as writer on PostgreSQL
 	queue   queue
 	heard   chan string // queues that a job was inserted into
-	texts   texts
+	texts   sync.Map    // statements as PostgreSQL writes them, by how they stand in the program
 	ids     ids
 
 	mu      sync.Mutex

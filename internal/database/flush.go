@@ -63,11 +63,8 @@ type audited struct {
 // emitted is what an event has of its own.
 type emitted struct{ kind, entity, id, payload []string }
 
-// Flush carries out at once what was left to the end of the transaction, so that it can be read.
-func (tx *Tx) Flush(ctx context.Context) error { return tx.flush(ctx) }
-
-// flush carries out what was left to the end of the transaction.
-func (tx *Tx) flush(ctx context.Context) (err error) {
+// Flush carries out what was left to the end of the transaction: there, or before, so that it can be read.
+func (tx *Tx) Flush(ctx context.Context) (err error) {
 	if err := tx.flushJobs(ctx); err != nil {
 		return err
 	}
@@ -138,18 +135,11 @@ func (tx *Tx) flushEach(ctx context.Context) error {
 	a := &tx.audited
 	for k := range a.id {
 		if _, err := tx.direct.ExecContext(ctx, insertAudit, int64(tx.at), tx.by.Name, tx.by.Role, tx.by.Via, tx.by.Request,
-			a.entity[k], a.id[k], a.action[k], optional(a.before[k]), optional(a.after[k])); err != nil {
+			a.entity[k], a.id[k], a.action[k], a.before[k], a.after[k]); err != nil {
 			return fmt.Errorf("audit %s %s: %w", a.entity[k], a.id[k], err)
 		}
 	}
 	return tx.flushEvents(ctx)
-}
-
-func optional(s *string) any {
-	if s == nil {
-		return nil
-	}
-	return *s
 }
 
 // flushEvents stores the events that wait, with their numbers where writers take turns.

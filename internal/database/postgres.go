@@ -89,7 +89,7 @@ func (db *DB) postgresWrite(ctx context.Context, tx *Tx, fn func(ctx context.Con
 	if err := fn(ctx, tx); err != nil {
 		return err
 	}
-	if err := tx.flush(ctx); err != nil {
+	if err := tx.Flush(ctx); err != nil {
 		return err
 	}
 	if err := tx.onConn(func() error { return tx.postgres.Commit(ctx) }); err != nil {

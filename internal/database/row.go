@@ -76,8 +76,13 @@ func (tx *Tx) Insert(ctx context.Context, row any) error {
 		_, err = tx.ExecContext(ctx, model.put, args...)
 		return err
 	}
+	return tx.number(ctx, model, strct, "", args)
+}
+
+// number stores a row that gets its number; a clause may stand behind its values.
+func (tx *Tx) number(ctx context.Context, model *model, strct reflect.Value, clause string, args []any) error {
 	var id int64
-	if err := tx.QueryRowContext(ctx, model.add+" RETURNING id", args...).Scan(&id); err != nil {
+	if err := tx.QueryRowContext(ctx, model.add+clause+" RETURNING id", args...).Scan(&id); err != nil {
 		return err
 	}
 	model.number.Value(strct).SetInt(id)
@@ -94,16 +99,11 @@ func (tx *Tx) InsertNew(ctx context.Context, row any, unique string) (is bool, e
 	if err != nil {
 		return false, err
 	}
-	var id int64
-	err = tx.QueryRowContext(ctx, model.add+" ON CONFLICT ("+unique+") DO NOTHING RETURNING id", args...).Scan(&id)
+	err = tx.number(ctx, model, strct, " ON CONFLICT ("+unique+") DO NOTHING", args)
 	if errors.Is(err, sql.ErrNoRows) {
 		return false, nil
 	}
-	if err != nil {
-		return false, err
-	}
-	model.number.Value(strct).SetInt(id)
-	return true, nil
+	return err == nil, err
 }
 
 // InsertLater stores a row at the end of the transaction. Who has to know its number gives it one (NewID).

@@ -74,7 +74,7 @@ func (db *DB) sqliteWrite(ctx context.Context, tx *Tx, fn func(ctx context.Conte
 	if err := fn(ctx, tx); err != nil {
 		return err
 	}
-	if err := tx.flush(ctx); err != nil {
+	if err := tx.Flush(ctx); err != nil {
 		return err
 	}
 	if err := inner.Commit(); err != nil {

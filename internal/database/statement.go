@@ -8,7 +8,6 @@ import (
 	"reflect"
 	"strconv"
 	"strings"
-	"sync"
 
 	"github.com/uptrace/bun"
 	"github.com/uptrace/bun/schema"
@@ -81,15 +80,12 @@ func (db *DB) statement(query string, args []any) (text string, values []any, ok
 	return db.numbered(query), values, true
 }
 
-// texts are statements as PostgreSQL writes them, by how they stand in the program.
-type texts struct{ known sync.Map }
-
 // numbered writes $1, $2 for the question marks of a statement where the database wants that.
 func (db *DB) numbered(query string) string {
 	if db.dialect == SQLite {
 		return query
 	}
-	if text, known := db.texts.known.Load(query); known {
+	if text, known := db.texts.Load(query); known {
 		return text.(string)
 	}
 	var b strings.Builder
@@ -101,7 +97,7 @@ func (db *DB) numbered(query string) string {
 		b.WriteString(part)
 		n++
 	}
-	db.texts.known.Store(query, b.String())
+	db.texts.Store(query, b.String())
 	return b.String()
 }
 
