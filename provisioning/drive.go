@@ -21,11 +21,11 @@ func (s *Service) settle(o *Order, now instant.Instant) {
 	for k := range o.Items {
 		item := &o.Items[k]
 		if !item.State.Final() {
-			item.State = workflow.ItemState(graph, item.Position, now, o.CancellationID != 0)
+			item.State = item.State.Then(workflow.ItemState(graph, item.Position, now, o.CancellationID != 0))
 		}
 		states[k] = item.State
 	}
-	o.State = workflow.OrderState(states)
+	o.State = o.State.Then(workflow.OrderState(states))
 	if o.assessing() {
 		o.State = workflow.AssessingCancellation
 	}

@@ -35,11 +35,11 @@ func (s State) Final() bool {
 var transitions = map[State][]State{
 	"":                    {Acknowledged, Rejected},
 	Acknowledged:          {Pending, Held, InProgress, AssessingCancellation, Completed},
-	Pending:               {InProgress, Held, AssessingCancellation, Completed},
+	Pending:               {InProgress, Held, AssessingCancellation, Completed, Partial},
 	InProgress:            {Pending, Held, AssessingCancellation, PendingCancellation, Completed, Failed, Partial},
 	Held:                  {InProgress, Pending, AssessingCancellation, PendingCancellation, Completed, Failed, Partial, Cancelled},
 	AssessingCancellation: {Pending, Held, InProgress, PendingCancellation, Cancelled, Acknowledged, Completed, Failed, Partial},
-	PendingCancellation:   {Held, InProgress, Cancelled, Failed, Partial},
+	PendingCancellation:   {Pending, Held, InProgress, Cancelled, Failed, Partial},
 }
 
 // May reports whether a state may follow another one. Every state may stay.
@@ -48,6 +48,15 @@ func (s State) May(next State) bool {
 		return s != ""
 	}
 	return slices.Contains(transitions[s], next)
+}
+
+// Then is the state that tasks make of an order or item that was in state s: one that has waited is pending until somebody
+// begins it, also when its date has come; it is not acknowledged anew.
+func (s State) Then(next State) State {
+	if next == Acknowledged && s != "" && s != Acknowledged && s != AssessingCancellation {
+		return Pending
+	}
+	return next
 }
 
 // TaskState is the state of a task in its direction.
