@@ -83,3 +83,22 @@ func TestAnAccountOfTheLedgerThatIsMissingParks(t *testing.T) {
 		o.whole()
 	})
 }
+
+// TestDraftsOfARunAheadAreFinalised: that their cycles have not ended was said when they were made, and is not asked for again.
+func TestDraftsOfARunAheadAreFinalised(t *testing.T) {
+	eachAt(t, func() time.Time { return time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC) }, 5, false, func(o *office) {
+		request := run.Request{AsOf: charge.Date(2026, 12, 1), Mode: run.Draft}
+		if _, err := o.s.Runs.Run(o.Context(), clerk, request); !refusal.Is(err, "as_of_invalid") {
+			o.Errorf("drafts of cycles that have not ended, without saying so: %v", err)
+		}
+		request.Behind = true
+		drafts, err := o.s.Runs.Run(o.Context(), clerk, request)
+		o.must(err)
+		final, err := o.s.Runs.Commit(o.Context(), clerk, drafts.ID, nil)
+		o.must(err)
+		if drafts.Invoices == 0 || final.Invoices != drafts.Invoices || final.Parked != 0 || final.Digest != drafts.Digest {
+			o.Errorf("%+v of drafts %+v", final, drafts)
+		}
+		o.whole()
+	})
+}

@@ -122,7 +122,7 @@ func (r *Runner) begin(ctx context.Context, by database.Actor, request *Request)
 	switch {
 	case request.AsOf <= 0, request.AsOf > tomorrow+mostAhead:
 		return Run{}, refusal.New(refusal.Invalid, "as_of_invalid", "asOf", "cycles that end by %s: give a day that has come", request.AsOf)
-	case request.AsOf > tomorrow && !request.Behind:
+	case request.AsOf > tomorrow && !request.Behind && request.drafts == 0: // of drafts it was said when they were made
 		return Run{}, refusal.New(refusal.Invalid, "as_of_invalid", "asOf", "cycles that end by %s: give a day that has come; or set behind (--behind) to bill what is there by now and have the rest on the next bill", request.AsOf)
 	}
 	if request.Mode == Final {
