@@ -25,7 +25,7 @@ import (
 //
 // The same request again under its ExternalID returns the order that there is.
 func (s *Service) Place(ctx context.Context, by database.Actor, r OrderRequest) (o Order, err error) {
-	place := func(ctx context.Context, tx *database.Tx) (Order, error) { return s.PlaceIn(ctx, tx, r) }
+	place := func(ctx context.Context, tx *database.Tx) (Order, error) { return s.placeIn(ctx, tx, &r) }
 	err = s.db.Write(ctx, by, func(ctx context.Context, tx *database.Tx) (err error) {
 		o, err = s.once(ctx, tx, &r, place)
 		return err
@@ -70,19 +70,28 @@ func (s *Service) once(ctx context.Context, tx *database.Tx, r *OrderRequest, do
 	return o, tx.Remember(ctx, scope, r.Key, o.ID)
 }
 
-// PlaceIn is Place inside a transaction, for programs that order. It keeps no rejected order: every refusal is an error.
+// PlaceIn is Place inside a transaction, for programs that order. It keeps no rejected order: every refusal is an error. The
+// transaction finds the order whole from then on.
 func (s *Service) PlaceIn(ctx context.Context, tx *database.Tx, r OrderRequest) (Order, error) {
-	if err := r.check(tx.Now()); err != nil {
-		return Order{}, err
-	}
-	if o, found, err := s.repeated(ctx, tx, &r); err != nil || found {
-		return o, err
-	}
-	d, err := s.draft(ctx, tx, &r)
+	o, err := s.placeIn(ctx, tx, &r)
 	if err != nil {
 		return Order{}, err
 	}
-	if err := d.items(ctx, tx, &r); err != nil {
+	return o, tx.Flush(ctx)
+}
+
+func (s *Service) placeIn(ctx context.Context, tx *database.Tx, r *OrderRequest) (Order, error) {
+	if err := r.check(tx.Now()); err != nil {
+		return Order{}, err
+	}
+	if o, found, err := s.repeated(ctx, tx, r); err != nil || found {
+		return o, err
+	}
+	d, err := s.draft(ctx, tx, r)
+	if err != nil {
+		return Order{}, err
+	}
+	if err := d.items(ctx, tx, r); err != nil {
 		return Order{}, err
 	}
 	o := d.order

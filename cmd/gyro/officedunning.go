@@ -24,12 +24,13 @@ func (d dunningOrders) Suspend(ctx context.Context, tx *database.Tx, account int
 	})
 }
 
-// Resume implements dunning.Orders. It waits for a suspension that is ordered and not carried out yet; what somebody else
-// suspended for another reason stays as it is.
+// Resume implements dunning.Orders. It waits for a suspension for the debt that is ordered and not carried out yet; what
+// somebody else suspended, or wants suspended, for another reason stays as it is.
 func (d dunningOrders) Resume(ctx context.Context, tx *database.Tx, account int64, key string) (string, error) {
 	var under int
 	err := tx.NewRaw(`SELECT COUNT(*) FROM product_order_item i JOIN product p ON p.id = i.product_id
-		WHERE p.billing_account_id = ? AND i.change = 'suspend' AND i.state NOT IN ('completed', 'cancelled', 'failed', 'rejected')`, account).Scan(ctx, &under)
+		WHERE p.billing_account_id = ? AND i.change = 'suspend' AND i.state NOT IN ('completed', 'cancelled', 'failed', 'rejected')
+			AND i.due_at = 0 AND i.characteristics LIKE ?`, account, `%"reason":"`+provisioning.ReasonDebt+`"%`).Scan(ctx, &under)
 	if err != nil {
 		return "", fmt.Errorf("suspensions of account %d: %w", account, err)
 	}

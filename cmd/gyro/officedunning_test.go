@@ -13,6 +13,8 @@ import (
 	"gyro/internal/config"
 	"gyro/internal/database"
 	"gyro/internal/database/dbtest"
+	"gyro/internal/instant"
+	"gyro/provisioning"
 )
 
 // TestADebtKeepsWhatIsSuspendedAnyway has dunning suspend three accounts: of one the line is suspended on the customer's
@@ -76,6 +78,12 @@ func TestADebtKeepsWhatIsSuspendedAnyway(t *testing.T) {
 			return err
 		}))
 		suspended(8, "theft")
+		must(db.Write(t.Context(), by, func(ctx context.Context, tx *database.Tx) error { // in a month, which a payment does not wait for
+			_, err := o.services.orders.PlaceIn(ctx, tx, provisioning.OrderRequest{AccountID: 2, StartAt: tx.Now().Add(30 * instant.Day), Items: []provisioning.ItemRequest{{
+				Action: provisioning.Modify, Status: string(provisioning.ProductSuspended), ProductID: 4, Characteristics: map[string]string{"reason": "travels"},
+			}}})
+			return err
+		}))
 		if got := strings.Join(placed(dunningOrders{o}.Resume, "r"), ", "); got != "resume 4, nothing, nothing" {
 			t.Error("resumed:", got)
 		}
