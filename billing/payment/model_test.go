@@ -151,13 +151,16 @@ func (w *walk) forgive(ctx context.Context, tx *database.Tx, corrects int64, amo
 
 func (w *walk) pay() error {
 	amount, method := w.cents(), []Method{BankTransfer, ByProvider}[w.random.IntN(2)]
-	named := int64(0)
+	named, token := int64(0), ""
 	if w.random.IntN(2) == 0 {
 		named = pick(w, w.invoices)
 	}
+	if method == ByProvider {
+		token = "tok_visa"
+	}
 	w.say("pay %s by %s, invoice %d", amount, method, named)
 	return w.write(func(ctx context.Context, tx *database.Tx) error {
-		p, err := w.office.payments.Take(ctx, tx, Request{Account: w.account, Method: method, Amount: amount, InvoiceID: named, Token: "tok_visa", Key: fmt.Sprint(w.account, "-", len(w.log))})
+		p, err := w.office.payments.Take(ctx, tx, Request{Account: w.account, Method: method, Amount: amount, InvoiceID: named, Token: token, Key: fmt.Sprint(w.account, "-", len(w.log))})
 		if err != nil {
 			return err
 		}

@@ -119,9 +119,13 @@ func (o *office) transact(ctx context.Context, tx *database.Tx, a arguments) (er
 	case "invoice", "credit-note":
 		return ledger.Invoiced(ctx, tx, []ledger.InvoicePosting{a.document(today)})
 	case "pay":
+		method, token := Method(a.text("method", "bank_transfer")), ""
+		if method == ByProvider {
+			token = "tok_visa"
+		}
 		_, err = o.payments.Take(ctx, tx, Request{
-			Account: a.account("account"), Method: Method(a.text("method", "bank_transfer")), Amount: a.amount("amount"), InvoiceID: a.number("invoice", 0),
-			Token: a.text("token", "tok_visa"), Key: a.text("key", a.d.Pos), ReceivedOn: a.text("on", ""),
+			Account: a.account("account"), Method: method, Amount: a.amount("amount"), InvoiceID: a.number("invoice", 0),
+			Token: a.text("token", token), Key: a.text("key", a.d.Pos), ReceivedOn: a.text("on", ""),
 		})
 	case "refund":
 		_, err = o.payments.Refund(ctx, tx, RefundRequest{Payment: a.number("payment", 0), Amount: a.amount("amount"), Reason: "asked for", Key: a.text("key", a.d.Pos)})

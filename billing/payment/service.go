@@ -168,6 +168,9 @@ func (s *Service) complete(ctx context.Context, tx *database.Tx, r *Request, a a
 		return refusal.New(refusal.Unprocessable, "account_postpaid", "purpose", "account %d is postpaid: what is paid goes to its bills", a.ID)
 	case r.Method != ByProvider && r.Method != BankTransfer && r.Method != CashInHand:
 		return refusal.New(refusal.Invalid, "method_unknown", "paymentMethod", "%q: use provider, bank_transfer or cash", r.Method)
+	case r.Method != ByProvider && r.Token != "":
+		// Who sends a token means that its card is charged: nothing may be booked as received in its place.
+		return refusal.New(refusal.Invalid, "token_unused", "paymentMethod", "%s charges no card or mandate, and a token of one was given: use provider, or leave the token out", r.Method)
 	case r.Method == ByProvider && s.o.Provider == nil:
 		return refusal.New(refusal.Unavailable, "no_provider", "paymentMethod", "no payment provider is configured; take the payment by bank_transfer or cash")
 	case r.Method == ByProvider && r.Token == "":

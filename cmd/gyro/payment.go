@@ -60,10 +60,13 @@ func newPaymentTakeCommand(r *remote) *cobra.Command {
 	var method, token, invoice, currency, description string
 	cmd := &cobra.Command{
 		Use: "take ACCOUNT AMOUNT", Short: "Take a payment of a billing account: at the counter, from the bank's statement, or through the provider", Args: cobra.ExactArgs(2),
-		Example: "  gyro payment take 17 11.90 --method bank_transfer --description 'statement 48, line 3'\n  gyro payment take 17 20 --method provider --token tok_visa",
+		Example: "  gyro payment take 17 11.90 --method bank_transfer --description 'statement 48, line 3'\n  gyro payment take 17 20 --token tok_visa",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := decimalNumber(args[1]); err != nil {
 				return err
+			}
+			if token != "" && !cmd.Flags().Changed("method") {
+				method = "provider"
 			}
 			body := map[string]any{
 				"account": map[string]any{"id": args[0]}, "totalAmount": moneyBody(args[1], currency), "correlatorId": m.idempotencyKey(),
@@ -76,7 +79,7 @@ func newPaymentTakeCommand(r *remote) *cobra.Command {
 		},
 	}
 	m.flags(cmd)
-	cmd.Flags().StringVar(&method, "method", "bank_transfer", "provider, bank_transfer or cash")
+	cmd.Flags().StringVar(&method, "method", "bank_transfer", "provider, bank_transfer or cash; with --token it is provider")
 	cmd.Flags().StringVar(&token, "token", "", "the provider's `token` of the card or mandate")
 	cmd.Flags().StringVar(&invoice, "invoice", "", "`id` of the bill that is paid (default: the one due first)")
 	cmd.Flags().StringVar(&currency, "currency", "EUR", "ISO 4217 `code`")
