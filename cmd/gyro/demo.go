@@ -101,6 +101,7 @@ func runDemo(cmd *cobra.Command, cfg *config.Config, d *demoFlags) (err error) {
 	if err := openOperator(ctx, n, operator, clock); err != nil {
 		return errors.Join(err, n.stop())
 	}
+	forgetGateways(n)
 	_, _ = fmt.Fprintf(out, "the demo operator has %d subscribers; try: %s account show demo-00000 --server http://%s\n", operator.Subscribers(), self(), n.http.addr())
 	options := demo.Options{
 		Engine: n.core.engine, Operator: operator, Server: n.gateways[0].Addr().String(),
@@ -113,6 +114,19 @@ func runDemo(cmd *cobra.Command, cfg *config.Config, d *demoFlags) (err error) {
 		err = demo.Run(ctx, options)
 	}
 	return errors.Join(err, office.stop(), n.stop())
+}
+
+// forgetGateways releases the sessions of elements that a demo left which was killed: those of this one are others, and
+// know nothing of them.
+func forgetGateways(n *node) {
+	var open int
+	n.core.engine.View(func(s *charging.State) { open = s.Stats().OpenSessions })
+	if open == 0 {
+		return
+	}
+	for host := range demo.Profiles() {
+		n.peerRestarted(host)
+	}
 }
 
 // servedAs gives the demo's elements the profiles of what they simulate, unless

@@ -223,6 +223,26 @@ func TestDemoInterrupted(t *testing.T) {
 	leftovers(t, work)
 }
 
+// TestDemoAfterAKill kills the demo with its sessions open and starts it anew on what it left: the new elements know nothing of
+// those sessions, and the books close all the same.
+func TestDemoAfterAKill(t *testing.T) {
+	t.Parallel()
+	data := filepath.Join(t.TempDir(), "data")
+	p, _ := startDemo(t, "--data", data)
+	eventually(t, "the demo draws its view twice", func() bool { return strings.Count(p.text(), " CCR/s ") >= 2 })
+	if err := p.cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.exit(); err == nil {
+		t.Fatalf("it was not killed\n%s", p.output())
+	}
+	again, work := startDemo(t, "--data", data, "--for", "5s")
+	if err := again.exit(); err != nil || !strings.Contains(again.text(), "The books close.") {
+		t.Fatalf("the second demo ended with %v\n%s", err, again.output())
+	}
+	leftovers(t, work)
+}
+
 // TestDemoElementDies kills one of the demo's network elements: the demo must notice, end and fail.
 func TestDemoElementDies(t *testing.T) {
 	t.Parallel()
