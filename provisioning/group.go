@@ -2,6 +2,8 @@ package provisioning
 
 import (
 	"context"
+	"fmt"
+	"runtime/debug"
 	"sync"
 
 	"gyro/internal/database"
@@ -36,6 +38,17 @@ func newGroup(db *database.DB) *group {
 		g.most = 1
 	}
 	return g
+}
+
+// run is fn, of which a panic is its own error: it is not the job's goroutine that runs it, and the process would end with it,
+// again and again, for one order.
+func (e *entry) run(ctx context.Context, tx *database.Tx) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		}
+	}()
+	return e.fn(ctx, tx)
 }
 
 // write runs fn in a transaction that it may share with others, and returns when that is durable. fn may run several times
@@ -76,7 +89,7 @@ func (g *group) lead(ctx context.Context) {
 func (g *group) commit(ctx context.Context, taken []*entry) {
 	err := g.db.Write(ctx, worker, func(ctx context.Context, tx *database.Tx) error {
 		for _, e := range taken {
-			if err := e.fn(ctx, tx); err != nil {
+			if err := e.run(ctx, tx); err != nil {
 				return err
 			}
 		}
@@ -84,7 +97,7 @@ func (g *group) commit(ctx context.Context, taken []*entry) {
 	})
 	for _, e := range taken {
 		if err != nil && len(taken) > 1 {
-			e.done <- g.db.Write(ctx, worker, e.fn)
+			e.done <- g.db.Write(ctx, worker, e.run)
 			continue
 		}
 		e.done <- err
