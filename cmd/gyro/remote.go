@@ -83,7 +83,9 @@ func (r *remote) keyed(err error, key, from string) error {
 		flag, variable = "--office-key-file", officeKeyVariable
 	}
 	said := *p
-	if said.Message = fmt.Sprintf("no key was sent: name the file that has it with %s, or put the key itself into %s", flag, variable); key != "" {
+	if key == "" {
+		said.Message = fmt.Sprintf("no key was sent: name the file that has it with %s, or put the key itself into %s", flag, variable)
+	} else { // what the server says of it: unknown, expired, revoked or rotated
 		said.Message += fmt.Sprintf("; it was the key of %s: name the file of another one with %s, or put that itself into %s", from, flag, variable)
 	}
 	return &said

@@ -200,8 +200,8 @@ func TestUnknownKeys(t *testing.T) {
 	}
 	t.Setenv(officeKeyVariable, "")
 	try("no key was sent: name the file that has it with --office-key-file, or put the key itself into GYRO_OFFICE_KEY", "pool", "show")
-	try("it was the key of "+file, "pool", "show", "--office-key-file", file)
+	try("the key is none of this server; it was the key of "+file, "pool", "show", "--office-key-file", file)
 	t.Setenv(officeKeyVariable, file) // the name of the file, where the key is wanted
-	try("it was the key of GYRO_OFFICE_KEY: name the file of another one with --office-key-file, or put that itself into GYRO_OFFICE_KEY", "pool", "show")
+	try("the key is none of this server; it was the key of GYRO_OFFICE_KEY: name the file of another one with --office-key-file, or put that itself into GYRO_OFFICE_KEY", "pool", "show")
 	try("--api-key-file, or put the key itself into GYRO_API_KEY", "account", "show", "1", "--server", base)
 }
