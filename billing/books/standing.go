@@ -119,12 +119,15 @@ func chargedDays(text string) (days int64, err error) {
 
 // difference is a row of which two amounts ought to be one.
 type difference struct {
-	id, other int64
-	name      string
-	is, ought int64
+	id, other      int64
+	name, currency string
+	is, ought      int64
 }
 
-// differ reports what a query finds: an id, another or 0, a name or an empty text, and two amounts.
+// amount writes an amount of the row's currency.
+func (d *difference) amount(a int64) string { return in(d.currency)(money.Amount(a)) }
+
+// differ reports what a query finds: an id, another or 0, a name and the currency or empty texts, and two amounts.
 func differ(ctx context.Context, q bun.IDB, query string, report func(d *difference)) error {
 	rows, err := q.QueryContext(ctx, query)
 	if err != nil {
@@ -133,7 +136,7 @@ func differ(ctx context.Context, q bun.IDB, query string, report func(d *differe
 	defer func() { _ = rows.Close() }()
 	for rows.Next() {
 		var d difference
-		if err := rows.Scan(&d.id, &d.other, &d.name, &d.is, &d.ought); err != nil {
+		if err := rows.Scan(&d.id, &d.other, &d.name, &d.currency, &d.is, &d.ought); err != nil {
 			return err
 		}
 		report(&d)
@@ -152,7 +155,7 @@ func count(ctx context.Context, q bun.IDB, c *Check, what, query string) error {
 // charges holds the charges that people added against the lines that they became.
 func charges(ctx context.Context, q bun.IDB, c *Check) error {
 	c.Name = "charges that were added are on one bill or wait"
-	err := differ(ctx, q, `SELECT c.id, i.id, COALESCE(i.number, ''), COALESCE(c.invoice_id, 0), CASE WHEN c.amount = l.exact THEN 0 ELSE 1 END
+	err := differ(ctx, q, `SELECT c.id, i.id, COALESCE(i.number, ''), '', COALESCE(c.invoice_id, 0), CASE WHEN c.amount = l.exact THEN 0 ELSE 1 END
 		FROM invoice_line l JOIN invoice i ON i.id = l.invoice_id JOIN billing_charge c ON c.id = l.charge_id
 		WHERE l.charge_id > 0 AND `+counting+` AND (c.invoice_id IS NULL OR c.invoice_id <> i.id OR c.amount <> l.exact) ORDER BY c.id`, func(d *difference) {
 		switch {
@@ -167,7 +170,7 @@ func charges(ctx context.Context, q bun.IDB, c *Check) error {
 	if err != nil {
 		return err
 	}
-	if err := differ(ctx, q, `SELECT c.id, c.invoice_id, '', 0, 0 FROM billing_charge c WHERE c.invoice_id IS NOT NULL
+	if err := differ(ctx, q, `SELECT c.id, c.invoice_id, '', '', 0, 0 FROM billing_charge c WHERE c.invoice_id IS NOT NULL
 		AND NOT EXISTS (SELECT 1 FROM invoice_line l WHERE l.invoice_id = c.invoice_id AND l.charge_id = c.id) ORDER BY c.id`, func(d *difference) {
 		c.wrong("charge %d says that it is on the bill with id %d, which has no line of it", d.id, d.other)
 	}); err != nil {
@@ -180,7 +183,7 @@ func charges(ctx context.Context, q bun.IDB, c *Check) error {
 func claimed(ctx context.Context, q bun.IDB, c *Check) error {
 	c.Name = "usage that bills and statements have gone past is on them"
 	query := func(per, line string) string {
-		return `SELECT t.billing_account_id, 0, '', COALESCE(u.n, 0), COALESCE(x.n, 0) FROM billing_state t
+		return `SELECT t.billing_account_id, 0, '', a.currency, COALESCE(u.n, 0), COALESCE(x.n, 0) FROM billing_state t JOIN billing_account a ON a.id = t.billing_account_id
 			LEFT JOIN (SELECT u.billing_account_id AS id, CAST(` + per + ` AS BIGINT) AS n FROM usage_record u JOIN billing_state s ON s.billing_account_id = u.billing_account_id
 				WHERE u.record <= s.usage_after GROUP BY u.billing_account_id) u ON u.id = t.billing_account_id
 			LEFT JOIN (SELECT l.billing_account_id AS id, CAST(SUM(` + line + `) AS BIGINT) AS n FROM invoice_line l JOIN invoice i ON i.id = l.invoice_id
@@ -194,7 +197,7 @@ func claimed(ctx context.Context, q bun.IDB, c *Check) error {
 		return err
 	}
 	if err := differ(ctx, q, query("SUM(u.charged)", "l.exact"), func(d *difference) {
-		c.wrong("account %d: its bills have gone past usage of %s, their lines have %s", d.id, money.Amount(d.is).Format(2), money.Amount(d.ought).Format(2))
+		c.wrong("account %d: its bills have gone past usage of %s, their lines have %s", d.id, d.amount(d.is), d.amount(d.ought))
 	}); err != nil {
 		return err
 	}
@@ -207,14 +210,14 @@ func periods(ctx context.Context, q bun.IDB, c *Check) error {
 	for _, side := range []struct{ column, amount string }{
 		{"debit", "CASE WHEN p.amount > 0 THEN p.amount ELSE 0 END"}, {"credit", "CASE WHEN p.amount < 0 THEN -p.amount ELSE 0 END"},
 	} {
-		err := differ(ctx, q, `SELECT 0, 0, x.period || ' ' || x.gl_code || ' ' || x.currency, CAST(SUM(x.closed) AS BIGINT), CAST(SUM(x.journal) AS BIGINT) FROM (
+		err := differ(ctx, q, `SELECT 0, 0, x.period || ' ' || x.gl_code || ' ' || x.currency, x.currency, CAST(SUM(x.closed) AS BIGINT), CAST(SUM(x.journal) AS BIGINT) FROM (
 				SELECT t.period, t.gl_code, t.currency, t.`+side.column+` AS closed, 0 AS journal FROM accounting_period_total t
 				UNION ALL
 				SELECT a.period, p.gl_code, p.currency, 0, SUM(`+side.amount+`) FROM accounting_period a
 					JOIN journal_entry e ON e.posted_on >= a.period || '-01' AND e.posted_on <= a.period || '-31' JOIN journal_posting p ON p.entry_id = e.id
 					WHERE a.state = 'closed' GROUP BY a.period, p.gl_code, p.currency) x
 			GROUP BY x.period, x.gl_code, x.currency HAVING SUM(x.closed) <> SUM(x.journal) ORDER BY 3`, func(d *difference) {
-			c.wrong("%s: the month was closed with %ss of %s, the journal has %s", d.name, side.column, money.Amount(d.is).Format(2), money.Amount(d.ought).Format(2))
+			c.wrong("%s: the month was closed with %ss of %s, the journal has %s", d.name, side.column, d.amount(d.is), d.amount(d.ought))
 		})
 		if err != nil {
 			return err
@@ -226,10 +229,10 @@ func periods(ctx context.Context, q bun.IDB, c *Check) error {
 // disputes holds what is left out of dunning against the disputes that are open.
 func disputes(ctx context.Context, q bun.IDB, c *Check) error {
 	c.Name = "what is in dispute is the open disputes"
-	err := differ(ctx, q, `SELECT r.invoice_id, r.billing_account_id, r.number, r.disputed, CAST(COALESCE(d.amount, 0) AS BIGINT) FROM receivable r
+	err := differ(ctx, q, `SELECT r.invoice_id, r.billing_account_id, r.number, r.currency, r.disputed, CAST(COALESCE(d.amount, 0) AS BIGINT) FROM receivable r
 		LEFT JOIN (SELECT invoice_id, SUM(amount) AS amount FROM dispute WHERE state = 'open' GROUP BY invoice_id) d ON d.invoice_id = r.invoice_id
 		WHERE r.disputed <> COALESCE(d.amount, 0) ORDER BY r.invoice_id`, func(d *difference) {
-		c.wrong("invoice %s (id %d, account %d): %s of it is in dispute, its open disputes come to %s", d.name, d.id, d.other, money.Amount(d.is).Format(2), money.Amount(d.ought).Format(2))
+		c.wrong("invoice %s (id %d, account %d): %s of it is in dispute, its open disputes come to %s", d.name, d.id, d.other, d.amount(d.is), d.amount(d.ought))
 	})
 	if err != nil {
 		return err

@@ -144,34 +144,11 @@ func (r *Runner) bill(c *computed, b *batch, g *group) error {
 	d := &document{payer: g.payer, period: period, kind: invoice.Bill, entity: r.tax.Entity(g.payer.region), to: b.addressees[g.payer.id], revision: g.payer.revision}
 	var states []charge.PriceState
 	for _, a := range g.members {
-		in, err := a.input(g.payer.cycle, period)
+		charged, err := d.bill(a)
 		if err != nil {
 			return err
 		}
-		draft, err := charge.Bill(in)
-		if err != nil {
-			return err
-		}
-		for k := range draft.States { // positions are counted through the accounts
-			for n := range draft.States[k].Charged {
-				if line := &draft.States[k].Charged[n].Line; line.Invoice == 0 {
-					line.Position += len(d.lines)
-				}
-			}
-		}
-		d.lines = append(d.lines, draft.Lines...)
-		states = append(states, draft.States...)
-		for _, waiting := range in.Charges {
-			d.charges = append(d.charges, waiting.ID)
-		}
-		used, fits := usageSum(in.Usage)
-		exact, inRange := used.Sub(a.settled)
-		if !fits || !inRange {
-			return fmt.Errorf("the usage of account %d leaves the range of money", a.id)
-		}
-		if exact != 0 && !a.prepaid {
-			d.usage = append(d.usage, settlement{a.id, a.chargingAccount, exact})
-		}
+		states = append(states, charged...)
 	}
 	if len(d.lines) > invoice.MaxLines {
 		return fmt.Errorf("the bill would have %d lines, more than %d: let fewer accounts be paid by one", len(d.lines), invoice.MaxLines)
@@ -197,6 +174,38 @@ func (r *Runner) bill(c *computed, b *batch, g *group) error {
 	}
 	c.apply(g, period, states)
 	return nil
+}
+
+// bill puts on a document what an account owes, and returns what is charged of its prices then.
+func (d *document) bill(a *account) ([]charge.PriceState, error) {
+	in, err := a.input(d.payer.cycle, d.period)
+	if err != nil {
+		return nil, err
+	}
+	draft, err := charge.Bill(in)
+	if err != nil {
+		return nil, err
+	}
+	for k := range draft.States { // positions are counted through the accounts
+		for n := range draft.States[k].Charged {
+			if line := &draft.States[k].Charged[n].Line; line.Invoice == 0 {
+				line.Position += len(d.lines)
+			}
+		}
+	}
+	d.lines = append(d.lines, draft.Lines...)
+	for _, waiting := range in.Charges {
+		d.charges = append(d.charges, waiting.ID)
+	}
+	used, fits := usageSum(in.Usage)
+	exact, inRange := used.Sub(a.settled)
+	if !fits || !inRange {
+		return nil, fmt.Errorf("the usage of account %d leaves the range of money", a.id)
+	}
+	if exact != 0 && !a.prepaid {
+		d.usage = append(d.usage, settlement{a.id, a.chargingAccount, exact})
+	}
+	return draft.States, nil
 }
 
 // bookable refuses what the journal would refuse: it would refuse the whole batch.

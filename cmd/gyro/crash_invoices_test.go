@@ -88,6 +88,21 @@ func (o *operator) payers(count int) {
 	group.Wait()
 }
 
+// customerWhoSent is the account of the n-th customer, with a line that has sent so many messages.
+func (o *operator) customerWhoSent(g *gateway, n, messages int) (account string) {
+	o.t.Helper()
+	account = o.customer(fmt.Sprint("Customer ", n), "Line")
+	o.completed(o.order(account, fmt.Sprint("order-", n), map[string]any{"action": "add", "productOffering": reference{ID: "mobile-s"}}))
+	l := o.lineOf(account)
+	for m := range messages {
+		sms := ccr{session: fmt.Sprintf("smsc.test.example;%d;%d", n, m), kind: oneTime, subscriber: o.subscriberOf(l)}
+		if result := resultOf(o.t, g.ask(g.ccr(sms))); result != diam.Success {
+			o.t.Fatalf("message %d of %s: %d", m, l.msisdn, result)
+		}
+	}
+	return account
+}
+
 // TestKilledWhileItBills kills the program at random moments of an invoice run and of what follows it. In the end the run has
 // made what a dry run of before says, to the line; numbers have no gap; and the core has what was billed settled, once.
 func TestKilledWhileItBills(t *testing.T) {
@@ -97,15 +112,7 @@ func TestKilledWhileItBills(t *testing.T) {
 		o.stock()
 		g := connectGateway(t, o.p.diameter)
 		for n := range crashLines {
-			account := o.customer(fmt.Sprint("Customer ", n), "Line")
-			o.completed(o.order(account, fmt.Sprint("order-", n), map[string]any{"action": "add", "productOffering": reference{ID: "mobile-s"}}))
-			l := o.lineOf(account)
-			for m := range crashMessages {
-				sms := ccr{session: fmt.Sprintf("smsc.test.example;%d;%d", n, m), kind: oneTime, subscriber: o.subscriberOf(l)}
-				if result := resultOf(t, g.ask(g.ccr(sms))); result != diam.Success {
-					t.Fatalf("message %d of %s: %d", m, l.msisdn, result)
-				}
-			}
+			o.customerWhoSent(g, n, crashMessages)
 		}
 		o.payers(crashPayers)
 		o.used()

@@ -80,6 +80,29 @@ func (s *seller) sell(count int) error {
 	return nil
 }
 
+// sell has sellers place so many orders each, at the offices of some addresses by turns; sold waits until they have.
+func (o *operator) sell(each int, addresses ...string) (sellers []*seller, sold func()) {
+	o.t.Helper()
+	var selling sync.WaitGroup
+	for n := range crashSellers {
+		s := &seller{
+			o: newOffice(o.t, addresses[n%len(addresses)]), key: o.key(), name: fmt.Sprintf("seller-%d", n), orders: map[string]string{},
+			account: o.customer(fmt.Sprintf("Customer %d", n), "Kill"),
+		}
+		sellers = append(sellers, s)
+		selling.Go(func() { s.failed = s.sell(each) })
+	}
+	return sellers, func() {
+		o.t.Helper()
+		selling.Wait()
+		for _, s := range sellers {
+			if s.failed != nil {
+				o.t.Fatal(s.failed)
+			}
+		}
+	}
+}
+
 // TestKilledWhileCustomersOrder kills the program and stops it by SIGTERM, by turns, while customers order and change their
 // minds, with elements that fail before and after they did what was asked. Then every order is completed or undone, and none
 // is there twice or lost; inventory, HSS, PCRF and charging core have the same lines; no number or card has two.
@@ -90,16 +113,7 @@ func TestKilledWhileCustomersOrder(t *testing.T) {
 		o.stock()
 		o.hss.fails(`{"refuse":50,"drop_before":50,"drop_after":100,"seed":7}`)
 		o.pcrf.fails(`{"refuse":50,"drop_before":50,"drop_after":100,"seed":8}`)
-		sellers := make([]*seller, crashSellers)
-		var selling sync.WaitGroup
-		for n := range sellers {
-			s := &seller{
-				o: newOffice(t, o.officeAddress), key: o.key(), name: fmt.Sprintf("seller-%d", n), orders: map[string]string{},
-				account: o.customer(fmt.Sprintf("Customer %d", n), "Kill"),
-			}
-			sellers[n] = s
-			selling.Go(func() { s.failed = s.sell(crashOrders / crashSellers) })
-		}
+		sellers, sold := o.sell(crashOrders/crashSellers, o.officeAddress)
 		for end := range crashOrderEnds {
 			at := crashOrders * (end + 1) / (crashOrderEnds + 1)
 			eventually(t, fmt.Sprintf("%d orders are taken", at), func() bool { return o.count("") >= at })
@@ -114,12 +128,7 @@ func TestKilledWhileCustomersOrder(t *testing.T) {
 			}
 			o.start()
 		}
-		selling.Wait()
-		for _, s := range sellers {
-			if s.failed != nil {
-				t.Fatal(s.failed)
-			}
-		}
+		sold()
 		o.hss.fails("")
 		o.pcrf.fails("")
 		eventually(t, "every order has ended", func() bool { return o.count("completed")+o.count("cancelled") >= crashOrders })

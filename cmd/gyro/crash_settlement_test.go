@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -12,8 +11,6 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
-
-	"github.com/fiorix/go-diameter/v4/diam"
 )
 
 // What the way to the core does with settlements.
@@ -83,13 +80,7 @@ func TestKilledBetweenABillAndItsSettlement(t *testing.T) {
 		g := connectGateway(t, o.p.diameter)
 		var accounts []string
 		for n := range crashLines {
-			account := o.customer(fmt.Sprint("Customer ", n), "Line")
-			o.completed(o.order(account, fmt.Sprint("order-", n), map[string]any{"action": "add", "productOffering": reference{ID: "mobile-s"}}))
-			sms := ccr{session: fmt.Sprint("smsc.test.example;", n), kind: oneTime, subscriber: o.subscriberOf(o.lineOf(account))}
-			if result := resultOf(t, g.ask(g.ccr(sms))); result != diam.Success {
-				t.Fatal(result)
-			}
-			accounts = append(accounts, account)
+			accounts = append(accounts, o.customerWhoSent(g, n, 1))
 		}
 		o.used()
 

@@ -52,26 +52,12 @@ func TestTwoOfficesOnOneDatabase(t *testing.T) {
 	s := &secondOffice{o: o, address: freeAddress(t), data: filepath.Join(t.TempDir(), "second")}
 	s.start()
 	o.hss.fails(`{"refuse":50,"drop_after":100,"seed":9}`)
-	sellers := make([]*seller, crashSellers)
-	var selling sync.WaitGroup
-	for n := range sellers {
-		address := []string{o.officeAddress, s.address}[n%2]
-		sellers[n] = &seller{
-			o: newOffice(t, address), key: o.key(), name: fmt.Sprintf("seller-%d", n), orders: map[string]string{},
-			account: o.customer(fmt.Sprintf("Customer %d", n), "Two"),
-		}
-		selling.Go(func() { sellers[n].failed = sellers[n].sell(twoOfficesOrders) })
-	}
+	sellers, sold := o.sell(twoOfficesOrders, o.officeAddress, s.address)
 	const orders = twoOfficesOrders * crashSellers
 	eventually(t, "a third of the orders is taken", func() bool { return o.count("") >= orders/3 })
 	s.p.kill()
 	s.start()
-	selling.Wait()
-	for _, seller := range sellers {
-		if seller.failed != nil {
-			t.Fatal(seller.failed)
-		}
-	}
+	sold()
 	o.hss.fails("")
 	eventually(t, "every order has ended", func() bool { return o.count("completed")+o.count("cancelled") >= orders })
 	o.checkOrders(sellers)
