@@ -10,9 +10,11 @@ import (
 
 	"gyro/billing"
 	"gyro/billing/invoice"
+	"gyro/billing/ledger"
 	"gyro/billing/run"
 	"gyro/billing/tax"
 	"gyro/internal/database"
+	"gyro/internal/money"
 	"gyro/internal/refusal"
 )
 
@@ -91,6 +93,52 @@ func TestABillStaysWhatItWas(t *testing.T) {
 		other4 := o.number("SELECT id FROM invoice WHERE billing_account_id = 4")
 		if _, err := o.s.Credit(o.Context(), clerk, other4, billing.CreditRequest{Reason: "goodwill", Key: "k3"}); !refusal.Is(err, "entity_unknown") {
 			o.Errorf("a credit note of a legal entity that is configured no more: %v", err)
+		}
+		o.whole()
+	})
+}
+
+// TestCreditThatABillUsedStaysOnIt: 20 that the customer had are set off as the bill is finalised. The bank takes them back, other
+// money comes, and the bill says what it said.
+func TestCreditThatABillUsedStaysOnIt(t *testing.T) {
+	each(t, 5, false, func(o *office) {
+		o.sql("INSERT INTO payment (id, billing_account_id, purpose, method, amount, currency, state, key, created_at) VALUES (1, 3, 'bills', 'bank_transfer', 20000000, 'EUR', 'settled', 'k', 1)")
+		pay := func(payment int64, amount money.Amount) (c ledger.Credit) {
+			o.must(o.write(func(ctx context.Context, tx *database.Tx) (err error) {
+				c, err = ledger.TakeIn(ctx, tx, ledger.Bank, payment, 3, amount, "EUR", ledger.Day(tx.Now()))
+				return err
+			}))
+			return c
+		}
+		pay(1, 20*money.Unit)
+		o.bill()
+		id := o.number("SELECT id FROM invoice WHERE billing_account_id = 3")
+		d := o.get(id)
+		if v := d.JSON(); d.SetOff != 20*money.Unit || d.ToPay() != d.Total-20*money.Unit || d.ToPay() != d.Open || v.SetOff.Value != "20.00" || v.ToPay.Value != v.Open.Value {
+			o.Fatalf("of %s were %s set off, %s is to be paid, %s open: %+v", d.Total, d.SetOff, d.ToPay(), d.Open, v)
+		}
+		if other := o.get(o.number("SELECT id FROM invoice WHERE billing_account_id = 2")); other.SetOff != 0 || other.ToPay() != other.Total {
+			o.Errorf("nobody paid, and %s of %s is to be paid", other.ToPay(), other.Total)
+		}
+		paper, _ := o.printed(id)
+		o.must(o.write(func(ctx context.Context, tx *database.Tx) error {
+			credit, err := ledger.CreditOf(ctx, tx, ledger.SourcePayment, 1)
+			if err != nil {
+				return err
+			}
+			return ledger.UnallocateAmount(ctx, tx, credit, credit.Amount, ledger.Day(tx.Now()))
+		}))
+		o.sql("INSERT INTO payment (id, billing_account_id, purpose, method, amount, currency, state, key, created_at) VALUES (2, 3, 'bills', 'bank_transfer', 5000000, 'EUR', 'settled', 'l', 1)")
+		second := pay(2, 5*money.Unit)
+		o.must(o.write(func(ctx context.Context, tx *database.Tx) error {
+			_, err := ledger.Allocate(ctx, tx, second, id, second.Amount, ledger.Day(tx.Now()))
+			return err
+		}))
+		if d := o.get(id); d.Open != d.Total-5*money.Unit || d.SetOff != 20*money.Unit {
+			o.Errorf("then %s of %s is open, and %s was set off", d.Open, d.Total, d.SetOff)
+		}
+		if again, _ := o.printed(id); !bytes.Equal(again, paper) {
+			o.Error("the bill is printed otherwise after money moved")
 		}
 		o.whole()
 	})

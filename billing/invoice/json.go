@@ -38,7 +38,9 @@ type JSON struct {
 	Net         Amount     `json:"net"`
 	Tax         Amount     `json:"tax"`
 	Total       Amount     `json:"total"`
-	Open        Amount     `json:"open"`
+	SetOff      *Amount    `json:"setOff,omitempty"` // credit that was used as it was finalised
+	ToPay       *Amount    `json:"toPay,omitempty"`  // of an invoice: total less setOff
+	Open        Amount     `json:"open"`             // now
 	Corrects    string     `json:"correctsInvoiceId,omitempty"`
 	Reason      string     `json:"reason,omitempty"`
 	Run         string     `json:"invoiceRunId,omitempty"`
@@ -126,6 +128,10 @@ func (d *Document) JSON() JSON {
 		decimals = c.Exponent()
 	}
 	v.Customer, v.Open = ID(d.Customer), amountOf(d.Open, d.Currency, decimals)
+	if d.Type == Bill {
+		setOff, toPay := amountOf(d.SetOff, d.Currency, decimals), amountOf(d.ToPay(), d.Currency, decimals)
+		v.SetOff, v.ToPay = &setOff, &toPay
+	}
 	v.From = &JSONParty{Name: d.From.LegalName, Address: strings.Split(d.From.Address, "\n"), TaxID: d.From.TaxID, IBAN: d.From.IBAN}
 	v.To = &JSONParty{Name: d.Recipient.Name, Account: d.Recipient.Account, Address: d.Recipient.Address(), TaxID: d.Recipient.TaxID}
 	for k := range d.Lines {

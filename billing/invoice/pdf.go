@@ -159,7 +159,7 @@ func (p *printer) facts() [][2]string {
 	if d.Recipient.TaxID != "" {
 		rows = append(rows, [2]string{p.t.vatNumber, d.Recipient.TaxID})
 	}
-	if d.Type == Bill && d.Total > 0 {
+	if d.ToPay() > 0 {
 		rows = append(rows, [2]string{p.t.due, p.t.day(d.DueOn)})
 	}
 	return rows
@@ -176,7 +176,7 @@ func (p *printer) fit(text string, width float64) string {
 
 // totals are printed together, on a page of their own if there is no room behind the lines.
 func (p *printer) totals() {
-	if p.GetY()+float64(len(p.d.Taxes)+4)*lineHeight+14 > bottom {
+	if p.GetY()+float64(len(p.d.Taxes)+6)*lineHeight+14 > bottom {
 		p.AddPage()
 	}
 	row := func(what string, amount money.Amount) {
@@ -200,6 +200,12 @@ func (p *printer) totals() {
 	p.Line(left+fullWidth-75, y, left+fullWidth, y)
 	p.Ln(1.5)
 	row(p.t.total, p.d.Total)
+	if p.d.SetOff > 0 {
+		p.font("", 9)
+		row(p.t.creditUsed, -p.d.SetOff)
+		p.font("B", 10)
+		row(p.t.toPay, p.d.ToPay())
+	}
 	p.Ln(6)
 	p.font("", 9)
 	p.paragraph(p.terms())
@@ -217,7 +223,7 @@ func (p *printer) terms() string {
 		return p.t.fromBalance
 	case p.d.Type == CreditNote:
 		return p.t.setOff
-	case p.d.Total <= 0:
+	case p.d.ToPay() == 0:
 		return p.t.nothing
 	}
 	text := fmt.Sprintf(p.t.payUntil, p.t.day(p.d.DueOn), p.d.Reference())

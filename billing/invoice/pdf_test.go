@@ -105,6 +105,24 @@ func TestDocumentsOnPaper(t *testing.T) {
 	}
 }
 
+// TestCreditThatWasUsedIsOnPaper: what is to be paid is the total less the credit that was used, and nothing where that is all of it.
+func TestCreditThatWasUsedIsOnPaper(t *testing.T) {
+	for setOff, want := range map[money.Amount]string{
+		20_000_000: "Gesamt\n47,67 EUR\nVerrechnet mit Ihrem Guthaben\n-20,00 EUR\nZu zahlen\n27,67 EUR\nBitte zahlen Sie bis zum 16.11.2026",
+		47_670_000: "Gesamt\n47,67 EUR\nVerrechnet mit Ihrem Guthaben\n-47,67 EUR\nZu zahlen\n0,00 EUR\nEs ist nichts zu zahlen.\n",
+	} {
+		d := example()
+		d.Language, d.SetOff, d.Open = "de", setOff, 0 // that it was paid since is not on it
+		plain, err := render(d, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if text := words(plain); !strings.Contains(text, want) {
+			t.Errorf("with %s set off:\n%s", setOff, text)
+		}
+	}
+}
+
 // TestManyLinesOnPaper prints 200 lines: each page has the table's head and what was carried over, and says of how many it is.
 func TestManyLinesOnPaper(t *testing.T) {
 	d := example()

@@ -19,12 +19,22 @@ type Document struct {
 	Taxes []Tax
 	// Open is what is still to be paid, now; 0 without a receivable.
 	Open money.Amount
+	// SetOff is the customer's credit that was used for it as it was finalised; what comes later does not change it.
+	SetOff money.Amount
 	// Customer is the account's; what it was called when the document was made is in Recipient.
 	Customer int64
 	// From is who the document is from, as it was when the document was made.
 	From Seller
 	// CorrectsNumber is the number of the invoice that a credit note takes back.
 	CorrectsNumber string
+}
+
+// ToPay is what is to be paid of a document as it says: an invoice's total less what was set off; 0 of all others.
+func (d *Document) ToPay() money.Amount {
+	if d.Type != Bill {
+		return 0
+	}
+	return max(0, d.Total-d.SetOff)
 }
 
 // Get reads a document.
@@ -49,8 +59,9 @@ func Get(ctx context.Context, q bun.IDB, id int64) (*Document, error) {
 		corrects = *d.Corrects
 	}
 	err := q.NewRaw(`SELECT a.customer_id, COALESCE((SELECT r.open FROM receivable r WHERE r.invoice_id = ?), 0),
-		COALESCE((SELECT o.number FROM invoice o WHERE o.id = ?), '') FROM billing_account a WHERE a.id = ?`, id, corrects, d.Account).
-		Scan(ctx, &d.Customer, (*int64)(&d.Open), &d.CorrectsNumber)
+		COALESCE((SELECT r.set_off FROM receivable r WHERE r.invoice_id = ?), 0),
+		COALESCE((SELECT o.number FROM invoice o WHERE o.id = ?), '') FROM billing_account a WHERE a.id = ?`, id, id, corrects, d.Account).
+		Scan(ctx, &d.Customer, (*int64)(&d.Open), (*int64)(&d.SetOff), &d.CorrectsNumber)
 	if err != nil {
 		return nil, fmt.Errorf("whom invoice %d is for: %w", id, err)
 	}

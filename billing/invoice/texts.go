@@ -34,8 +34,8 @@ type texts struct {
 	records                               [2]string // one, several
 	daysOf, minutes                       string
 
-	carried, net, tax, total string
-	reasons                  map[string]string // why there is no tax, by code, where the law asks for words
+	carried, net, tax, total, creditUsed, toPay string
+	reasons                                     map[string]string // why there is no tax, by code, where the law asks for words
 
 	payUntil, payTo, fromBalance, setOff, nothing string
 	page                                          string
@@ -51,7 +51,7 @@ var languages = map[string]*texts{
 		columnPosition: "#", columnText: "Description", columnPeriod: "Period", columnQuantity: "Quantity", columnTax: "VAT", columnNet: "Net",
 		creditOf: "Credit: %s (%s)", discountOf: "Discount %s", minimumOf: "Minimum commitment %s", line: "line %d",
 		records: [2]string{"1 record", "%s records"}, daysOf: "%d of %d days", minutes: "%s min",
-		carried: "Carried forward", net: "Net", tax: "VAT %s on %s", total: "Total",
+		carried: "Carried forward", net: "Net", tax: "VAT %s on %s", total: "Total", creditUsed: "Your credit, used for it", toPay: "To pay",
 		payUntil: "Please pay by %s, naming %s", payTo: ", to IBAN %s", fromBalance: "This was taken from your balance. Nothing is to be paid.",
 		setOff: "The amount is set off against what is open, or credited to your account.", nothing: "Nothing is to be paid.",
 		page: "%s %s, page %d of %s", date: "2 Jan 2006", point: ".", thousands: ",",
@@ -63,7 +63,7 @@ var languages = map[string]*texts{
 		columnPosition: "Nr.", columnText: "Leistung", columnPeriod: "Zeitraum", columnQuantity: "Menge", columnTax: "USt.", columnNet: "Netto",
 		creditOf: "Erstattung: %s (%s)", discountOf: "Rabatt %s", minimumOf: "Mindestumsatz %s", line: "Position %d",
 		records: [2]string{"1 Datensatz", "%s Datensätze"}, daysOf: "%d von %d Tagen", minutes: "%s Min.",
-		carried: "Übertrag", net: "Netto", tax: "USt. %s auf %s", total: "Gesamt",
+		carried: "Übertrag", net: "Netto", tax: "USt. %s auf %s", total: "Gesamt", creditUsed: "Verrechnet mit Ihrem Guthaben", toPay: "Zu zahlen",
 		reasons:  map[string]string{"E": "steuerfrei", "AE": "Steuerschuldnerschaft des Leistungsempfängers"},
 		payUntil: "Bitte zahlen Sie bis zum %s unter Angabe von %s", payTo: " auf das Konto mit der IBAN %s", fromBalance: "Der Betrag wurde Ihrem Guthaben entnommen. Es ist nichts zu zahlen.",
 		setOff: "Der Betrag wird mit offenen Forderungen verrechnet oder Ihrem Konto gutgeschrieben.", nothing: "Es ist nichts zu zahlen.",

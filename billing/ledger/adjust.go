@@ -98,8 +98,9 @@ func recovered(ctx context.Context, tx *database.Tx, r *Receivable, on string) (
 const accountsAtOnce = 5000
 
 // useCredit settles the documents' accounts that have credit: in a run these are
-// few, and one query finds them.
+// few, and one query finds them. What of the documents is settled so is kept: it is on them as long as they are printed.
 func useCredit(ctx context.Context, tx *database.Tx, documents []InvoicePosting) error {
+	all, settled := documents, map[int64]bool{}
 	for len(documents) > 0 {
 		part := documents[:min(len(documents), accountsAtOnce)]
 		documents = documents[len(part):]
@@ -117,7 +118,26 @@ func useCredit(ctx context.Context, tx *database.Tx, documents []InvoicePosting)
 			if err := Settle(ctx, tx, account, on[account]); err != nil {
 				return err
 			}
+			settled[account] = true
 		}
+	}
+	return keepSetOff(ctx, tx, all, settled)
+}
+
+// keepSetOff notes what credit was used for documents of the accounts as they were finalised. It is not read from the
+// allocations later: those are taken back, and others come in the same millisecond.
+func keepSetOff(ctx context.Context, tx *database.Tx, documents []InvoicePosting, accounts map[int64]bool) error {
+	var ids []int64
+	for k := range documents {
+		if d := &documents[k]; d.Type == DocumentInvoice && accounts[d.Account] {
+			ids = append(ids, d.InvoiceID)
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	if _, err := tx.ExecContext(ctx, "UPDATE receivable SET set_off = total - open WHERE open < total AND invoice_id IN (?)", bun.List(ids)); err != nil {
+		return fmt.Errorf("keep what was set off: %w", err)
 	}
 	return nil
 }

@@ -99,7 +99,7 @@ func newInvoiceShowCommand(r *remote) *cobra.Command {
 			}
 			var v struct {
 				ID, Type, State, Number, CustomerName, BillingAccountID, PeriodFrom, PeriodUntil, IssuedOn, DueOn, Reason string
-				Net, Tax, Total, Open                                                                                     struct{ Value, Unit string }
+				Net, Tax, Total, Open, SetOff, ToPay                                                                      struct{ Value, Unit string }
 				Lines, Taxes                                                                                              json.RawMessage
 			}
 			if err := json.Unmarshal(body, &v); err != nil {
@@ -130,7 +130,11 @@ func newInvoiceShowCommand(r *remote) *cobra.Command {
 			if err := printTable(out, v.Taxes, []column{{"TAX", "code"}, {"RATE", "rate"}, {"BASE", "base"}, {"AMOUNT", "tax"}, {"REASON", "reason"}}); err != nil {
 				return err
 			}
-			fmt.Fprintf(out, "\nnet %s, tax %s, total %s %s; open %s\n", v.Net.Value, v.Tax.Value, v.Total.Value, v.Total.Unit, v.Open.Value)
+			fmt.Fprintf(out, "\nnet %s, tax %s, total %s %s; ", v.Net.Value, v.Tax.Value, v.Total.Value, v.Total.Unit)
+			if v.ToPay.Value != v.Total.Value && v.ToPay.Value != "" {
+				fmt.Fprintf(out, "credit used %s, to pay %s; ", v.SetOff.Value, v.ToPay.Value)
+			}
+			fmt.Fprintf(out, "open %s\n", v.Open.Value)
 			return nil
 		},
 	}

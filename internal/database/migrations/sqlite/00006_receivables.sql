@@ -106,11 +106,13 @@ CREATE TABLE receivable (
     number             TEXT NOT NULL,
     currency           TEXT NOT NULL,
     total              BIGINT NOT NULL,
+    set_off            BIGINT NOT NULL DEFAULT 0, -- credit that was used as it was finalised: it is printed, and stays what it was
     open               BIGINT NOT NULL,
     disputed           BIGINT NOT NULL DEFAULT 0 CHECK (disputed >= 0), -- not dunned
     issued_on          TEXT NOT NULL,
     due_on             TEXT NOT NULL,
-    CHECK (open >= 0 AND open <= total)
+    CHECK (open >= 0 AND open <= total),
+    CHECK (set_off >= 0 AND set_off <= total)
 );
 CREATE INDEX receivable_open ON receivable (billing_account_id, due_on, invoice_id) WHERE open > 0;
 
