@@ -69,6 +69,8 @@ type Parameter struct {
 	Name  string
 	About string
 	Kind  Kind
+	// Values are all that there can be, where they are few (states); others are refused.
+	Values []string
 }
 
 // Answer is what a request is answered with.
@@ -263,7 +265,8 @@ func (c *Call) checkQuery() error {
 		if len(values[name]) != 1 {
 			return invalidQuery(name, "it is there %d times; give it once", len(values[name]))
 		}
-		filter := Filter{Kind: c.endpoint.Parameters[at].Kind}
+		p := &c.endpoint.Parameters[at]
+		filter := Filter{Kind: p.Kind, Values: p.Values}
 		if _, err := filter.parse(name, values.Get(name)); err != nil {
 			return err
 		}

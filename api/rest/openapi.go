@@ -135,6 +135,9 @@ func (e *Endpoint) parameters() []any {
 	}
 	for _, p := range e.Parameters {
 		parameter := object{"name": p.Name, "in": "query", "schema": kindSchemas[p.Kind]}
+		if p.Values != nil {
+			parameter["schema"] = object{"type": "string", "enum": p.Values}
+		}
 		if p.About != "" {
 			parameter["description"] = p.About
 		}

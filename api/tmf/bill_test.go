@@ -109,6 +109,8 @@ func TestInvoices(t *testing.T) {
 		walk(200, "GET", "/office/v1/invoice-runs/1/comparison", "")
 		walk(200, "POST", "/office/v1/invoice-runs/1/review", "")
 		walk(200, "GET", "/office/v1/invoices?run=1&state=reviewed&limit=1", "")
+		walk(400, "GET", "/office/v1/invoices?state=x", "")
+		walk(400, "GET", "/office/v1/invoices?type=x", "")
 		walk(202, "POST", "/office/v1/invoice-runs/1/commit", "")
 		work(2)
 		walk(200, "GET", "/office/v1/invoice-runs", "")

@@ -72,7 +72,8 @@ func (i invoices) Endpoints() []rest.Endpoint {
 	const finance, look = access.Finance, access.Finance | access.Care
 	pages := []rest.Parameter{{Name: "offset", Kind: rest.Number, About: "how many to leave out at the beginning"}, {Name: "limit", Kind: rest.Number, About: "how many to show at most"}}
 	narrow := append(slices.Clone(pages), rest.Parameter{Name: "account", Kind: rest.Number, About: "of a billing account"}, rest.Parameter{Name: "run", Kind: rest.Number, About: "of an invoice run"},
-		rest.Parameter{Name: "state", About: "draft, reviewed, finalised or cancelled"}, rest.Parameter{Name: "type", About: "invoice, creditNote or statement"})
+		rest.Parameter{Name: "state", About: "draft, reviewed, finalised or cancelled", Values: []string{string(invoice.Draft), string(invoice.Reviewed), string(invoice.Finalised), string(invoice.Cancelled)}},
+		rest.Parameter{Name: "type", About: "invoice, creditNote or statement", Values: []string{string(invoice.Bill), string(invoice.CreditNote), string(invoice.Statement)}})
 	return []rest.Endpoint{
 		reading(look, invoicesPath, "Lists documents, drafts as well, the newest first.", narrow, i.list),
 		reading(look, invoicePath, "Shows a document, found by its id or its number, with its lines and taxes.", nil, func(ctx context.Context, q bun.IDB, c *rest.Call) (invoice.JSON, error) {

@@ -1,7 +1,10 @@
 package tmf
 
 import (
+	"cmp"
 	"context"
+	"database/sql"
+	"errors"
 	"maps"
 	"slices"
 
@@ -104,16 +107,22 @@ var span = []rest.Parameter{
 	{Name: "from", About: "the first day", Kind: rest.Day}, {Name: "until", About: "the last day", Kind: rest.Day},
 }
 
+// lastDay is behind every entry.
+const lastDay = "9999-12-31"
+
 // days reads a span of days; what is not given is everything.
-func days(c *rest.Call) (from, until string) {
-	from, until = "0001-01-01", "9999-12-31"
+func days(c *rest.Call) (from, until string, err error) {
+	from, until = "0001-01-01", lastDay
 	if text := c.Query().Get("from"); text != "" {
 		from = text
 	}
 	if text := c.Query().Get("until"); text != "" {
 		until = text
 	}
-	return from, until
+	if from > until {
+		err = refusal.New(refusal.Invalid, "invalid_parameter", "from", "%s is after %s: give a span that ends on the day on which it begins, or later", from, until)
+	}
+	return from, until, err
 }
 
 // Endpoints implements rest.Set.
@@ -139,7 +148,10 @@ func (l ledgers) Endpoints() []rest.Endpoint {
 				if err != nil {
 					return feed[entryView]{}, err
 				}
-				from, until := days(c)
+				from, until, err := days(c)
+				if err != nil {
+					return feed[entryView]{}, err
+				}
 				rows, err := ledger.Journal(ctx, q, after, from, until, limit+1)
 				return feedOf(rows, limit, viewEntry, func(e *ledger.Recorded) int64 { return e.ID }), err
 			}),
@@ -177,11 +189,8 @@ func (ledgers) closing() rest.Endpoint {
 }
 
 func trialBalance(ctx context.Context, q bun.IDB, c *rest.Call) (trialBalanceView, error) {
-	_, on := days(c) // of which there is none: everything
 	asked := c.Query().Get("on")
-	if asked != "" {
-		on = asked
-	}
+	on := cmp.Or(asked, lastDay) // everything
 	rows, err := ledger.TrialBalance(ctx, q, on)
 	v := trialBalanceView{On: asked, Balanced: ledger.Balanced(rows) == nil, Accounts: []totalView{}, Sums: []totalView{}}
 	for k := range rows {
@@ -246,18 +255,30 @@ func approvedEntry(ctx context.Context, in *entryView) error {
 	return nil
 }
 
+// currencyOf is the currency that a billing account is kept in; an account that does not exist is refused, and not one that owes nothing.
+func currencyOf(ctx context.Context, q bun.IDB, account int64) (string, error) {
+	var currency string
+	err := q.NewRaw("SELECT currency FROM billing_account WHERE id = ?", account).Scan(ctx, &currency)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = refusal.New(refusal.NotFound, "account_unknown", "id", "there is no billing account %d", account)
+	}
+	return currency, err
+}
+
 func statement(ctx context.Context, q bun.IDB, c *rest.Call) (statementView, error) {
 	id, err := c.ID("id")
 	if err != nil {
 		return statementView{}, err
 	}
-	currency := c.Query().Get("currency")
-	if currency == "" {
-		if err := q.NewRaw("SELECT currency FROM billing_account WHERE id = ?", id).Scan(ctx, &currency); err != nil {
-			return statementView{}, refusal.New(refusal.NotFound, "account_unknown", "id", "there is no billing account %d", id)
-		}
+	kept, err := currencyOf(ctx, q, id)
+	if err != nil {
+		return statementView{}, err
 	}
-	from, until := days(c)
+	currency := cmp.Or(c.Query().Get("currency"), kept)
+	from, until, err := days(c)
+	if err != nil {
+		return statementView{}, err
+	}
 	opening, moved, err := ledger.Statement(ctx, q, id, currency, from, until)
 	v := statementView{Account: rest.ID(id), Currency: currency, From: c.Query().Get("from"), Until: c.Query().Get("until"), Opening: rest.Decimal(opening), Moved: []movementView{}, Closing: rest.Decimal(opening)}
 	for _, m := range moved {

@@ -127,6 +127,27 @@ func TestReceivables(t *testing.T) {
 	})
 }
 
+// TestWhatThereIsNotIsRefused: an account that does not exist owes not nothing, and what is misspelt does not find nothing.
+func TestWhatThereIsNotIsRefused(t *testing.T) {
+	tmftest.Run(t, func(t *testing.T, db *database.DB) {
+		c := books(t, db)
+		for path, want := range map[string]string{
+			"accounts/99999/open-items":                             "there is no billing account 99999",
+			"accounts/99999/statement":                              "there is no billing account 99999",
+			"accounts/99999/statement?currency=EUR":                 "there is no billing account 99999",
+			"payment-events?outcome=zzz":                            `outcome: "zzz" is none of applied, ignored, parked`,
+			"ledger/journal?from=2026-12-01&until=2026-11-01":       "from: 2026-12-01 is after 2026-11-01",
+			"accounts/1/statement?from=2026-12-01&until=2026-11-01": "from: 2026-12-01 is after 2026-11-01",
+		} {
+			x := c.Do(t, "GET", "/office/v1/"+path, "")
+			var said struct{ Message string }
+			if err := json.Unmarshal(x.Body, &said); err != nil || x.Status/100 != 4 || !strings.Contains(said.Message, want) {
+				t.Errorf("%s: %d %s, %v, want %q", path, x.Status, x.Body, err, want)
+			}
+		}
+	})
+}
+
 // TestWebhook: what is signed is stored once, and nothing else is.
 func TestWebhook(t *testing.T) {
 	tmftest.Run(t, func(t *testing.T, db *database.DB) {

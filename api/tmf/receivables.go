@@ -299,6 +299,9 @@ func openItems(ctx context.Context, q bun.IDB, c *rest.Call) (openItemsView, err
 	if err != nil {
 		return openItemsView{}, err
 	}
+	if _, err := currencyOf(ctx, q, id); err != nil {
+		return openItemsView{}, err
+	}
 	open, err := ledger.OpenReceivables(ctx, q, id)
 	if err != nil {
 		return openItemsView{}, err
@@ -358,7 +361,7 @@ type eventView struct {
 func events(s *payment.Service) []rest.Endpoint {
 	return []rest.Endpoint{
 		reading(access.Finance, "/office/v1/payment-events", "Shows the provider's reports by a cursor, those with an outcome (applied, ignored, parked) alone if it is named.",
-			append([]rest.Parameter{{Name: "outcome"}}, cursor...), func(ctx context.Context, q bun.IDB, c *rest.Call) (feed[eventView], error) {
+			append([]rest.Parameter{{Name: "outcome", Values: []string{"applied", "ignored", "parked"}}}, cursor...), func(ctx context.Context, q bun.IDB, c *rest.Call) (feed[eventView], error) {
 				after, limit, err := c.Limit()
 				if err != nil {
 					return feed[eventView]{}, err

@@ -44,6 +44,7 @@ func TestCustomersPage(t *testing.T) {
 			{"customer account relate 2 --payer 3", "! --payer: account 3 is prepaid"},
 			{"customer account relate 2", "! say --parent or --payer"},
 			{"customer account add 9", "! "},
+			{"customer account list 99999", "! CUSTOMER: there is no customer 99999"},
 			{"ticket list 1", "closed  major"},
 			{"ticket close 1", "closed"}, // once more changes nothing
 			{"ticket move 1 --state inProgress", "! --state: "},

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/json"
 	"errors"
@@ -117,6 +118,11 @@ func newAccountsCommand(r *remote) *cobra.Command {
 			body, err := r.call(cmd, &client.Request{Method: client.Get, Path: accountsResource, Query: url.Values{"relatedParty.id": {args[0]}, "limit": {"1000"}}})
 			if err != nil {
 				return err
+			}
+			if string(bytes.TrimSpace(body)) == "[]" { // of a customer without one, or of none at all, which is refused
+				if _, err := r.call(cmd, &client.Request{Method: client.Get, Path: customersResource + client.Path(args[0])}); err != nil {
+					return err
+				}
 			}
 			list, err := withRelations(body)
 			if err != nil {
