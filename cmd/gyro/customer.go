@@ -72,6 +72,9 @@ func (s *signUp) body() (map[string]any, error) {
 	if (s.organization == "") == (s.family == "") {
 		return nil, errors.New("name a person with --family-name, or an organisation with --organization")
 	}
+	if s.organization != "" && s.given != "" {
+		return nil, errors.New("--given-name is a person's, and --organization signs an organisation up: leave one of them out")
+	}
 	var media []any
 	add := func(kind string, characteristic map[string]any) {
 		media = append(media, map[string]any{"mediumType": kind, "characteristic": characteristic})

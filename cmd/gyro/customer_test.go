@@ -44,6 +44,9 @@ func TestCustomersPage(t *testing.T) {
 			{"customer account relate 2 --payer 3", "! --payer: account 3 is prepaid"},
 			{"customer account relate 2", "! say --parent or --payer"},
 			{"customer account add 9", "! "},
+			{"customer account add 1 --cycle-day 31", "! --cycle-day: 31 is not from 1 to 28"},
+			{"customer create --family-name X --cycle-day 0", "! --cycle-day: 0 is not from 1 to 28"},
+			{"customer create --given-name X --organization Y", "! --given-name is a person's, and --organization"},
 			{"customer account list 99999", "! CUSTOMER: there is no customer 99999"},
 			{"ticket list 1", "closed  major"},
 			{"ticket close 1", "closed"}, // once more changes nothing
