@@ -3,6 +3,7 @@ package provisioning
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,6 +19,11 @@ import (
 // fill finds out what an item comes to, and makes what belongs to it at once: the line of a new one, with its number and
 // card.
 func (d *drafting) fill(ctx context.Context, tx *database.Tx, asked *ItemRequest, item *Item) error {
+	for _, name := range slices.Sorted(maps.Keys(asked.Characteristics)) {
+		if !slices.Contains(characteristics, name) {
+			return invalid("characteristic_unknown", "product.productCharacteristic", "%q means nothing to an order; there are %s", name, strings.Join(characteristics, ", "))
+		}
+	}
 	if asked.Action == NoChange {
 		item.Change, item.ProductID = NoneAtAll, asked.ProductID
 		if asked.ProductID == 0 {
@@ -54,7 +60,7 @@ func (d *drafting) offered(ctx context.Context, tx *database.Tx, asked *ItemRequ
 	if err := d.eligible(&o, when); err != nil {
 		return err
 	}
-	coupon := asked.Characteristics["coupon"]
+	coupon := asked.Characteristics[couponWord]
 	item.Plan, item.OfferingID = planOf(&o, tx.Now(), coupon), o.ID
 	if coupon != "" && !slices.ContainsFunc(o.Discounts, func(c catalog.Discount) bool { return c.Coupon == coupon && c.Open(tx.Now(), coupon) }) {
 		return unprocessable("coupon_unknown", "productCharacteristic", "%s has no coupon %q now; leave it out, or correct it", o.Display(), coupon)

@@ -248,4 +248,8 @@ const (
 	cardPool        = "card_pool"
 	reasonWord      = "reason"
 	waiveCommitment = "waive_commitment"
+	couponWord      = "coupon"
 )
+
+// characteristics are all of them. Another one is refused: a misspelt coupon would be kept, and the full price billed.
+var characteristics = []string{wantedNumber, wantedCard, numberPool, cardPool, reasonWord, waiveCommitment, couponWord}
