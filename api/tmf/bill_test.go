@@ -101,6 +101,7 @@ func TestInvoices(t *testing.T) {
 		walk(200, "POST", "/office/v1/accounts/2/charges", `{"kind":"one_time","amount":9.90,"currency":"EUR","description":"SIM card"}`)
 		walk(200, "GET", "/office/v1/accounts/2/charges", "")
 		walk(422, "POST", "/office/v1/accounts/2/charges", `{"kind":"one_time","amount":9.90,"currency":"CHF","description":"SIM card"}`)
+		walk(400, "POST", "/office/v1/accounts/2/charges", `{"kind":"one_time","amount":4.505,"currency":"EUR","description":"SIM card"}`)
 		walk(400, "POST", "/office/v1/invoice-runs", `{"mode":"draft"}`)
 		walk(400, "POST", "/office/v1/invoice-runs", `{"mode":"draft","cycle":"2099-01"}`)
 		walk(202, "POST", "/office/v1/invoice-runs", `{"mode":"draft","cycle":"2026-10"}`)

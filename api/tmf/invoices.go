@@ -11,6 +11,7 @@ import (
 	"gyro/api/rest"
 	"gyro/billing"
 	"gyro/billing/invoice"
+	"gyro/billing/payment/provider"
 	"gyro/internal/database"
 	"gyro/internal/money"
 	"gyro/internal/refusal"
@@ -254,6 +255,11 @@ func (i invoices) charge(ctx context.Context, tx *database.Tx, c *rest.Call, in 
 	id, err := c.ID("id")
 	if err != nil {
 		return chargeList{}, err
+	}
+	if of, err := money.ParseCurrency(in.Currency); err == nil {
+		if _, err := provider.ToMinor(money.Amount(in.Amount), of); err != nil {
+			return chargeList{}, refusal.New(refusal.Invalid, "amount_invalid", "amount", "%s %s is no amount of a bill: give one with at most %d decimals", money.Amount(in.Amount), of, of.Exponent())
+		}
 	}
 	if err := access.FourEyes(ctx, money.Amount(in.Amount), in.Currency); err != nil {
 		return chargeList{}, err
