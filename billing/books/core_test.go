@@ -10,6 +10,7 @@ import (
 
 	"gyro/api/apitest"
 	"gyro/api/client"
+	"gyro/billing/books"
 	"gyro/billing/usage"
 	"gyro/charging"
 	"gyro/customer"
@@ -104,6 +105,25 @@ func TestTheCoresUsageAndBalancesAreTheOffices(t *testing.T) {
 			return err
 		}))
 		proved("all of it settled, with the goodwill left")
+		// The office lives: once the cursor was read, usage comes in before the records are.
+		during := office(t, db, core)
+		cursor, alive := during.Cursor, false
+		during.Cursor = func() (books.Cursor, error) {
+			at, err := cursor()
+			if alive {
+				return at, err
+			}
+			alive = true
+			core.Exchange(t, coretest.Request{Session: "s;5", IMSI: "001010000000001", Kind: charging.Initial, Group: 10, Want: 5_000_000})
+			core.Exchange(t, coretest.Request{Session: "s;5", IMSI: "001010000000001", Kind: charging.Termination, Number: 1, Group: 10, Used: 5_000_000})
+			if n, caught := intakes.CatchUp(t.Context()); n != 1 || caught != nil {
+				t.Errorf("%d records came in meanwhile, %v", n, caught)
+			}
+			return at, err
+		}
+		if c := checked(t, during)[intake]; c.Count != 0 || !strings.Contains(strings.Join(c.Figures, "\n"), "1 record arrived meanwhile") {
+			t.Errorf("usage that came in meanwhile: %v, %v", c.Figures, c.Problems)
+		}
 		ahead := func(by int) {
 			must(db.Write(t.Context(), clerk, func(ctx context.Context, tx *database.Tx) error {
 				_, err := tx.ExecContext(ctx, "UPDATE usage_cursor SET after = after + ?", by)
@@ -114,7 +134,11 @@ func TestTheCoresUsageAndBalancesAreTheOffices(t *testing.T) {
 		if c := verify(t, db, core)[intake]; c.Count != 1 || !strings.Contains(c.Problems[0], "the core's newest is") {
 			t.Errorf("a cursor that is ahead of the core: %v", c.Problems)
 		}
-		ahead(-5)
+		ahead(-6)
+		if c := verify(t, db, core)[intake]; c.Count != 1 || !strings.Contains(c.Problems[0], "is not in the core's feed up to") {
+			t.Errorf("a record behind the cursor, which did not come in meanwhile: %v", c.Problems)
+		}
+		ahead(1)
 		must(db.Write(t.Context(), clerk, func(ctx context.Context, tx *database.Tx) error {
 			_, err := tx.ExecContext(ctx, "DELETE FROM usage_record WHERE record = (SELECT MAX(record) FROM usage_record)")
 			return err

@@ -120,7 +120,8 @@ type verifier struct {
 // they add up to n(n+1)/2.
 type numbers struct{ count, sum, most int64 }
 
-// intake holds the core's feed and the office's records against each other, record by record.
+// intake holds the core's feed and the office's records against each other, record by record, up to where the office had
+// read when the check began. What is behind that came in meanwhile.
 func (v *verifier) intake(ctx context.Context, c *Check) error {
 	c.Name = "usage intake is the core's outbox"
 	cursor, err := v.Cursor()
@@ -130,6 +131,7 @@ func (v *verifier) intake(ctx context.Context, c *Check) error {
 	feed := &coreFeed{ctx: ctx, core: v.Core, until: cursor.After}
 	var theirs, ours sums
 	records, parked := 0, 0
+	var later []int64
 	current, more, err := feed.next()
 	if err != nil {
 		return err
@@ -147,7 +149,10 @@ func (v *verifier) intake(ctx context.Context, c *Check) error {
 			}
 		}
 		switch {
-		case u.Record > cursor.After || !more || int64(current.Record) != u.Record: //nolint:gosec // as above
+		case u.Record > cursor.After:
+			later = append(later, u.Record)
+			return nil
+		case !more || int64(current.Record) != u.Record: //nolint:gosec // as above
 			c.wrong("record %d of the office is not in the core's feed up to %d", u.Record, cursor.After)
 			return nil
 		case u.Parked:
@@ -171,7 +176,39 @@ func (v *verifier) intake(ctx context.Context, c *Check) error {
 	}
 	c.figure("up to record %d: %d records in the office, %d of them parked", cursor.After, records, parked)
 	c.figure("core: %s; office: %s", &theirs, &ours)
-	return err
+	if err != nil || len(later) == 0 {
+		return err
+	}
+	return v.meanwhile(c, later)
+}
+
+// meanwhile looks at records behind the cursor as it was: those that came in since have moved it, for both are stored at
+// once. The next check of the books compares them.
+func (v *verifier) meanwhile(c *Check, later []int64) error {
+	now, err := v.Cursor()
+	if err != nil {
+		return err
+	}
+	arrived := 0
+	for _, record := range later {
+		if record <= now.After {
+			arrived++
+			continue
+		}
+		c.wrong("record %d of the office is not in the core's feed up to %d", record, now.After)
+	}
+	if arrived > 0 {
+		c.figure("%s arrived meanwhile: the next check compares them", counted(arrived, "record"))
+	}
+	return nil
+}
+
+// counted is a number of things: 1 record, 2 records.
+func counted(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
 }
 
 // coreFeed reads the core's usage up to a record.

@@ -55,7 +55,11 @@ func one[V any](t *testing.T, db *database.DB, get func(context.Context, bun.IDB
 
 func verify(t *testing.T, db *database.DB, core *apitest.Server) map[string]books.Check {
 	t.Helper()
-	checks, err := books.Verify(t.Context(), &books.Source{
+	return checked(t, office(t, db, core))
+}
+
+func office(t *testing.T, db *database.DB, core *apitest.Server) *books.Source {
+	return &books.Source{
 		Usage:    pages(t, db, books.UsagePage, func(u *books.Usage) int64 { return u.Record }),
 		Invoices: pages(t, db, books.InvoicePage, func(i *books.Invoice) int64 { return i.ID }),
 		Accounts: pages(t, db, books.AccountPage, func(a *books.Account) int64 { return a.ID }),
@@ -67,7 +71,12 @@ func verify(t *testing.T, db *database.DB, core *apitest.Server) map[string]book
 			return one(t, db, func(ctx context.Context, q bun.IDB) (books.Check, error) { return books.StandingCheck(ctx, q, name) })()
 		},
 		Cursor: one(t, db, books.IntakeCursor), Series: one(t, db, books.AllSeries), Core: core.Charging,
-	})
+	}
+}
+
+func checked(t *testing.T, office *books.Source) map[string]books.Check {
+	t.Helper()
+	checks, err := books.Verify(t.Context(), office)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -22,8 +22,8 @@ func newBooksVerifyCommand(r *remote) *cobra.Command {
 no gap, the receivables journal balances and is what bills and payments say, closed months are what they were closed with,
 what the next bills go on from is what the last ones say, and the core's postpaid balances are the usage that is not billed yet. What differs is named by id, and the exit status is not 0.
 
-It reads the office's API and the core's, page by page. What moves meanwhile may show as a difference: run it on an
-office at rest, and run it again before looking for a fault.`,
+It reads the office's API and the core's, page by page. Usage that comes in meanwhile is
+counted and left to the next time; what else moves may show as a difference: run it again before looking for a fault.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			checks, err := books.Verify(cmd.Context(), office.source(cmd, r))
 			wrong := 0
