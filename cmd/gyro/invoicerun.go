@@ -309,7 +309,19 @@ func newInvoiceIntakeCommand(r *remote) *cobra.Command {
 	return &cobra.Command{
 		Use: "intake", Short: "Show how far the office is with the charging core's usage", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return r.do(cmd, &client.Request{Method: client.Get, Path: officeBase + "/usage-intake"})
+			body, err := r.call(cmd, &client.Request{Method: client.Get, Path: officeBase + "/usage-intake"})
+			if err != nil {
+				return err
+			}
+			var v struct{ Parked int64 }
+			if err := json.Unmarshal(body, &v); err != nil {
+				return fmt.Errorf("the answer says not how far the intake is: %w", err)
+			}
+			if err := r.print(cmd.OutOrStdout(), body); err != nil || r.json || v.Parked == 0 {
+				return err
+			}
+			_, err = fmt.Fprintln(cmd.OutOrStdout(), "\nparked are usage records of charging accounts that the office has no billing account for; each is taken in when there is one for its account")
+			return err
 		},
 	}
 }
