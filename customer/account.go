@@ -5,6 +5,8 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"slices"
+	"strings"
 
 	"github.com/uptrace/bun"
 
@@ -163,7 +165,7 @@ func (s *Service) CreateAccountIn(ctx context.Context, tx *database.Tx, a Billin
 	}
 	a.ID, a.CreatedAt, a.UpdatedAt = 0, tx.Now(), tx.Now()
 	a.defaults(&customer, media)
-	if err := first(a.check(&party, media), s.checkHierarchy(ctx, tx, &a), s.chargingAccountFree(ctx, tx, &a)); err != nil {
+	if err := first(a.check(&party, media), s.checkTaxRegion(a.TaxRegion), s.checkHierarchy(ctx, tx, &a), s.chargingAccountFree(ctx, tx, &a)); err != nil {
 		return a, err
 	}
 	if _, err := tx.NewInsert().Model(&a).Returning("id").Exec(ctx); err != nil {
@@ -191,6 +193,14 @@ func (s *Service) reach(ctx context.Context, q bun.IDB, partyID int64) (p Party,
 	}
 	media, err = s.Contacts(ctx, q, partyID)
 	return p, media, err
+}
+
+// checkTaxRegion refuses a region that no bill could be taxed in: the account would be parked by the first invoice run.
+func (s *Service) checkTaxRegion(region string) error {
+	if s.taxRegions == nil || slices.Contains(s.taxRegions, region) {
+		return nil
+	}
+	return invalid("tax_region_unknown", "tax_region", "%q has no tax rates here; choose one of %s, or add it to office.taxes", region, strings.Join(s.taxRegions, ", "))
 }
 
 // chargingAccountFree refuses the name of another account.
@@ -235,6 +245,11 @@ func (s *Service) ChangeAccountIn(ctx context.Context, tx *database.Tx, id int64
 	}
 	if err := after.check(&party, media); err != nil {
 		return before, err
+	}
+	if after.TaxRegion != before.TaxRegion {
+		if err := s.checkTaxRegion(after.TaxRegion); err != nil {
+			return before, err
+		}
 	}
 	if err := s.checkHierarchy(ctx, tx, &after); err != nil {
 		return before, err

@@ -31,7 +31,7 @@ func TestScenarios(t *testing.T) {
 			t.Run(string(dialect), func(t *testing.T) {
 				now := begin
 				db := dbtest.Open(t, dialect, dbtest.Clock(func() time.Time { return now }))
-				s := &script{Service: New(db, Brand("Gyro Mobile"))}
+				s := &script{Service: New(db, Brand("Gyro Mobile"), TaxRegions("AT", "CH", "DE", "DE-reverse"))}
 				datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
 					now = now.Add(time.Minute)
 					return s.run(t.Context(), d)

@@ -19,6 +19,8 @@ import (
 type Service struct {
 	db    *database.DB
 	brand string
+	// taxRegions are those that there are rates for; nil is any.
+	taxRegions []string
 }
 
 // Option changes a Service.
@@ -27,6 +29,9 @@ type Option func(*Service)
 // Brand is the name that messages to customers are signed with; without it,
 // "Your operator".
 func Brand(name string) Option { return func(s *Service) { s.brand = name } }
+
+// TaxRegions are the regions that accounts can be of: those that bills can be taxed in. Without it, any that looks like one.
+func TaxRegions(regions ...string) Option { return func(s *Service) { s.taxRegions = regions } }
 
 // New makes a service on an open database.
 func New(db *database.DB, options ...Option) *Service {

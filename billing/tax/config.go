@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 
 	"gopkg.in/yaml.v3"
@@ -177,6 +178,9 @@ func (c *Config) addRate(region string, line rateLine) error {
 	c.rates[k] = append(c.rates[k], r)
 	return nil
 }
+
+// Regions are the regions that have rates, in alphabetical order.
+func (c *Config) Regions() []string { return slices.Sorted(maps.Keys(c.regions)) }
 
 // Entity returns who bills in a region.
 func (c *Config) Entity(region string) *Entity {

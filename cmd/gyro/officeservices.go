@@ -50,7 +50,7 @@ func (o *officeHalf) openServices(ctx context.Context, jobs *database.Jobs) (err
 	if err := o.keepAdministratorKey(ctx); err != nil {
 		return err
 	}
-	s.customers = customer.New(o.db, customer.Brand(cfg.Brand))
+	s.customers = customer.New(o.db, customer.Brand(cfg.Brand), customer.TaxRegions(o.taxes.Regions()...))
 	outbox, err := openOutbox(cfg)
 	if err != nil {
 		return err

@@ -8,7 +8,10 @@ import (
 	"testing"
 
 	"gyro/api/client"
+	"gyro/customer"
 	"gyro/internal/config"
+	"gyro/internal/database"
+	"gyro/internal/refusal"
 )
 
 const northTaxes = `entities: [{name: north, legal_name: North Mobile, prefix: NO, rounding: invoice, prices: inclusive}]
@@ -37,6 +40,14 @@ func TestTheOfficeBillsByTheOperatorsTaxes(t *testing.T) {
 		}
 		if got := o.services.billing.Runs.Tax().Entity("NO").LegalName; got != entity {
 			t.Errorf("office.taxes %q: %s bills, want %s", file, got, entity)
+		}
+		_, err = o.services.customers.Open(t.Context(), database.Actor{Name: "clerk", Role: "care", Via: "cli"}, customer.Opening{
+			Party:    customer.Party{Kind: customer.Individual, GivenName: "Ada", FamilyName: "Lang"},
+			Customer: customer.Customer{Segment: customer.Residential},
+			Account:  customer.BillingAccount{Kind: customer.Postpaid, Currency: "NOK", TimeZone: "Europe/Oslo", TaxRegion: "NO"},
+		})
+		if refused := refusal.Is(err, "tax_region_unknown"); refused != (file == "") || err != nil && !refused {
+			t.Errorf("office.taxes %q: an account of NO: %v", file, err)
 		}
 		if err := o.stop(t.Context()); err != nil {
 			t.Error(err)
