@@ -40,7 +40,7 @@ func (a *accountTerms) flags(f *pflag.FlagSet) {
 
 // document is the account as the API wants it, without its customer.
 func (a *accountTerms) document() (map[string]any, error) {
-	const last = 28 // that every month has
+	const last = 28                          // that every month has
 	if a.cycleDay < 1 || a.cycleDay > last { // said here, for the API counts from 0
 		return nil, fmt.Errorf("--cycle-day: %d is not from 1 to %d, the days that every month has", a.cycleDay, last)
 	}

@@ -121,6 +121,9 @@ func fromOrderToCash(t *testing.T, f *thread.Figures, look []string) {
 	if len(look) < 2 || !strings.HasPrefix(look[1], program+" order list --office http://") {
 		t.Errorf("it does not say where to look, in the words in which it was called: %q", look)
 	}
+	if said := look[max(len(look), 1)-1]; !strings.HasPrefix(said, "curl -X PUT http://") || !strings.Contains(said, "/admin/faults") {
+		t.Errorf("it does not say how its HSS is told to refuse a change: %q", look)
+	}
 	t.Logf("office: %s; left out: %s", f.Line(), left)
 }
 

@@ -117,6 +117,7 @@ func (d *demoOffice) look(n *node) []string {
 		self() + " payment list" + try,
 		self() + " dunning list" + try,
 		self() + " invoice pdf 1" + try + "   (when the first bills are made, after some ten seconds)",
+		"curl -X PUT " + d.surroundings.HSS + `/admin/faults -d '{"refuse":1000,"refuse_status":422,"limit":1}'   (its HSS refuses the next change, for ` + self() + " fallout list" + try + ")",
 	}
 }
 
