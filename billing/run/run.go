@@ -30,7 +30,7 @@ type Options struct {
 	Tax *tax.Config // nil is tax.Default()
 	// Workers compute at once; 0 is one a processor.
 	Workers int
-	// Batch is how many payers are billed in one transaction; 0 is 500.
+	// Batch is how many payers are billed in one transaction; 0 is 1000.
 	Batch  int
 	Logger *slog.Logger
 }
@@ -51,7 +51,7 @@ func New(db *database.DB, o Options) *Runner {
 		o.Workers = runtime.GOMAXPROCS(0)
 	}
 	if o.Batch == 0 {
-		o.Batch = 500
+		o.Batch = 1000
 	}
 	if o.Logger == nil {
 		o.Logger = slog.Default()

@@ -39,7 +39,7 @@ The target: 5000 invoices a second on two cores, the database included, with fla
 	f.StringVar(&c.Database, "database", "", "`URL` of an empty database (default: a PostgreSQL server that is thrown away)")
 	f.BoolVar(&c.SQLite, "sqlite", c.SQLite, "measure SQLite beside it")
 	f.IntVar(&c.Workers, "workers", 0, "workers that compute (default: one a processor)")
-	f.IntVar(&c.Batch, "batch", 0, "accounts in a transaction (default: 500)")
+	f.IntVar(&c.Batch, "batch", 0, "accounts in a transaction (default: 1000)")
 	f.BoolVar(&asJSON, "json", false, "print the result as JSON")
 	return cmd
 }
