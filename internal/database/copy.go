@@ -42,10 +42,10 @@ func (tx *Tx) Copy(ctx context.Context, table string, columns []string, rows fun
 }
 
 func (tx *Tx) insertMany(ctx context.Context, table string, columns []string, rows func() ([]any, bool)) (n int64, err error) {
-	one := "(" + strings.TrimSuffix(strings.Repeat("?,", len(columns)), ",") + ")"
+	one := "(" + marks("?", len(columns)) + ")"
 	into := fmt.Sprintf("INSERT INTO %s (%s) VALUES ", quoted(table), quoted(columns...))
 	most := max(sqliteVariables/len(columns), 1)
-	whole, err := tx.sqlite.PrepareContext(ctx, into+strings.TrimSuffix(strings.Repeat(one+",", most), ","))
+	whole, err := tx.sqlite.PrepareContext(ctx, into+marks(one, most))
 	if err != nil {
 		return 0, err
 	}
@@ -65,7 +65,7 @@ func (tx *Tx) insertMany(ctx context.Context, table string, columns []string, ro
 		case held == most:
 			_, err = whole.ExecContext(ctx, values...)
 		case held > 0:
-			_, err = tx.sqlite.ExecContext(ctx, into+strings.TrimSuffix(strings.Repeat(one+",", held), ","), values...)
+			_, err = tx.sqlite.ExecContext(ctx, into+marks(one, held), values...)
 		}
 		if err != nil {
 			return n, err
@@ -77,6 +77,9 @@ func (tx *Tx) insertMany(ctx context.Context, table string, columns []string, ro
 		values, held = values[:0], 0
 	}
 }
+
+// marks are n places for values, or for rows of them, behind one another.
+func marks(one string, n int) string { return strings.TrimSuffix(strings.Repeat(one+", ", n), ", ") }
 
 // quoted are names as SQL takes them.
 func quoted(names ...string) string {

@@ -138,7 +138,7 @@ func InsertAllLater[T any](tx *Tx, rows []T) error {
 			}
 			all = append(all, args...)
 		}
-		more := ", (" + strings.TrimSuffix(strings.Repeat("?, ", len(model.fields)), ", ") + ")"
+		more := ", (" + marks("?", len(model.fields)) + ")"
 		if err := tx.Later(model.put+strings.Repeat(more, len(some)-1), all...); err != nil {
 			return err
 		}
@@ -216,7 +216,7 @@ func modelOf(q bun.IDB, typ reflect.Type) *model {
 	}
 	m.read = fmt.Sprintf("SELECT %s FROM %s ", strings.Join(all, ", "), m.table)
 	insert := func(columns []string) string {
-		return fmt.Sprintf("INSERT INTO %s (%s) VALUES (%s)", m.table, strings.Join(columns, ", "), strings.TrimSuffix(strings.Repeat("?, ", len(columns)), ", "))
+		return fmt.Sprintf("INSERT INTO %s (%s) VALUES (%s)", m.table, strings.Join(columns, ", "), marks("?", len(columns)))
 	}
 	m.add, m.put = insert(others), insert(all)
 	known, _ := models.LoadOrStore(typ, m)
