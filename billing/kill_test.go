@@ -124,8 +124,9 @@ func TestKilledRunMakesTheSameInvoices(t *testing.T) {
 			if kills == 0 || final.State != run.Done || final.Digest != dry.Digest || final.Invoices != dry.Invoices || final.Statements != dry.Statements || final.Empty != dry.Empty {
 				t.Errorf("killed %d times the run made %+v, undisturbed %+v", kills, final, dry)
 			}
-			if n := o.number("SELECT COUNT(*) FROM invoice_run"); n != 2 {
-				t.Errorf("there are %d runs: one that was killed goes on", n)
+			// A kill between the run's last commit and the process's end is taken for one within it: the next child finds nothing due.
+			if n := o.number("SELECT COUNT(*) FROM invoice_run WHERE id > ? AND (accounts > 0 OR invoices > 0 OR state <> ?)", final.ID, run.Done); n != 0 {
+				t.Errorf("%d runs after the one that was killed billed something, or are open: one that was killed goes on", n)
 			}
 			if n := o.number("SELECT COUNT(*) FROM invoice WHERE type <> 'statement'"); n != final.Invoices {
 				t.Errorf("%d invoices are stored, the run counts %d", n, final.Invoices)
