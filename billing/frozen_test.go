@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
+	"maps"
+	"strings"
 	"testing"
 
 	"github.com/uptrace/bun"
@@ -141,6 +144,42 @@ func TestCreditThatABillUsedStaysOnIt(t *testing.T) {
 			o.Error("the bill is printed otherwise after money moved")
 		}
 		o.whole()
+	})
+}
+
+// TestABillAsksForWhatIsLeftOfIt: credit of 20 and of more than a bill is used as the bills are finalised. Messages and events ask
+// for the rest, or for nothing.
+func TestABillAsksForWhatIsLeftOfIt(t *testing.T) {
+	each(t, 5, false, func(o *office) {
+		for account, amount := range map[int64]money.Amount{2: 1000 * money.Unit, 3: 20 * money.Unit} {
+			o.sql(fmt.Sprintf("INSERT INTO payment (id, billing_account_id, purpose, method, amount, currency, state, key, created_at) VALUES (%d, %[1]d, 'bills', 'bank_transfer', %d, 'EUR', 'settled', 'k%[1]d', 1)", account, amount))
+			o.must(o.write(func(ctx context.Context, tx *database.Tx) error {
+				_, err := ledger.TakeIn(ctx, tx, ledger.Bank, account, account, amount, "EUR", ledger.Day(tx.Now()))
+				return err
+			}))
+		}
+		o.bill()
+		o.must(o.s.FollowUp(o.Context(), run.FollowUp{First: 1, Last: 1000}))
+		for account, setOff := range map[int64]money.Amount{2: 0, 3: 20 * money.Unit, 4: 0} {
+			id := o.number("SELECT id FROM invoice WHERE billing_account_id = ?", account)
+			d := o.get(id)
+			if account == 2 {
+				setOff = d.Total
+			}
+			cents := func(a money.Amount) string { return a.Format(2) + " EUR" }
+			want := map[string]string{"number": *d.Number, "total": cents(d.Total), "amount": cents(d.Total - setOff), "due": d.DueOn}
+			if setOff > 0 {
+				want["credit"] = cents(setOff)
+			}
+			if got := o.data[fmt.Sprintf("invoice-%d", id)]; !maps.Equal(got, want) {
+				o.Errorf("the customer of account %d was told %v, want %v", account, got, want)
+			}
+			var event string
+			o.must(o.db.Read(o.Context(), readInto(&event, "SELECT payload FROM event WHERE type = 'customerBillCreateEvent' AND entity_id = ?", fmt.Sprint(id))))
+			if due := fmt.Sprintf(`"amountDue":"%s"`, (d.Total - setOff).Format(2)); !strings.Contains(event, due) {
+				o.Errorf("the event of account %d has not %s: %s", account, due, event)
+			}
+		}
 	})
 }
 

@@ -149,13 +149,34 @@ func enqueue(ctx context.Context, tx *database.Tx, by database.Actor, id int64) 
 // tellAtOnce is how many messages one transaction writes.
 const tellAtOnce = 100
 
+// toTell is an invoice with the credit that was used for it as it was finalised.
+type toTell struct {
+	invoice.Invoice `bun:",extend"`
+
+	SetOff money.Amount `bun:"set_off,scanonly"`
+}
+
+// data is what the message says, as the invoice does: what it comes to, what credit was used, and what is to be paid by when.
+func (t *toTell) data() (map[string]string, error) {
+	currency, err := money.ParseCurrency(t.Currency)
+	if err != nil {
+		return nil, err
+	}
+	written := func(a money.Amount) string { return a.Format(currency.Exponent()) + " " + t.Currency }
+	data := map[string]string{"number": *t.Number, "total": written(t.Total), "amount": written(t.ToPay(t.SetOff)), "due": t.DueOn}
+	if t.SetOff > 0 {
+		data["credit"] = written(t.SetOff)
+	}
+	return data, nil
+}
+
 func (s *Service) tell(ctx context.Context, f run.FollowUp) error {
 	if s.notify == nil {
 		return nil
 	}
-	var all []invoice.Invoice
+	var all []toTell
 	err := s.db.Read(ctx, func(ctx context.Context, q bun.IDB) error {
-		return q.NewSelect().Model(&all).Where("id BETWEEN ? AND ? AND type = 'invoice' AND state = 'finalised'", f.First, f.Last).
+		return q.NewSelect().Model(&all).ColumnExpr("i.*").ColumnExpr("COALESCE((SELECT r.set_off FROM receivable r WHERE r.invoice_id = i.id), 0) AS set_off").Where("id BETWEEN ? AND ? AND type = 'invoice' AND state = 'finalised'", f.First, f.Last).
 			Where("billing_account_id IN (SELECT id FROM billing_account WHERE delivery <> 'none')").Order("id").Scan(ctx)
 	})
 	if err != nil {
@@ -167,11 +188,10 @@ func (s *Service) tell(ctx context.Context, f run.FollowUp) error {
 		if err := s.db.Write(ctx, worker, func(ctx context.Context, tx *database.Tx) error {
 			for k := range part {
 				i := &part[k]
-				currency, err := money.ParseCurrency(i.Currency)
+				data, err := i.data()
 				if err != nil {
 					return err
 				}
-				data := map[string]string{"number": *i.Number, "amount": i.Total.Format(currency.Exponent()) + " " + i.Currency, "due": i.DueOn}
 				if err := s.notify(ctx, tx, i.Account, "bill_ready", data, fmt.Sprintf("invoice-%d", i.ID)); err != nil {
 					return fmt.Errorf("tell of invoice %d: %w", i.ID, err)
 				}

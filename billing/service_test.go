@@ -64,6 +64,7 @@ type office struct {
 	core *core
 	s    *billing.Service
 	told map[string]int
+	data map[string]map[string]string // of the messages
 }
 
 // each runs a test on both databases, with accounts that are due for October and perhaps September.
@@ -77,7 +78,7 @@ func eachAt(t *testing.T, clock func() time.Time, accounts int, spread bool, tes
 		if err := population.Make(t.Context(), db, population.Options{Accounts: accounts, Records: 10, Spread: spread}); err != nil {
 			t.Fatal(err)
 		}
-		o := &office{T: t, db: db, core: &core{settled: map[string]money.Amount{}}, told: map[string]int{}}
+		o := &office{T: t, db: db, core: &core{settled: map[string]money.Amount{}}, told: map[string]int{}, data: map[string]map[string]string{}}
 		o.s = billing.New(db, o.core, billing.Options{
 			Run: run.Options{Batch: 40},
 			Notify: func(_ context.Context, _ *database.Tx, _ int64, template string, data map[string]string, key string) error {
@@ -85,6 +86,7 @@ func eachAt(t *testing.T, clock func() time.Time, accounts int, spread bool, tes
 					return fmt.Errorf("told %s with %v", template, data)
 				}
 				o.told[key]++
+				o.data[key] = data
 				return nil
 			},
 		})

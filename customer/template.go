@@ -21,7 +21,7 @@ import (
 const (
 	Welcome         = "welcome"          // nothing
 	OrderCompleted  = "order_completed"  // order, product; may have msisdn
-	BillReady       = "bill_ready"       // number, amount, due
+	BillReady       = "bill_ready"       // number, total, amount (what is to be paid of it, 0.00 EUR: nothing), due; may have credit (that was used for it)
 	PaymentReceived = "payment_received" // amount; may have reference
 	Reminder        = "reminder"         // number, amount, due; may have until
 	Suspension      = "suspension"       // amount
@@ -39,7 +39,7 @@ const (
 var mustHave = map[string][]string{
 	Welcome:         nil,
 	OrderCompleted:  {"order", "product"},
-	BillReady:       {"number", "amount", "due"},
+	BillReady:       {"number", "total", "amount", "due"},
 	PaymentReceived: {"amount"},
 	Reminder:        {"number", "amount", "due"},
 	Suspension:      {"amount"},
@@ -68,12 +68,14 @@ var templateFiles embed.FS
 // templates are the texts by language and name: templates/bill_ready.de.txt.
 var templates = map[string]*template.Template{
 	"en": parsed("en", template.FuncMap{
-		"money": func(amount string) string { return written(amount, ".") },
-		"date":  func(date string) string { return dated(date, "2 January 2006") },
+		"money":   func(amount string) string { return written(amount, ".") },
+		"date":    func(date string) string { return dated(date, "2 January 2006") },
+		"nothing": nothing,
 	}),
 	"de": parsed("de", template.FuncMap{
-		"money": func(amount string) string { return written(amount, ",") },
-		"date":  func(date string) string { return dated(date, "02.01.2006") },
+		"money":   func(amount string) string { return written(amount, ",") },
+		"date":    func(date string) string { return dated(date, "02.01.2006") },
+		"nothing": nothing,
 	}),
 }
 
@@ -118,6 +120,13 @@ func written(amount, point string) string {
 		whole += point + fraction
 	}
 	return whole + " " + currency
+}
+
+// nothing says whether an amount such as 0.00 EUR is none.
+func nothing(amount string) bool {
+	decimal, _, _ := strings.Cut(amount, " ")
+	n, err := money.Parse(decimal, money.Decimals)
+	return err == nil && n == 0
 }
 
 // dated is a date in another layout. What is no date is written as it is.

@@ -2,6 +2,7 @@ package tmf_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
@@ -12,10 +13,12 @@ import (
 	"gyro/api/tmf/tmftest"
 	"gyro/billing"
 	"gyro/billing/charge"
+	"gyro/billing/ledger"
 	"gyro/billing/population"
 	"gyro/billing/run"
 	"gyro/internal/database"
 	"gyro/internal/instant"
+	"gyro/internal/money"
 )
 
 // settledCore is a core without usage that settles whatever it is asked to.
@@ -55,6 +58,63 @@ func TestCustomerBill(t *testing.T) {
 		c, _ := billed(t, db, 3, true)
 		c.Resource(t, tmftest.Case{Path: "/tmf-api/customerBillManagement/v4/customerBill", Golden: "customer-bill"})
 		c.Resource(t, tmftest.Case{Path: "/tmf-api/customerBillManagement/v4/appliedCustomerBillingRate", Golden: "applied-billing-rate"})
+	})
+}
+
+// TestABillAsksForWhatCreditLeft: 20 of credit are used as the bill is made, then 5 are paid.
+func TestABillAsksForWhatCreditLeft(t *testing.T) {
+	tmftest.Run(t, func(t *testing.T, db *database.DB) {
+		c, s := billed(t, db, 2, false)
+		write := func(fn func(ctx context.Context, tx *database.Tx) error) {
+			t.Helper()
+			if err := db.Write(t.Context(), finance, fn); err != nil {
+				t.Fatal(err)
+			}
+		}
+		takeIn := func(id int64, amount money.Amount) (credit ledger.Credit) {
+			write(func(ctx context.Context, tx *database.Tx) error {
+				_, err := tx.ExecContext(ctx, `INSERT INTO payment (id, billing_account_id, purpose, method, amount, currency, state, key, created_at)
+					VALUES (?, 3, 'bills', 'bank_transfer', ?, 'EUR', 'settled', ?, 1)`, id, amount, fmt.Sprint(id))
+				if err == nil {
+					credit, err = ledger.TakeIn(ctx, tx, ledger.Bank, id, 3, amount, "EUR", ledger.Day(tx.Now()))
+				}
+				return err
+			})
+			return credit
+		}
+		takeIn(1, 20*money.Unit)
+		if _, err := s.Runs.Run(t.Context(), finance, run.Request{AsOf: charge.Date(2026, 11, 1), Mode: run.Final}); err != nil {
+			t.Fatal(err)
+		}
+		credit := takeIn(2, 5*money.Unit)
+		type bill struct {
+			ID, State                                     string
+			AmountDue, RemainingAmount, TaxIncludedAmount struct{ Value float64 }
+			TaxItem                                       []struct{ TaxCategory string }
+		}
+		read := func() (b bill) {
+			t.Helper()
+			var all []bill
+			x := c.Do(t, "GET", "/tmf-api/customerBillManagement/v4/customerBill?billingAccount.id=3", "").Want(t, 200)
+			if err := json.Unmarshal(x.Body, &all); err != nil || len(all) != 1 {
+				t.Fatalf("%v: %s", err, x.Body)
+			}
+			return all[0]
+		}
+		b := read()
+		if b.TaxIncludedAmount.Value <= 25 || b.AmountDue.Value != b.TaxIncludedAmount.Value-20 || b.RemainingAmount != b.AmountDue || b.State != "partiallyPaid" || len(b.TaxItem) == 0 {
+			t.Errorf("20 were set off: %+v", b)
+		}
+		write(func(ctx context.Context, tx *database.Tx) error {
+			id, err := rest.ParseID(b.ID)
+			if err == nil {
+				_, err = ledger.Allocate(ctx, tx, credit, id, credit.Amount, ledger.Day(tx.Now()))
+			}
+			return err
+		})
+		if now := read(); now.AmountDue != b.AmountDue || now.RemainingAmount.Value != b.AmountDue.Value-5 {
+			t.Errorf("then 5 were paid: %+v", now)
+		}
 	})
 }
 

@@ -32,11 +32,11 @@ type billDocument struct {
 	State             string           `json:"state,omitempty"`
 	BillingAccount    *rest.Ref        `json:"billingAccount,omitempty"`
 	BillingPeriod     *rest.TimePeriod `json:"billingPeriod,omitempty"`
-	AmountDue         *rest.Money      `json:"amountDue,omitempty"`
-	RemainingAmount   *rest.Money      `json:"remainingAmount,omitempty"`
+	AmountDue         *rest.Money      `json:"amountDue,omitempty"`       // what the bill asks for, by paymentDueDate: its total less the credit that was used as it was finalised
+	RemainingAmount   *rest.Money      `json:"remainingAmount,omitempty"` // what is still to be paid of it, now
 	TaxExcludedAmount *rest.Money      `json:"taxExcludedAmount,omitempty"`
-	TaxIncludedAmount *rest.Money      `json:"taxIncludedAmount,omitempty"`
-	TaxItem           []billTax        `json:"billTax,omitempty"`
+	TaxIncludedAmount *rest.Money      `json:"taxIncludedAmount,omitempty"` // its total
+	TaxItem           []billTax        `json:"taxItem,omitempty"`
 	BillDocument      []billFile       `json:"billDocument,omitempty"`
 }
 
@@ -57,10 +57,11 @@ type billFile struct {
 type billRow struct {
 	invoice.Invoice `bun:",extend"`
 
-	Open *int64 `bun:"open,scanonly"`
+	Open   *int64 `bun:"open,scanonly"`
+	SetOff *int64 `bun:"set_off,scanonly"`
 }
 
-const openOfBill = "(SELECT r.open FROM receivable r WHERE r.invoice_id = i.id) AS open"
+const openOfBill = "(SELECT r.open FROM receivable r WHERE r.invoice_id = i.id) AS open, (SELECT r.set_off FROM receivable r WHERE r.invoice_id = i.id) AS set_off"
 
 // bills is TMF678's CustomerBill: finalised documents.
 func bills() rest.Set {
@@ -140,11 +141,15 @@ func dayTime(date string) rest.Time {
 func viewBill(ctx context.Context, r *billRow) billDocument {
 	i := &r.Invoice
 	account := debtorRef(ctx, i.Account)
+	setOff := money.Amount(0)
+	if r.SetOff != nil {
+		setOff = money.Amount(*r.SetOff)
+	}
 	d := billDocument{
 		Entity: rest.Entity{ID: rest.ID(i.ID)}, BillDate: rest.Time(i.FinalisedAt), PaymentDueDate: dayTime(i.DueOn), LastUpdate: rest.Time(i.FinalisedAt),
 		Category: string(i.Type), RunType: "onCycle", State: "settled", BillingAccount: &account,
 		BillingPeriod: &rest.TimePeriod{Start: dayTime(i.PeriodFrom), End: dayTime(i.PeriodUntil)},
-		AmountDue:     rest.MoneyOf(i.Total, i.Currency), RemainingAmount: rest.MoneyOf(0, i.Currency),
+		AmountDue:     rest.MoneyOf(i.ToPay(setOff), i.Currency), RemainingAmount: rest.MoneyOf(0, i.Currency),
 		TaxExcludedAmount: rest.MoneyOf(i.Net, i.Currency), TaxIncludedAmount: rest.MoneyOf(i.Total, i.Currency),
 		BillDocument: []billFile{{"invoice", "application/pdf", i.Reference() + ".pdf", rest.Href(ctx, rest.API{Base: "/office/v1"}, "invoices", rest.ID(i.ID)) + "/pdf"}},
 	}

@@ -30,11 +30,14 @@ type Document struct {
 }
 
 // ToPay is what is to be paid of a document as it says: an invoice's total less what was set off; 0 of all others.
-func (d *Document) ToPay() money.Amount {
-	if d.Type != Bill {
+func (d *Document) ToPay() money.Amount { return d.Invoice.ToPay(d.SetOff) }
+
+// ToPay is what a document says is to be paid of it, of which setOff was settled by credit as it was finalised.
+func (i *Invoice) ToPay(setOff money.Amount) money.Amount {
+	if i.Type != Bill {
 		return 0
 	}
-	return max(0, d.Total-d.SetOff)
+	return max(0, i.Total-setOff)
 }
 
 // Get reads a document.

@@ -15,7 +15,7 @@ import (
 // Invoiced books finalised documents in bulk, in the transaction that finalises
 // them: the entry of each, the receivable of each invoice. A credit note settles
 // the invoice that it corrects, then whatever else is open; credit that a
-// customer has is used up by the new invoices.
+// customer has is used up by the new invoices, which know then how much (SetOff).
 //
 // Documents that are in the books already are refused, as their receivable is
 // there: who finalises an invoice does it once.
@@ -136,8 +136,20 @@ func keepSetOff(ctx context.Context, tx *database.Tx, documents []InvoicePosting
 	if len(ids) == 0 {
 		return nil
 	}
-	if _, err := tx.ExecContext(ctx, "UPDATE receivable SET set_off = total - open WHERE open < total AND invoice_id IN (?)", bun.List(ids)); err != nil {
+	var kept []struct {
+		Invoice int64        `bun:"invoice_id"`
+		SetOff  money.Amount `bun:"set_off"`
+	}
+	err := tx.NewRaw("UPDATE receivable SET set_off = total - open WHERE open < total AND invoice_id IN (?) RETURNING invoice_id, set_off", bun.List(ids)).Scan(ctx, &kept)
+	if err != nil {
 		return fmt.Errorf("keep what was set off: %w", err)
+	}
+	setOff := map[int64]money.Amount{}
+	for _, k := range kept {
+		setOff[k.Invoice] = k.SetOff
+	}
+	for k := range documents {
+		documents[k].SetOff = setOff[documents[k].InvoiceID]
 	}
 	return nil
 }

@@ -39,6 +39,8 @@ type InvoicePosting struct {
 	Lines     []LinePosting
 	Tax       money.Amount
 	Total     money.Amount
+	// SetOff is what credit of the customer paid of an invoice at once: Invoiced writes it.
+	SetOff money.Amount
 }
 
 // LinePosting is one line, or several of the same account summed up: Exact is

@@ -76,10 +76,11 @@ func (r *Runner) storeDocuments(ctx context.Context, tx *database.Tx, j *job, c 
 	if err := copyInvoices(ctx, tx, j, c.documents); err != nil {
 		return err
 	}
-	if err := ledger.Invoiced(ctx, tx, postings(tx, j, c.documents)); err != nil {
+	booked := postings(tx, j, c.documents)
+	if err := ledger.Invoiced(ctx, tx, booked); err != nil {
 		return err
 	}
-	if err := tx.EmitMany(ctx, created(tx, j, c.documents)); err != nil {
+	if err := tx.EmitMany(ctx, created(tx, j, c.documents, booked)); err != nil {
 		return err
 	}
 	if err := enqueueFollowUp(ctx, tx, ids); err != nil {

@@ -8,6 +8,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"gyro/billing/invoice"
+	"gyro/billing/ledger"
 	"gyro/billing/tax"
 	"gyro/internal/database"
 )
@@ -145,14 +146,15 @@ func storeSettlements(ctx context.Context, tx *database.Tx, documents []*documen
 	return err
 }
 
-// created are the events of the documents.
-func created(tx *database.Tx, j *job, documents []*document) []database.Event {
+// created are the events of the documents, which are in the books as booked.
+func created(tx *database.Tx, j *job, documents []*document, booked []ledger.InvoicePosting) []database.Event {
 	events := make([]database.Event, 0, len(documents))
-	for _, d := range documents {
+	for k, d := range documents {
+		i := invoice.Invoice{Type: d.kind, Total: d.totals.Total}
 		id := strconv.FormatInt(d.id, 10)
 		events = append(events, database.Event{Type: "customerBillCreateEvent", Entity: "customerBill", ID: id, Payload: billEvent{
 			ID: id, BillNo: d.number, Category: string(d.kind), State: "new", Account: strconv.FormatInt(d.payer.id, 10),
-			Amount: d.totals.Total.Format(d.payer.currency.Exponent()), Currency: d.payer.currencyCode, Due: j.dueOn(tx.Now(), d).String(),
+			Amount: i.ToPay(booked[k].SetOff).Format(d.payer.currency.Exponent()), Currency: d.payer.currencyCode, Due: j.dueOn(tx.Now(), d).String(),
 		}})
 	}
 	return events

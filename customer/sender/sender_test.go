@@ -61,7 +61,7 @@ func (h *house) notify(key string) {
 	err := h.db.Write(h.Context(), desk, func(ctx context.Context, tx *database.Tx) error {
 		return h.customers.Notify(ctx, tx, customer.Notification{
 			CustomerID: h.customer, Template: customer.BillReady, Key: key,
-			Data: map[string]string{"number": "2026-000001", "amount": "12.34 EUR", "due": "2026-12-07"},
+			Data: map[string]string{"number": "2026-000001", "total": "12.34 EUR", "amount": "12.34 EUR", "due": "2026-12-07"},
 		})
 	})
 	if err != nil {
