@@ -75,7 +75,7 @@ func AddCharge(ctx context.Context, tx *database.Tx, c Charge) error {
 		return err
 	}
 	return tx.Audit(ctx, "billing_account", strconv.FormatInt(c.Account, 10), "charge", nil, map[string]any{
-		"kind": c.Kind, "amount": c.Amount.Format(2), "currency": c.Currency, "description": c.Description, "key": c.Key,
+		"kind": c.Kind, "amount": c.Amount.In(c.Currency), "currency": c.Currency, "description": c.Description, "key": c.Key,
 	})
 }
 

@@ -213,8 +213,8 @@ func creditLine(of *invoice.Document, before *credited, w CreditLine, currency m
 	switch {
 	case amount == 0:
 		amount = left
-	case amount != tax.Round(amount, currency):
-		return charge.Line{}, refusal.New(refusal.Invalid, "amount_invalid", "amount", "%s has more decimals than %s is paid in", amount, currency)
+	case !amount.PaidIn(currency):
+		return charge.Line{}, refusal.New(refusal.Invalid, "amount_invalid", "amount", "%s %s of line %d is no amount of a bill: give one with at most %d decimals", amount.Format(0), currency, w.Position, currency.Exponent())
 	case (amount < 0) != (left < 0) || amount > 0 && amount > left || amount < 0 && amount < left:
 		return charge.Line{}, refusal.New(refusal.Unprocessable, "credit_too_large", "amount", "%s of line %d: %s is left of it", amount, w.Position, left)
 	}
@@ -289,7 +289,7 @@ func (c *creditNote) store(ctx context.Context, tx *database.Tx) error {
 		}
 	}
 	id := strconv.FormatInt(c.note.ID, 10)
-	if err := tx.Audit(ctx, "invoice", id, "credit", nil, map[string]any{"corrects": c.of.ID, "total": c.note.Total.Format(2), "reason": c.note.Reason, "whole": c.whole}); err != nil {
+	if err := tx.Audit(ctx, "invoice", id, "credit", nil, map[string]any{"corrects": c.of.ID, "total": c.note.Total.In(c.note.Currency), "currency": c.note.Currency, "reason": c.note.Reason, "whole": c.whole}); err != nil {
 		return err
 	}
 	return tx.Emit(ctx, database.Event{Type: "customerBillCreateEvent", Entity: "customerBill", ID: id, Payload: map[string]any{

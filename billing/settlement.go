@@ -99,7 +99,7 @@ func (s *Service) settleOne(ctx context.Context, w *settlementRow) error {
 		if _, err := tx.ExecContext(ctx, "UPDATE invoice_settlement SET settled_at = ?, failure = ? WHERE invoice_id = ? AND billing_account_id = ?", at, failure, w.Invoice, w.Account); err != nil {
 			return fmt.Errorf("settle invoice %d: %w", w.Invoice, err)
 		}
-		return tx.Audit(ctx, "invoice", strconv.FormatInt(w.Invoice, 10), "settle", nil, map[string]any{"account": w.Account, "amount": w.Amount, "currency": w.Currency, "failure": failure})
+		return tx.Audit(ctx, "invoice", strconv.FormatInt(w.Invoice, 10), "settle", nil, map[string]any{"account": w.Account, "amount": money.Amount(w.Amount).In(w.Currency), "currency": w.Currency, "failure": failure})
 	})
 }
 

@@ -82,7 +82,7 @@ func (s *Service) Approve(ctx context.Context, tx *database.Tx, p Principal, met
 	if _, err := tx.NewInsert().Model(a).Exec(ctx); err != nil {
 		return "", 0, err
 	}
-	err = tx.Audit(ctx, "approval", a.Hash[:16], "create", nil, map[string]any{"method": method, "path": path, "amount": amount.String(), "currency": currency})
+	err = tx.Audit(ctx, "approval", a.Hash[:16], "create", nil, map[string]any{"method": method, "path": path, "amount": amount.In(currency), "currency": currency})
 	return secret, a.ExpiresAt, err
 }
 

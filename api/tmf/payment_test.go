@@ -83,6 +83,22 @@ func TestRefund(t *testing.T) {
 	})
 }
 
+// TestPartsOfACentAreNotUsed: money is used for a bill, and objected to, in amounts that somebody can pay.
+func TestPartsOfACentAreNotUsed(t *testing.T) {
+	tmftest.Run(t, func(t *testing.T, db *database.DB) {
+		c := books(t, db)
+		c.Do(t, "POST", "/tmf-api/paymentManagement/v4/payment", `{"account":{"id":"1"},"paymentMethod":{"name":"cash"},"totalAmount":{"unit":"EUR","value":15}}`, "Idempotency-Key", "p").Want(t, 201)
+		c.Do(t, "DELETE", "/office/v1/allocations/1", "").Want(t, 204)
+		for path, body := range map[string]string{
+			"/office/v1/payments/1/allocations": `{"invoice":"1","amount":1.905}`, "/office/v1/receivables/1/disputes": `{"amount":1.905,"reason":"never ordered"}`,
+		} {
+			if x := c.Do(t, "POST", path, body, "Idempotency-Key", path).Want(t, 400); x.JSON(t)["code"] != "amount_invalid" || !strings.Contains(string(x.Body), "at most 2 decimals") {
+				t.Errorf("%s: %s", path, x.Body)
+			}
+		}
+	})
+}
+
 // TestReceivables walks through what people of finance do, with the bodies as they are.
 func TestReceivables(t *testing.T) {
 	tmftest.Run(t, func(t *testing.T, db *database.DB) {

@@ -175,7 +175,7 @@ func WriteOff(ctx context.Context, tx *database.Tx, invoice int64, on, reason st
 	if err != nil {
 		return a, err
 	}
-	return a, tx.Audit(ctx, "receivable", strconv.FormatInt(invoice, 10), "write off", nil, map[string]any{"amount": a.Amount, "reason": reason})
+	return a, tx.Audit(ctx, "receivable", strconv.FormatInt(invoice, 10), "write off", nil, map[string]any{"amount": a.Amount.In(a.Currency), "currency": a.Currency, "reason": reason})
 }
 
 // Recover takes the write-offs of an invoice back: it is open again.
@@ -204,7 +204,7 @@ type Dispute struct {
 	Account   int64        `bun:"billing_account_id" json:"account"`
 	Amount    money.Amount `bun:"amount" json:"amount"`
 	Reason    string       `bun:"reason" json:"reason"`
-	State     string       `bun:"state" json:"state"`
+	State     string       `bun:"state" json:"state"` // open, upheld, rejected
 }
 
 // OpenDispute keeps an amount of an invoice from being dunned until it is closed.
@@ -219,6 +219,9 @@ func OpenDispute(ctx context.Context, tx *database.Tx, invoice int64, amount mon
 	if reason == "" {
 		return Dispute{}, refusal.New(refusal.Invalid, "reason_missing", "reason", "say what the customer objects to")
 	}
+	if err := Payable(amount, r.Currency); err != nil {
+		return Dispute{}, err
+	}
 	d := Dispute{InvoiceID: invoice, Account: r.Account, Amount: amount, Reason: reason, State: "open"}
 	err = tx.NewRaw("INSERT INTO dispute (invoice_id, billing_account_id, amount, reason, state, opened_at) VALUES (?, ?, ?, ?, 'open', ?) RETURNING id",
 		d.InvoiceID, d.Account, d.Amount, d.Reason, tx.Now()).Scan(ctx, &d.ID)
@@ -228,7 +231,7 @@ func OpenDispute(ctx context.Context, tx *database.Tx, invoice int64, amount mon
 	if err := addDisputed(ctx, tx, invoice, amount); err != nil {
 		return d, err
 	}
-	return d, tx.Audit(ctx, "dispute", strconv.FormatInt(d.ID, 10), "open", nil, d)
+	return d, tx.Audit(ctx, "dispute", strconv.FormatInt(d.ID, 10), "open", nil, d.audited(r.Currency))
 }
 
 // CloseDispute ends it. If it is upheld a credit note follows, which billing
@@ -255,7 +258,28 @@ func CloseDispute(ctx context.Context, tx *database.Tx, id int64, upheld bool) (
 	if err := addDisputed(ctx, tx, d.InvoiceID, -d.Amount); err != nil {
 		return d, err
 	}
-	return d, tx.Audit(ctx, "dispute", strconv.FormatInt(id, 10), "close", before, d)
+	r, err := GetReceivable(ctx, tx.IDB, d.InvoiceID)
+	if err != nil {
+		return d, err
+	}
+	return d, tx.Audit(ctx, "dispute", strconv.FormatInt(id, 10), "close", before.audited(r.Currency), d.audited(r.Currency))
+}
+
+// audited is what the audit trail says of a dispute.
+func (d *Dispute) audited(currency string) map[string]any {
+	return map[string]any{"id": d.ID, "invoice": d.InvoiceID, "account": d.Account, "amount": d.Amount.In(currency), "currency": currency, "reason": d.Reason, "state": d.State}
+}
+
+// Payable refuses an amount that is no whole coins of its currency: nobody can pay what would be left.
+func Payable(amount money.Amount, currency string) error {
+	c, err := money.ParseCurrency(currency)
+	if err != nil {
+		return err
+	}
+	if !amount.PaidIn(c) {
+		return refusal.New(refusal.Invalid, "amount_invalid", "amount", "%s %s cannot be paid: give an amount with at most %d decimals", amount.Format(0), c, c.Exponent())
+	}
+	return nil
 }
 
 func addDisputed(ctx context.Context, tx *database.Tx, invoice int64, amount money.Amount) error {

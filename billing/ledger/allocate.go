@@ -97,7 +97,16 @@ func allocate(ctx context.Context, tx *database.Tx, c *Credit, r *Receivable, am
 	if err := moveOpen(ctx, tx, c.ID, r, -amount); err != nil {
 		return a, err
 	}
-	return a, tx.Audit(ctx, "payment_allocation", strconv.FormatInt(a.ID, 10), "create", nil, a)
+	return a, tx.Audit(ctx, "payment_allocation", strconv.FormatInt(a.ID, 10), "create", nil, a.audited())
+}
+
+// audited is what the audit trail says of an allocation.
+func (a *Allocation) audited() map[string]any {
+	is := map[string]any{"id": a.ID, "credit": a.CreditID, "invoice": a.InvoiceID, "account": a.Account, "amount": a.Amount.In(a.Currency), "currency": a.Currency}
+	if a.PaymentID != 0 {
+		is["payment"] = a.PaymentID
+	}
+	return is
 }
 
 // Unallocate takes an allocation back: the invoice is open again, the money the
@@ -136,7 +145,7 @@ func Unallocate(ctx context.Context, tx *database.Tx, a Allocation, on string) e
 			return err
 		}
 	}
-	return tx.Audit(ctx, "payment_allocation", strconv.FormatInt(a.ID, 10), "reverse", a, nil)
+	return tx.Audit(ctx, "payment_allocation", strconv.FormatInt(a.ID, 10), "reverse", a.audited(), nil)
 }
 
 // UnallocateAmount takes back allocations of a credit, the newest first, until

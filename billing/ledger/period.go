@@ -142,5 +142,15 @@ func total(ctx context.Context, tx *database.Tx, period string) error {
 	if _, err := tx.ExecContext(ctx, "UPDATE accounting_period SET state = 'closed', closed_at = ?, closed_by = ? WHERE period = ?", tx.Now(), tx.By().Name, period); err != nil {
 		return fmt.Errorf("close %s: %w", period, err)
 	}
-	return tx.Audit(ctx, "accounting_period", period, "close", map[string]string{"state": "open"}, map[string]any{"state": "closed", "totals": rows})
+	return tx.Audit(ctx, "accounting_period", period, "close", map[string]string{"state": "open"}, map[string]any{"state": "closed", "totals": audited(rows)})
+}
+
+// audited are totals as the audit trail has them.
+func audited(rows []Total) []map[string]any {
+	all := make([]map[string]any, 0, len(rows))
+	for k := range rows {
+		r := &rows[k]
+		all = append(all, map[string]any{"glCode": r.GLCode, "name": r.Name, "type": r.Type, "currency": r.Currency, "debit": r.Debit.In(r.Currency), "credit": r.Credit.In(r.Currency)})
+	}
+	return all
 }

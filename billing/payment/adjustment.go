@@ -160,7 +160,7 @@ func (s *Service) bookAdjustment(ctx context.Context, tx *database.Tx, a *Adjust
 
 func auditAdjustment(ctx context.Context, tx *database.Tx, action string, a *Adjustment) error {
 	return tx.Audit(ctx, "balance_adjustment", strconv.FormatInt(a.ID, 10), action, nil, map[string]any{
-		"account": a.Account, "amount": int64(a.Amount), "currency": a.Currency, "reason": a.Reason, "askedBy": a.AskedBy, "approvedBy": a.ApprovedBy,
+		"account": a.Account, "amount": a.Amount.In(a.Currency), "currency": a.Currency, "reason": a.Reason, "askedBy": a.AskedBy, "approvedBy": a.ApprovedBy,
 		"state": a.State, "failure": a.Failure,
 	})
 }

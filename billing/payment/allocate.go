@@ -31,6 +31,9 @@ func (s *Service) Allocate(ctx context.Context, tx *database.Tx, payment, invoic
 	if err != nil {
 		return err
 	}
+	if err := ledger.Payable(amount, credit.Currency); err != nil {
+		return err
+	}
 	if amount == 0 {
 		r, err := ledger.GetReceivable(ctx, tx.IDB, invoice)
 		if err != nil {

@@ -164,7 +164,8 @@ func saveChargeback(ctx context.Context, tx *database.Tx, cb *Chargeback) error 
 		return fmt.Errorf("%s: %w", cb.Name(), err)
 	}
 	return tx.Audit(ctx, "chargeback", strconv.FormatInt(cb.PaymentID, 10), cb.State, nil, map[string]any{
-		"amount": int64(cb.Amount), "fromCredit": int64(cb.FromCredit), "fromCore": int64(cb.FromCore), "fromLoss": int64(cb.FromLoss), "core": cb.Core,
+		"amount": cb.Amount.In(cb.Currency), "fromCredit": cb.FromCredit.In(cb.Currency), "fromCore": cb.FromCore.In(cb.Currency), "fromLoss": cb.FromLoss.In(cb.Currency),
+		"currency": cb.Currency, "core": cb.Core,
 	})
 }
 

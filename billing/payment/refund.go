@@ -201,6 +201,6 @@ func (s *Service) saveRefund(ctx context.Context, tx *database.Tx, r *Refund) er
 
 func auditRefund(ctx context.Context, tx *database.Tx, action string, r *Refund) error {
 	return tx.Audit(ctx, "refund", strconv.FormatInt(r.ID, 10), action, nil, map[string]any{
-		"payment": r.PaymentID, "amount": int64(r.Amount), "currency": r.Currency, "state": r.State, "reason": r.Reason, "failure": r.Failure,
+		"payment": r.PaymentID, "amount": r.Amount.In(r.Currency), "currency": r.Currency, "state": r.State, "reason": r.Reason, "failure": r.Failure,
 	})
 }

@@ -310,8 +310,8 @@ func view(p *Payment) any {
 		return nil
 	}
 	return map[string]any{
-		"id": strconv.FormatInt(p.ID, 10), "account": p.Account, "purpose": p.Purpose, "method": p.Method, "amount": int64(p.Amount), "currency": p.Currency,
-		"state": p.State, "failure": p.Failure, "refunded": int64(p.Refunded), "chargedBack": int64(p.ChargedBack), "core": p.Core, "reference": p.Provider,
+		"id": strconv.FormatInt(p.ID, 10), "account": p.Account, "purpose": p.Purpose, "method": p.Method, "amount": p.Amount.In(p.Currency), "currency": p.Currency,
+		"state": p.State, "failure": p.Failure, "refunded": p.Refunded.In(p.Currency), "chargedBack": p.ChargedBack.In(p.Currency), "core": p.Core, "reference": p.Provider,
 	}
 }
 

@@ -190,9 +190,13 @@ func (r *Runner) caughtUp(ctx context.Context, tx *database.Tx, request *Request
 
 // summary is a run for the audit trail.
 func (run *Run) summary() map[string]any {
+	totals := make(map[string]map[string]string, len(run.Totals))
+	for currency, s := range run.Totals {
+		totals[currency] = map[string]string{"net": s.Net.In(currency), "tax": s.Tax.In(currency), "total": s.Total.In(currency)}
+	}
 	return map[string]any{
 		"asOf": run.AsOf, "mode": run.Mode, "state": run.State, "invoices": run.Invoices, "statements": run.Statements, "parked": run.Parked,
-		"totals": run.Totals, "digest": run.Digest,
+		"totals": totals, "digest": run.Digest,
 	}
 }
 

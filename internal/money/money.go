@@ -178,3 +178,22 @@ func (a Amount) Format(minDecimals int) string { return string(a.Append(nil, min
 // String shows a with at least two decimals; use Format with the currency's
 // exponent where the currency is known.
 func (a Amount) String() string { return a.Format(2) }
+
+// In is an amount with as many decimals as its currency (EUR) is paid in, or more where it has more: 12.50 in EUR, 12 in
+// JPY, 12.500 in KWD. A currency that nobody knows has two.
+func (a Amount) In(currency string) string {
+	c, err := ParseCurrency(currency)
+	if err != nil {
+		return a.String()
+	}
+	return a.Format(c.Exponent())
+}
+
+// PaidIn reports whether an amount is whole coins of a currency: it has no more decimals than the currency is paid in.
+func (a Amount) PaidIn(c Currency) bool {
+	coin := Unit
+	for range c.Exponent() {
+		coin /= 10
+	}
+	return a%coin == 0
+}

@@ -113,3 +113,21 @@ func TestAddNeverWraps(t *testing.T) {
 		}
 	})
 }
+
+func TestAmountsOfCurrencies(t *testing.T) {
+	for currency, want := range map[string][3]string{"EUR": {"12.00", "-0.50", "0.005"}, "JPY": {"12", "-0.5", "0.005"}, "KWD": {"12.000", "-0.500", "0.005"}, "XYZ": {"12.00", "-0.50", "0.005"}} {
+		for n, amount := range []Amount{12 * Unit, -Unit / 2, Unit / 200} {
+			if got := amount.In(currency); got != want[n] {
+				t.Errorf("%d in %s is %q, want %q", amount, currency, got, want[n])
+			}
+			c, err := ParseCurrency(currency)
+			if err != nil {
+				continue
+			}
+			_, fine := Parse(amount.Format(0), c.Exponent())
+			if got := amount.PaidIn(c); got != (fine == nil) {
+				t.Errorf("%s %s is paid: %v", amount, currency, got)
+			}
+		}
+	}
+}
