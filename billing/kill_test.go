@@ -53,6 +53,9 @@ func child(task, url string) (err error) {
 		})
 		return err
 	}
+	if task == "dun" {
+		return dunInChild(ctx, db)
+	}
 	intake := usage.New(db, longFeed{})
 	for more := true; more && err == nil; {
 		_, more, err = intake.Page(ctx)

@@ -9,7 +9,6 @@ import (
 	"gyro/api/rest"
 	"gyro/billing/dunning"
 	"gyro/internal/database"
-	"gyro/internal/refusal"
 )
 
 const dunningPath = "/office/v1/dunning"
@@ -43,10 +42,6 @@ func viewCase(c *dunning.Case) caseView {
 		ID: rest.ID(c.ID), Account: rest.ID(c.Account), State: c.State, OpenedOn: c.OpenedOn, OverdueSince: c.OverdueSince, Overdue: rest.Decimal(c.Overdue),
 		Currency: c.Currency, Step: c.Step, Suspended: c.Suspended, CheckedOn: c.CheckedOn, HoldUntil: c.HoldUntil, HoldReason: c.HoldReason,
 	}
-}
-
-type runBody struct {
-	AsOf rest.Date `json:"asOf"`
 }
 
 type holdBody struct {
@@ -88,7 +83,9 @@ func (d dunnings) Endpoints() []rest.Endpoint {
 				held, err := d.s.Hold(ctx, tx, id, string(in.Until), in.Reason)
 				return viewCase(&held), err
 			}),
-		d.run(),
+		d.begin(),
+		{Method: "GET", Path: dunningRunsPath, Roles: finance, Summary: "Lists dunning runs, the newest first.", Answer: []dunningRunView{}, Parameters: pages, Do: listDunningRuns},
+		reading(finance, dunningRunsPath+"/{id}", "Shows a dunning run, how far it is, and the accounts that it parked.", nil, oneDunningRun),
 		reading(look, dunningPath+"/policy", "Shows the policy that holds.", nil, func(ctx context.Context, q bun.IDB, _ *rest.Call) (dunning.Policy, error) {
 			return dunning.CurrentPolicy(ctx, q)
 		}),
@@ -96,24 +93,6 @@ func (d dunnings) Endpoints() []rest.Endpoint {
 			func(ctx context.Context, tx *database.Tx, _ *rest.Call, in dunning.Policy) (dunning.Policy, error) {
 				return in, dunning.SetPolicy(ctx, tx, in)
 			}),
-	}
-}
-
-func (d dunnings) run() rest.Endpoint {
-	return rest.Endpoint{
-		Method: "POST", Path: dunningPath + "/runs", Roles: access.Finance, Body: runBody{}, Answer: dunning.Summary{},
-		Summary: "Checks every account that has something overdue as of a day; a repetition takes no step twice.",
-		Do: func(ctx context.Context, c *rest.Call) (*rest.Answer, error) {
-			var in runBody
-			if err := c.Decode(&in); err != nil {
-				return nil, err
-			}
-			if in.AsOf == "" {
-				return nil, refusal.New(refusal.Invalid, "invalid_value", "asOf", "it is missing; name the day, such as 2026-11-23")
-			}
-			summary, err := d.s.Run(ctx, c.Actor(), string(in.AsOf))
-			return rest.OK(summary), err
-		},
 	}
 }
 

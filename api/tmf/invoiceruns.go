@@ -110,10 +110,12 @@ type intakeView struct {
 	UpdatedAt rest.Time `json:"updatedAt,omitzero"`
 }
 
+// pages are the parameters of a list that is read by pages.
+var pages = []rest.Parameter{{Name: "offset", Kind: rest.Number, About: "how many to leave out at the beginning"}, {Name: "limit", Kind: rest.Number, About: "how many to show at most"}}
+
 // Endpoints implements rest.Set.
 func (i invoiceRuns) Endpoints() []rest.Endpoint {
 	const finance = access.Finance
-	pages := []rest.Parameter{{Name: "offset", Kind: rest.Number, About: "how many to leave out at the beginning"}, {Name: "limit", Kind: rest.Number, About: "how many to show at most"}}
 	of := append(slices.Clone(pages), rest.Parameter{Name: "run", Kind: rest.Number, About: "of one run"})
 	act := func(method, path, summary string, status int, do func(ctx context.Context, c *rest.Call, id int64) (run.Run, error)) rest.Endpoint {
 		return rest.Endpoint{

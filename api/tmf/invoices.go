@@ -71,7 +71,6 @@ type chargeView struct {
 // Endpoints implements rest.Set.
 func (i invoices) Endpoints() []rest.Endpoint {
 	const finance, look = access.Finance, access.Finance | access.Care
-	pages := []rest.Parameter{{Name: "offset", Kind: rest.Number, About: "how many to leave out at the beginning"}, {Name: "limit", Kind: rest.Number, About: "how many to show at most"}}
 	narrow := append(slices.Clone(pages), rest.Parameter{Name: "account", Kind: rest.Number, About: "of a billing account"}, rest.Parameter{Name: "run", Kind: rest.Number, About: "of an invoice run"},
 		rest.Parameter{Name: "state", About: "draft, reviewed, finalised or cancelled", Values: []string{string(invoice.Draft), string(invoice.Reviewed), string(invoice.Finalised), string(invoice.Cancelled)}},
 		rest.Parameter{Name: "type", About: "invoice, creditNote or statement", Values: []string{string(invoice.Bill), string(invoice.CreditNote), string(invoice.Statement)}})

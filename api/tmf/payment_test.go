@@ -112,7 +112,14 @@ func TestReceivables(t *testing.T) {
 			}
 			walked = append(walked, c.Do(t, method, path, body, header...).Want(t, status))
 		}
-		walk(200, "POST", "/office/v1/dunning/runs", `{"asOf":"2026-11-23"}`)
+		walk(202, "POST", "/office/v1/dunning/runs", `{"asOf":"2026-11-23"}`)
+		walk(202, "POST", "/office/v1/dunning/runs", `{"asOf":"2026-11-24"}`) // one is at a time
+		if _, err := dunning.New(dunning.Options{DB: db}).GoOn(t.Context(), database.Actor{Name: "dunning", Role: "system", Via: "job"}, 1, nil); err != nil {
+			t.Fatal(err)
+		}
+		walk(200, "GET", "/office/v1/dunning/runs/1", "")
+		walk(404, "GET", "/office/v1/dunning/runs/2", "")
+		walk(200, "GET", "/office/v1/dunning/runs", "")
 		walk(200, "GET", "/office/v1/dunning/cases?state=open", "")
 		walk(200, "POST", "/office/v1/dunning/cases/1/hold", `{"until":"2026-12-01","reason":"promised to pay"}`)
 		walk(200, "GET", "/office/v1/dunning/cases/1", "")

@@ -2,19 +2,11 @@ package dunning
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"maps"
-	"slices"
 	"strconv"
-	"strings"
-
-	"github.com/uptrace/bun"
 
 	"gyro/billing/ledger"
 	"gyro/internal/database"
-	"gyro/internal/instant"
-	"gyro/internal/refusal"
 )
 
 // Outcome is what a check of one account came to.
@@ -30,13 +22,8 @@ const (
 
 // check looks at one account as of a day: opens or closes its case, or takes
 // the step that is due.
-func (s *Service) check(ctx context.Context, tx *database.Tx, account int64, asOf string) (Outcome, Action, error) {
-	today := ledger.Day(tx.Now())
-	if err := ledger.Settle(ctx, tx, account, today); err != nil {
-		return Nothing, "", err
-	}
-	policy, err := CurrentPolicy(ctx, tx)
-	if err != nil {
+func (s *Service) check(ctx context.Context, tx *database.Tx, policy *Policy, account int64, asOf string) (Outcome, Action, error) {
+	if err := ledger.Settle(ctx, tx, account, ledger.Day(tx.Now())); err != nil {
 		return Nothing, "", err
 	}
 	c, err := openCase(ctx, tx, account)
@@ -63,6 +50,7 @@ func (s *Service) check(ctx context.Context, tx *database.Tx, account int64, asO
 		}
 		outcome = Opened
 	}
+	was := *c
 	c.Overdue, c.OverdueSince, c.CheckedOn = sum, since, asOf
 	st := state{asOf: asOf, since: since, overdue: sum, currency: currency, step: c.Step, holdUntil: c.HoldUntil}
 	if st.lastOn, err = lastStep(ctx, tx, c.ID); err != nil {
@@ -70,6 +58,9 @@ func (s *Service) check(ctx context.Context, tx *database.Tx, account int64, asO
 	}
 	n := policy.next(&st)
 	if n == 0 {
+		if *c == was {
+			return outcome, "", nil // as it was an hour ago
+		}
 		return outcome, "", saveCase(ctx, tx, c)
 	}
 	step := &policy.Steps[n-1]
@@ -169,7 +160,7 @@ func (s *Service) order(ctx context.Context, tx *database.Tx, account int64, key
 		}
 		references += reference
 	}
-	return references, nil
+	return references, tx.Flush(ctx) // so that the next account of the batch finds the lines locked
 }
 
 // note writes the row that makes a step once.
@@ -252,124 +243,4 @@ func (s *Service) lift(ctx context.Context, tx *database.Tx, c *Case, asOf strin
 		return err
 	}
 	return enqueueResume(ctx, tx, c.Account)
-}
-
-// Failure is an account whose check was refused: it is left as it is, the
-// others go on.
-type Failure struct {
-	Account int64  `json:"account"`
-	Reason  string `json:"reason"`
-}
-
-// Summary is what a run came to.
-type Summary struct {
-	AsOf    string         `json:"asOf"`
-	Checked int            `json:"checked"`
-	Opened  int            `json:"opened"`
-	Closed  int            `json:"closed"`
-	Steps   map[Action]int `json:"steps"`
-	Failed  []Failure      `json:"failed,omitempty"`
-}
-
-// String tells a run in one line, for logs.
-func (s *Summary) String() string {
-	var text strings.Builder
-	fmt.Fprintf(&text, "as of %s: %d checked, %d opened, %d closed, %d failed", s.AsOf, s.Checked, s.Opened, s.Closed, len(s.Failed))
-	for _, action := range slices.Sorted(maps.Keys(s.Steps)) {
-		fmt.Fprintf(&text, ", %s %d", action, s.Steps[action])
-	}
-	return text.String()
-}
-
-// furthest is how many days ahead of today an account may be dunned. A case that
-// was looked at as of a day is left alone until then, so that a year that was
-// mistyped must not pass.
-const furthest = 184
-
-// accountsAtOnce is a page of a run.
-const accountsAtOnce = 500
-
-// Run checks every account that has something overdue as of a day, or an open
-// case. It may be repeated, killed and run beside another one.
-func (s *Service) Run(ctx context.Context, by database.Actor, asOf string) (Summary, error) {
-	summary := Summary{AsOf: asOf, Steps: map[Action]int{}}
-	if days("1970-01-01", asOf) <= 0 {
-		return summary, refusal.New(refusal.Invalid, "date_invalid", "asOf", "%q is no day; write it as 2026-11-23", asOf)
-	}
-	if today := ledger.Day(s.o.DB.Now()); days(today, asOf) > furthest {
-		return summary, refusal.New(refusal.Invalid, "date_too_far", "asOf", "%s is more than %d days after today, %s; correct the year, or dun as of an earlier day", asOf, furthest, today)
-	}
-	after := int64(0)
-	for {
-		var accounts []int64
-		err := s.o.DB.Read(ctx, func(ctx context.Context, q bun.IDB) error {
-			return q.NewRaw(`SELECT billing_account_id FROM receivable WHERE open > 0 AND due_on < ? AND billing_account_id > ?
-				UNION SELECT billing_account_id FROM dunning_case WHERE state = 'open' AND billing_account_id > ? ORDER BY 1 LIMIT ?`,
-				asOf, after, after, accountsAtOnce).Scan(ctx, &accounts)
-		})
-		if err != nil {
-			return summary, fmt.Errorf("accounts with something overdue: %w", err)
-		}
-		for _, account := range accounts {
-			after = account
-			if err := s.checkOne(ctx, by, account, asOf, &summary); err != nil {
-				return summary, err
-			}
-		}
-		if len(accounts) < accountsAtOnce {
-			return summary, nil
-		}
-	}
-}
-
-func (s *Service) checkOne(ctx context.Context, by database.Actor, account int64, asOf string, summary *Summary) error {
-	var outcome Outcome
-	var action Action
-	err := s.o.DB.Write(ctx, by, func(ctx context.Context, tx *database.Tx) (err error) {
-		outcome, action, err = s.check(ctx, tx, account, asOf)
-		return err
-	})
-	summary.Checked++
-	if refused := refusal.Of(err); refused != nil { // the others go on
-		summary.Failed = append(summary.Failed, Failure{account, refused.Error()})
-		s.o.Logger.WarnContext(ctx, "an account could not be dunned", "account", account, "error", refused)
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("account %d: %w", account, err)
-	}
-	switch outcome {
-	case Opened:
-		summary.Opened++
-	case Closed:
-		summary.Closed++
-	case Stepped, Nothing:
-	}
-	if action != "" {
-		summary.Steps[action]++
-	}
-	return nil
-}
-
-// runArgs is the job of a run.
-type runArgs struct {
-	AsOf string `json:"as_of"`
-}
-
-// Kind implements database.JobArgs.
-func (runArgs) Kind() string { return "dunning_run" }
-
-// Register names the workers of the jobs of a run, and has one every hour: what becomes overdue at
-// midnight is seen within one, and a check of what was seen does nothing.
-func (s *Service) Register(jobs *database.Jobs) {
-	database.RegisterJob(jobs, func(ctx context.Context, a runArgs, _ database.JobInfo) error {
-		summary, err := s.Run(ctx, worker, a.AsOf)
-		if err == nil {
-			s.o.Logger.InfoContext(ctx, "dunning", "run", summary.String())
-		}
-		return errors.Join(err, s.ResumeAgain(ctx))
-	}, database.Timeout(0))
-	database.RegisterJob(jobs, func(ctx context.Context, a resumeArgs, _ database.JobInfo) error { return s.Resume(ctx, a.Account) },
-		database.Backoff(instant.Second, 10*instant.Minute), database.Forever())
-	jobs.Every("dunning", instant.Hour, func(slot instant.Instant) database.JobArgs { return runArgs{AsOf: ledger.Day(slot)} })
 }

@@ -104,7 +104,9 @@ func (o *office) carryOut(t *testing.T, d *datadriven.TestData, b *strings.Build
 		return o.event(a)
 	case "dun":
 		s, err := o.dunning.Run(t.Context(), finance, a.text("as-of", ledger.Day(o.db.Now())))
-		fmt.Fprintf(b, "%s\n", s.String())
+		if err == nil {
+			fmt.Fprintf(b, "%s\n", s.String())
+		}
 		return err
 	case "close":
 		return ledger.Close(t.Context(), o.db, finance, a.text("period", ""))

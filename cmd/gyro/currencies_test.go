@@ -228,10 +228,7 @@ func (o *operator) charges() []providersCharge {
 // dunAll takes the steps that are due a month from now, and returns how many fees that were.
 func dunAll(o *operator, key string) int {
 	o.t.Helper()
-	var taken struct{ Steps map[string]int }
-	day := time.Now().AddDate(0, 0, 30).Format(time.DateOnly)
-	o.ask(http.MethodPost, "/office/v1/dunning/runs", map[string]any{"asOf": day}, &taken, "Idempotency-Key", key)
-	return taken.Steps["fee"]
+	return int(o.dunned(time.Now().AddDate(0, 0, 30).Format(time.DateOnly), key).Steps["fee"])
 }
 
 // fined looks for the fee among what waits for the next bill.

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"net/url"
 	"os"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -19,24 +18,9 @@ func newDunningCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "dunning", Short: "What is overdue, and what is done about it"}
 	r.flags(cmd)
 	cmd.AddCommand(
-		newDunningRunCommand(r), newDunningListCommand(r), r.showCommand("show CASE", "Show a case with the steps that were taken", dunningPath+"/cases", ""),
+		newDunningRunCommand(r), newDunningRunsCommand(r), newDunningListCommand(r), r.showCommand("show CASE", "Show a case with the steps that were taken", dunningPath+"/cases", ""),
 		newDunningHoldCommand(r), newDunningPolicyCommand(r),
 	)
-	return cmd
-}
-
-func newDunningRunCommand(r *remote) *cobra.Command {
-	var asOf string
-	cmd := &cobra.Command{
-		Use: "run", Short: "Check every account that has something overdue; again changes nothing", Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if asOf == "" {
-				asOf = time.Now().UTC().Format(time.DateOnly)
-			}
-			return r.do(cmd, &client.Request{Method: client.Post, Path: dunningPath + "/runs", Body: map[string]any{"asOf": asOf}})
-		},
-	}
-	cmd.Flags().StringVar(&asOf, "as-of", "", "the `day` as of which is looked (default: today)")
 	return cmd
 }
 

@@ -3,21 +3,16 @@ package main
 import (
 	"bufio"
 	"cmp"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/url"
-	"os"
 	"slices"
 	"strings"
 	"text/tabwriter"
-	"time"
 
-	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"gyro/api/client"
 	"gyro/internal/money"
@@ -29,6 +24,13 @@ type invoiceRun struct {
 	Accounts, Invoices, Statements, Empty, Parked, Lines int64
 	Totals                                               map[string]struct{ Net, Tax, Total json.Number }
 	Digest                                               string
+}
+
+// invoiceRunsKept is where runs are looked at.
+var invoiceRunsKept = keptRuns{invoiceRunsPath, func(string) string { return "invoice runs" }}
+
+func (run *invoiceRun) standing() standing {
+	return standing{run.ID, run.State, run.Invoices + run.Statements + run.Empty + run.Parked, run.Accounts}
 }
 
 // invoiceComparison is a run beside the one before it.
@@ -74,7 +76,7 @@ their reason and do not keep the others waiting: gyro invoice parked.`,
 			} else {
 				body["asOf"] = asOf
 			}
-			made, err := r.runToItsEnd(cmd, &client.Request{Method: client.Post, Path: invoiceRunsPath, Body: body})
+			made, err := runToItsEnd[invoiceRun](r, cmd, invoiceRunsKept, &client.Request{Method: client.Post, Path: invoiceRunsPath, Body: body})
 			if err != nil {
 				return err
 			}
@@ -111,47 +113,11 @@ func (r *remote) askAndCommit(cmd *cobra.Command, drafts *invoiceRun) error {
 }
 
 func (r *remote) commitRun(cmd *cobra.Command, id string) error {
-	made, err := r.runToItsEnd(cmd, &client.Request{Method: client.Post, Path: invoiceRunsPath + client.Path(id) + "/commit"})
+	made, err := runToItsEnd[invoiceRun](r, cmd, invoiceRunsKept, &client.Request{Method: client.Post, Path: invoiceRunsPath + client.Path(id) + "/commit"})
 	if err != nil {
 		return err
 	}
 	return r.compareRun(cmd, made.ID)
-}
-
-// pollEvery is how often the office is asked how far a run is.
-const pollEvery = 250 * time.Millisecond
-
-// runToItsEnd starts a run and watches it until it is done. Whoever stops watching does not stop the run.
-func (r *remote) runToItsEnd(cmd *cobra.Command, request *client.Request) (*invoiceRun, error) {
-	body, err := r.call(cmd, request)
-	if err != nil {
-		return nil, err
-	}
-	made := &invoiceRun{}
-	if err := json.Unmarshal(body, made); err != nil {
-		return nil, err
-	}
-	bar := progressbar.NewOptions64(max(made.Accounts, 1), progressbar.OptionSetWriter(cmd.ErrOrStderr()), progressbar.OptionSetDescription("run "+made.ID),
-		progressbar.OptionShowCount(), progressbar.OptionSetPredictTime(true), progressbar.OptionClearOnFinish(), progressbar.OptionSetVisibility(!r.json && isTerminal(cmd.ErrOrStderr())))
-	ticker := time.NewTicker(pollEvery)
-	defer ticker.Stop()
-	for made.State == "running" {
-		select {
-		case <-cmd.Context().Done():
-			return nil, fmt.Errorf("run %s goes on in the office: %w", made.ID, context.Cause(cmd.Context()))
-		case <-ticker.C:
-		}
-		if body, err = r.call(cmd, &client.Request{Method: client.Get, Path: invoiceRunsPath + client.Path(made.ID)}); err != nil {
-			return nil, err
-		}
-		*made = invoiceRun{}
-		if err := json.Unmarshal(body, made); err != nil {
-			return nil, err
-		}
-		_ = bar.Set64(min(made.Invoices+made.Statements+made.Empty+made.Parked, max(made.Accounts, 1))) // a bar that cannot be drawn stops nothing
-	}
-	_ = bar.Finish()
-	return made, nil
 }
 
 func (r *remote) compareRun(cmd *cobra.Command, id string) error {
@@ -324,9 +290,4 @@ func newInvoiceIntakeCommand(r *remote) *cobra.Command {
 			return err
 		},
 	}
-}
-
-func isTerminal(w io.Writer) bool {
-	file, ok := w.(*os.File)
-	return ok && term.IsTerminal(int(file.Fd()))
 }

@@ -197,18 +197,12 @@ func (t *Thread) dun(ctx context.Context) error {
 	}
 	for n, step := range policy.Steps {
 		day := due.AddDate(0, 0, step.Days).Format(time.DateOnly)
-		var taken struct {
-			Steps  map[string]int
-			Failed []struct{ Reason string }
-		}
-		if err := t.post(ctx, dunningPath+"/runs", t.key("dunning", n), map[string]any{"asOf": day}, &taken); err != nil {
+		taken, err := t.dunned(ctx, n, day)
+		if err != nil {
 			return err
 		}
-		if len(taken.Failed) > 0 {
-			return fmt.Errorf("as of %s: %v", day, taken.Failed)
-		}
 		t.count(func(f *Figures) {
-			for _, times := range taken.Steps {
+			for _, times := range taken {
 				f.Dunned += times
 			}
 		})
@@ -221,6 +215,36 @@ func (t *Thread) dun(ctx context.Context) error {
 	}
 	t.count(func(f *Figures) { f.Debtors++ })
 	return nil
+}
+
+// dunningRun is a run of dunning as the office shows it.
+type dunningRun struct {
+	ID, AsOf, State string
+	Steps           map[string]int
+	ParkedAccounts  []struct{ Account, Reason string }
+}
+
+// dunned has a run carried out as of a day, behind the one that is under way, if
+// there is one, such as that of each hour. It tells the steps that were taken.
+func (t *Thread) dunned(ctx context.Context, n int, day string) (steps map[string]int, err error) {
+	for try := 0; ; try++ {
+		var run dunningRun
+		if err := t.post(ctx, dunningPath+"/runs", t.key("dunning", n*100+try), map[string]any{"asOf": day}, &run); err != nil {
+			return nil, err
+		}
+		if err := until(ctx, func() (bool, error) {
+			err := t.get(ctx, dunningPath+"/runs/"+run.ID, &run)
+			return run.State == "done", err
+		}); err != nil {
+			return nil, err
+		}
+		if len(run.ParkedAccounts) > 0 {
+			return nil, fmt.Errorf("as of %s: %v", day, run.ParkedAccounts)
+		}
+		if run.AsOf == day {
+			return run.Steps, nil
+		}
+	}
 }
 
 // relent has the debtor pay, and waits until the line is active again.

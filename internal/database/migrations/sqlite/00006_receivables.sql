@@ -279,3 +279,32 @@ CREATE TABLE dunning_action (
     reference TEXT NOT NULL DEFAULT '',
     UNIQUE (case_id, step, kind)
 );
+
+-- A run of dunning: it looks at one account after the other, and is as far as after_account says. At most one is at work.
+CREATE TABLE dunning_run (
+    id            INTEGER PRIMARY KEY AUTOINCREMENT,
+    as_of         TEXT NOT NULL,
+    state         TEXT NOT NULL CHECK (state IN ('running', 'done')),
+    accounts      BIGINT NOT NULL, -- to be looked at when it began
+    after_account BIGINT NOT NULL DEFAULT 0, -- the last that was looked at
+    checked       BIGINT NOT NULL DEFAULT 0,
+    opened        BIGINT NOT NULL DEFAULT 0, -- cases
+    closed        BIGINT NOT NULL DEFAULT 0,
+    parked        BIGINT NOT NULL DEFAULT 0, -- accounts that could not be dunned
+    steps         TEXT NOT NULL DEFAULT '{}', -- JSON: how many were taken, by kind
+    started_at    BIGINT NOT NULL,
+    updated_at    BIGINT NOT NULL,
+    finished_at   BIGINT NOT NULL DEFAULT 0,
+    started_by    TEXT NOT NULL
+);
+CREATE UNIQUE INDEX dunning_run_one ON dunning_run (state) WHERE state = 'running';
+
+-- Accounts that could not be dunned, with the reason, by the last run that tried: one that could be, or owes nothing any
+-- more, leaves.
+CREATE TABLE dunning_parked (
+    billing_account_id BIGINT PRIMARY KEY,
+    run_id             BIGINT NOT NULL REFERENCES dunning_run (id),
+    reason             TEXT NOT NULL,
+    since              BIGINT NOT NULL
+);
+CREATE INDEX dunning_parked_run ON dunning_parked (run_id, billing_account_id);
