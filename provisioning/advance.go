@@ -12,8 +12,9 @@ import (
 	"gyro/provisioning/workflow"
 )
 
-// advance takes over how tasks ended, and does what the office has to do now.
-func (s *Service) advance(ctx context.Context, tx *database.Tx, o *Order, ended []outcome) error {
+// advance takes over how tasks ended, and does what the office has to do now. refused are the last tasks of items of which
+// it is known already that the inventory cannot take them over (see halfFinished).
+func (s *Service) advance(ctx context.Context, tx *database.Tx, o *Order, ended []outcome, refused map[int]error) error {
 	for _, e := range ended {
 		t := &o.Tasks[e.position-1]
 		if t.State == workflow.Running && t.Direction == e.direction && t.Attempts == e.attempts {
@@ -33,7 +34,7 @@ func (s *Service) advance(ctx context.Context, tx *database.Tx, o *Order, ended 
 	if o.assessing() {
 		return nil
 	}
-	return s.office(ctx, tx, o)
+	return s.office(ctx, tx, o, refused)
 }
 
 // errInterrupted is the end of an attempt that nobody saw.
@@ -110,7 +111,7 @@ func suggest(t *Task, permanent bool) string {
 }
 
 // office performs the tasks of the office itself, which are part of the transaction, and closes items that have been undone.
-func (s *Service) office(ctx context.Context, tx *database.Tx, o *Order) error {
+func (s *Service) office(ctx context.Context, tx *database.Tx, o *Order, refused map[int]error) error {
 	for {
 		ready, _ := workflow.Ready(o.graph(), tx.Now())
 		performed := false
@@ -119,7 +120,7 @@ func (s *Service) office(ctx context.Context, tx *database.Tx, o *Order) error {
 				continue
 			}
 			performed = true
-			if err := s.officeTask(ctx, tx, o, p); err != nil {
+			if err := s.officeTask(ctx, tx, o, p, refused); err != nil {
 				return err
 			}
 		}
@@ -129,7 +130,18 @@ func (s *Service) office(ctx context.Context, tx *database.Tx, o *Order) error {
 	}
 }
 
-func (s *Service) officeTask(ctx context.Context, tx *database.Tx, o *Order, position int) error {
+// halfFinished ends a transaction in which an item's last task was refused: what it had written before goes with it. The
+// step is made anew, and the task only notes its refusal there. A savepoint before each such task would do the same, and
+// cost every order a message to the database for what hardly ever happens.
+type halfFinished struct {
+	position int
+	err      error
+}
+
+func (h *halfFinished) Error() string { return h.err.Error() }
+func (h *halfFinished) Unwrap() error { return h.err }
+
+func (s *Service) officeTask(ctx context.Context, tx *database.Tx, o *Order, position int, known map[int]error) error {
 	t := &o.Tasks[position-1]
 	t.StartedAt, t.Attempts = tx.Now(), t.Attempts+1
 	var err error
@@ -138,8 +150,12 @@ func (s *Service) officeTask(ctx context.Context, tx *database.Tx, o *Order, pos
 	case t.Operation.Do.Kind == officePlan:
 		err = s.replan(ctx, tx, o, t)
 		t = &o.Tasks[position-1] // there may be more of them now
+	case t.Operation.Do.Kind == officeFinish && known[position] != nil:
+		err = known[position]
 	case t.Operation.Do.Kind == officeFinish:
-		err = s.finish(ctx, tx, o, o.item(t.item))
+		if err = s.finish(ctx, tx, o, o.item(t.item)); refusal.Of(err) != nil {
+			return &halfFinished{position, err}
+		}
 	default:
 		err = fmt.Errorf("the office has no task %q", t.Operation.Do.Kind)
 	}

@@ -150,12 +150,24 @@ func (s *Service) read(ctx context.Context, id int64) (*Order, error) {
 // step writes, in one transaction, how the last tasks ended, what follows from that in the office, and which tasks begin
 // now. It returns the order as it is then, and the positions of the tasks to perform.
 func (s *Service) step(ctx context.Context, before *Order, ended []outcome) (after *Order, started []int, err error) {
+	refused := map[int]error{}
+	for {
+		after, started, err = s.stepKnowing(ctx, before, ended, refused)
+		half, is := errors.AsType[*halfFinished](err)
+		if !is || errors.Is(err, errOvertaken) {
+			return after, started, err
+		}
+		refused[half.position] = half.err
+	}
+}
+
+func (s *Service) stepKnowing(ctx context.Context, before *Order, ended []outcome, refused map[int]error) (after *Order, started []int, err error) {
 	err = s.group.write(ctx, func(txContext context.Context, tx *database.Tx) error {
 		after, started = before.clone(), nil
 		if !s.due(after, ended, tx.Now()) {
 			return nil
 		}
-		if err := s.advance(txContext, tx, after, ended); err != nil {
+		if err := s.advance(txContext, tx, after, ended, refused); err != nil {
 			return errors.Join(err, before.overtaken(txContext, tx))
 		}
 		if ctx.Err() == nil {
