@@ -59,8 +59,11 @@ func (s *Service) end(t *Task, err error, now instant.Instant) {
 		return
 	}
 	t.State, t.NotBefore = workflow.Waiting, now.Add(policy.Backoff(t.Attempts))
-	if errors.Is(err, errInterrupted) {
+	switch {
+	case errors.Is(err, errInterrupted):
 		t.NotBefore = now // it has waited for its time to be over
+	case woken(t.CauseCode):
+		t.NotBefore = now.Add(lookAgain)
 	}
 }
 

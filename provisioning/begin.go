@@ -179,8 +179,8 @@ func (s *Service) situation(ctx context.Context, tx *database.Tx, o *Order, item
 func (s *Service) possible(ctx context.Context, tx *database.Tx, item *Item, has []holding, found *situation) error {
 	switch item.Change {
 	case AddOn, ChangePlan, EndAddOn:
-		if found.suspended {
-			return unprocessable("line_suspended", "product.id", "line %d is suspended; resume it first", item.SubscriptionID)
+		if found.suspended && item.DueAt == 0 { // a dated one waits until the line is back
+			return unprocessable("line_suspended", "product.id", "line %d is suspended; resume it first, or order this for a date: it then waits until the line is resumed", item.SubscriptionID)
 		}
 	case Suspend, Resume:
 		return reasonsOf(ctx, tx, item, found)
@@ -245,7 +245,7 @@ func (s *Service) replan(ctx context.Context, tx *database.Tx, o *Order, t *Task
 	if done, err := s.obsolete(ctx, tx, item); err != nil || done {
 		return err
 	}
-	if err := s.mayComeUp(ctx, tx, o, item); err != nil {
+	if err := s.mayBegin(ctx, tx, o, item); err != nil {
 		return errors.Join(err, unlockItem(tx, o, item))
 	}
 	err := s.layOutLate(ctx, tx, o, item, t.Position)

@@ -74,10 +74,13 @@ func (o *Order) assessing() bool {
 	})
 }
 
-// waitsFor says what a held order waits for, and of one that came to nothing, or not to all of it, why.
+// waitsFor says what an order waits for, a person or the end of something else, and of one that came to nothing, or not to all of it, why.
 func (o *Order) waitsFor() string {
+	waits := func(t *Task) bool { return t.State == workflow.Fallout }
 	switch o.State {
 	case workflow.Held:
+	case workflow.InProgress:
+		waits = func(t *Task) bool { return t.State == workflow.Waiting && outlasts(t.CauseCode) }
 	case workflow.Failed, workflow.Cancelled, workflow.Partial:
 		for k := range o.Items {
 			if item := &o.Items[k]; item.State != workflow.Completed && item.Reason != "" {
@@ -89,7 +92,7 @@ func (o *Order) waitsFor() string {
 		return ""
 	}
 	for k := range o.Tasks {
-		if t := &o.Tasks[k]; t.State == workflow.Fallout {
+		if t := &o.Tasks[k]; waits(t) {
 			return t.Name + ": " + t.Cause
 		}
 	}

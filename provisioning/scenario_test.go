@@ -116,10 +116,15 @@ func (s *script) owesStep(d *datadriven.TestData) (string, error) {
 	return "", err
 }
 
-// debtStep: the lines of the account are suspended for a debt from now on, or, lifted, are not.
+// debtStep: the lines of the account are suspended for a debt from now on, or, lifted, are not. Of one that is forgiven the
+// orders do not hear.
 func (s *script) debtStep(d *datadriven.TestData) (string, error) {
-	s.inDebt[s.number(d, "account", 1)] = !d.HasArg("lifted")
-	return "", nil
+	account := s.number(d, "account", 1)
+	s.inDebt[account] = !d.HasArg("lifted") && !d.HasArg("forgiven")
+	if !d.HasArg("lifted") {
+		return "", nil
+	}
+	return "", s.db.Write(s.t.Context(), sales, func(ctx context.Context, tx *database.Tx) error { return s.DebtLifted(ctx, tx, account) })
 }
 
 // orderStep: account=, external=, start=+2h, by=+3h; a line of input is an item.

@@ -10,7 +10,6 @@ import (
 
 	"gyro/customer"
 	"gyro/internal/database"
-	"gyro/internal/refusal"
 )
 
 // A line is suspended for a set of reasons, each of which is lifted by itself: who pays a debt does not get a stolen card
@@ -93,30 +92,8 @@ func (s *Service) resumeLine(ctx context.Context, tx *database.Tx, item *Item) e
 	}); err != nil || !back {
 		return err
 	}
-	return s.setLine(ctx, tx, item.SubscriptionID, customer.LineActive, "active", "inactive")
-}
-
-// mayComeUp holds an activation back whose date comes while the lines of its account are suspended for a debt: the line
-// would be the only one in use. It waits until the debt is lifted, however long that takes.
-func (s *Service) mayComeUp(ctx context.Context, tx *database.Tx, o *Order, item *Item) error {
-	if s.o.InDebt == nil || item.Change != Activate {
-		return nil
+	if err := s.setLine(ctx, tx, item.SubscriptionID, customer.LineActive, "active", "inactive"); err != nil {
+		return err
 	}
-	debt, err := s.o.InDebt(ctx, tx, o.BillingAccountID)
-	if err != nil {
-		return fmt.Errorf("debt of account %d: %w", o.BillingAccountID, err)
-	}
-	if !debt {
-		return nil
-	}
-	return refusal.New(refusal.Unavailable, inDebt, "", "the lines of billing account %d are suspended for a debt; the line is brought into use when that is lifted", o.BillingAccountID)
-}
-
-// inDebt is why an activation waits.
-const inDebt = "account_in_debt"
-
-// outlasts reports whether a task that is refused so is tried again however often it was: another order, or a debt, ends
-// when it ends, and nobody can do anything about this task before.
-func outlasts(code string) bool {
-	return code == "line_busy" || code == "account_busy" || code == inDebt
+	return s.wakeAll(ctx, tx, awaitsResumption, "i.subscription_id = ?", item.SubscriptionID)
 }

@@ -239,8 +239,11 @@ func (s *Service) lift(ctx context.Context, tx *database.Tx, c *Case, asOf strin
 	}
 	var suspended bool
 	err := tx.NewRaw("SELECT EXISTS (SELECT 1 FROM dunning_case WHERE billing_account_id = ? AND suspended)", c.Account).Scan(ctx, &suspended)
-	if err != nil || !suspended {
+	if err != nil {
 		return err
+	}
+	if !suspended {
+		return s.lifted(ctx, tx, c.Account)
 	}
 	return enqueueResume(ctx, tx, c.Account)
 }

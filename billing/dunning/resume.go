@@ -102,5 +102,8 @@ func (s *Service) resume(ctx context.Context, tx *database.Tx, c *Case) error {
 	if err := saveCase(ctx, tx, c); err != nil {
 		return err
 	}
+	if err := s.lifted(ctx, tx, c.Account); err != nil {
+		return err
+	}
 	return tx.Audit(ctx, "dunning_case", strconv.FormatInt(c.ID, 10), "resume", before, c)
 }

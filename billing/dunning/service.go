@@ -33,6 +33,8 @@ type Options struct {
 	Letter func(ctx context.Context, tx *database.Tx, account int64, template string, data map[string]string, key string) error
 	// Charge puts a fee on the next bill, once for its key.
 	Charge func(ctx context.Context, tx *database.Tx, account int64, amount money.Amount, currency, glCode, description, key string) error
+	// Lifted hears that InDebt may not hold any more for an account and for those that it pays for.
+	Lifted func(ctx context.Context, tx *database.Tx, account int64) error
 	Logger *slog.Logger // nil is slog.Default()
 }
 
@@ -45,6 +47,14 @@ func New(o Options) *Service {
 		o.Logger = slog.Default()
 	}
 	return &Service{o}
+}
+
+// lifted tells of the end of a debt.
+func (s *Service) lifted(ctx context.Context, tx *database.Tx, account int64) error {
+	if s.o.Lifted == nil {
+		return nil
+	}
+	return s.o.Lifted(ctx, tx, account)
 }
 
 var worker = database.Actor{Name: "dunning", Role: "system", Via: "job"}

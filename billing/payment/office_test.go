@@ -36,6 +36,7 @@ type office struct {
 	provider scriptedProvider
 	core     scriptedCore
 	said     []string // what orders and fees were placed
+	lifted   []string // of which debts it was told that they are gone
 	accounts map[string]int64
 	entry    int64 // the last that was shown
 }
@@ -154,6 +155,11 @@ func newOffice(t testing.TB, dialect database.Dialect) *office {
 		Charge: func(_ context.Context, _ *database.Tx, _ int64, amount money.Amount, currency, _, what, key string) error {
 			o.said = append(o.said, fmt.Sprintf("charge: %s %s %s (%s)", what, amount, currency, key))
 			return nil
+		},
+		Lifted: func(ctx context.Context, tx *database.Tx, account int64) error {
+			debt, err := dunning.InDebt(ctx, tx, account)
+			o.lifted = append(o.lifted, fmt.Sprintf("account %d, in debt: %t", account, debt))
+			return err
 		},
 	})
 	o.payments = New(Options{

@@ -3,6 +3,7 @@ package payment
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -91,6 +92,9 @@ func TestWhoHasPaidIsResumedHoweverLateItIs(t *testing.T) {
 			}
 			must(o.dunning.Resume(t.Context(), anna))
 			debt(false)
+			if want := fmt.Sprintf("account %d, in debt: false", anna); len(o.lifted) != 1 || o.lifted[0] != want {
+				t.Errorf("those that waited for the end of the debt heard %q, not %q", o.lifted, want)
+			}
 			o.giveUp("dunning_resume")
 			must(o.dunning.ResumeAgain(t.Context()))
 			if n := o.waiting("dunning_resume"); n != 0 {

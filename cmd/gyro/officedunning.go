@@ -54,6 +54,11 @@ func (d dunningOrders) Terminate(ctx context.Context, tx *database.Tx, account i
 	})
 }
 
+// Lifted lets what the debt kept from coming into use go on.
+func (d dunningOrders) Lifted(ctx context.Context, tx *database.Tx, account int64) error {
+	return d.o.services.orders.DebtLifted(ctx, tx, account)
+}
+
 // place orders the same for every product of the account's lines that is no add-on, which goes with its line.
 func (d dunningOrders) place(ctx context.Context, tx *database.Tx, account int64, key, why, which string, item provisioning.ItemRequest) (string, error) {
 	var products []int64

@@ -60,7 +60,7 @@ func (o *officeHalf) openServices(ctx context.Context, jobs *database.Jobs) (err
 	s.customers.RegisterTerms(jobs, o.terms)
 	s.catalog = catalog.New(o.db, o.Core)
 	database.RegisterHousekeeping(jobs, o.db)
-	s.dunning = dunning.New(dunning.Options{DB: o.db, Orders: dunningOrders{o}, Letter: o.letter, Charge: feeOnNextBill, Logger: o.Logger})
+	s.dunning = dunning.New(dunning.Options{DB: o.db, Orders: dunningOrders{o}, Letter: o.letter, Charge: feeOnNextBill, Lifted: dunningOrders{o}.Lifted, Logger: o.Logger})
 	s.dunning.Register(jobs)
 	s.catalog.RegisterJobs(jobs)
 	if s.orders, err = o.openOrders(); err != nil {
