@@ -14,6 +14,7 @@ const sqliteVariables = 9_000
 // Copy inserts many rows: by COPY on PostgreSQL, by INSERT of many rows on SQLite. rows returns the next one until it
 // returns false; its values are in the order of columns. It returns how many there were.
 func (db *DB) Copy(ctx context.Context, tx *Tx, table string, columns []string, rows func() ([]any, bool)) (n int64, err error) {
+	defer tx.fail(&err)
 	if len(columns) == 0 {
 		return 0, fmt.Errorf("copy into %s: no columns", table)
 	}

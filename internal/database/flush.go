@@ -63,8 +63,21 @@ type audited struct {
 // emitted is what an event has of its own.
 type emitted struct{ kind, entity, id, payload []string }
 
-// Flush carries out what was left to the end of the transaction: there, or before, so that it can be read.
+// fail has a transaction remember an error of which part is carried out. PostgreSQL commits nothing after one by itself;
+// on SQLite a caller that dropped it would have half of what it wanted stored.
+func (tx *Tx) fail(err *error) {
+	if *err != nil && tx.failed == nil {
+		tx.failed = *err
+	}
+}
+
+// Flush carries out what was left to the end of the transaction: there, or before, so that it can be read. After an error
+// the transaction cannot be committed, whatever becomes of the error.
 func (tx *Tx) Flush(ctx context.Context) (err error) {
+	if tx.failed != nil {
+		return fmt.Errorf("the transaction cannot be committed, for part of it failed: %w", tx.failed)
+	}
+	defer tx.fail(&err)
 	if err := tx.flushJobs(ctx); err != nil {
 		return err
 	}
@@ -143,7 +156,8 @@ func (tx *Tx) flushEach(ctx context.Context) error {
 }
 
 // flushEvents stores the events that wait, with their numbers where writers take turns.
-func (tx *Tx) flushEvents(ctx context.Context) error {
+func (tx *Tx) flushEvents(ctx context.Context) (err error) {
+	defer tx.fail(&err)
 	e := &tx.emitted
 	if len(e.id) == 0 {
 		return nil

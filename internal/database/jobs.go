@@ -121,7 +121,8 @@ func (e enqueued) has(kind string, tags []string) bool {
 	return false
 }
 
-func (tx *Tx) flushJobs(ctx context.Context) error {
+func (tx *Tx) flushJobs(ctx context.Context) (err error) {
+	defer tx.fail(&err)
 	jobs := tx.enqueued
 	tx.enqueued = nil
 	if len(jobs) == 0 {

@@ -15,8 +15,13 @@ import (
 	"github.com/uptrace/bun/dialect/pgdialect"
 )
 
-// rollbackWithin bounds the rollback of a transaction whose context has ended.
-const rollbackWithin = 5 * time.Second
+const (
+	// rollbackWithin bounds the rollback of a transaction whose context has ended.
+	rollbackWithin = 5 * time.Second
+	// commitWithin bounds a commit, which is one message and one sync of the disk, and of a standby's where one has to
+	// acknowledge it. Whoever has waited so long is told that it is not known what became of it.
+	commitWithin = 30 * time.Second
+)
 
 // openPostgres opens one pool, which bun uses by way of database/sql and River directly.
 func (db *DB) openPostgres(ctx context.Context, url string) error {
@@ -92,10 +97,21 @@ func (db *DB) postgresWrite(ctx context.Context, tx *Tx, fn func(ctx context.Con
 	if err := tx.Flush(ctx); err != nil {
 		return err
 	}
-	if err := tx.onConn(func() error { return tx.postgres.Commit(ctx) }); err != nil {
+	if err := tx.onConn(func() error { return commit(ctx, tx.postgres) }); err != nil {
 		return fmt.Errorf("commit: %w", err)
 	}
 	return nil
+}
+
+// commit commits unless the context has ended by now. From here on it does not count: a COMMIT that is cancelled on its
+// way has mostly happened, and the answer would be an error though everything is stored.
+func commit(ctx context.Context, tx pgx.Tx) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), commitWithin)
+	defer cancel()
+	return tx.Commit(ctx)
 }
 
 // endTx rolls back what is not committed, also when the context has ended.

@@ -45,6 +45,7 @@ type Tx struct {
 	wants     string   // a series in which it was beaten
 	queues    []string // that a job was inserted into
 
+	failed   error   // of many statements, some of which are carried out: nothing may be committed any more
 	later    []later // for the end of the transaction, as are the next
 	audited  audited
 	emitted  emitted
