@@ -37,6 +37,11 @@ func (s *Service) check(ctx context.Context, tx *database.Tx, policy *Policy, ac
 	if err != nil {
 		return Nothing, "", err
 	}
+	if sum > 0 {
+		if err := policy.covers(currency); err != nil {
+			return Nothing, "", err
+		}
+	}
 	if sum == 0 || sum < policy.Minimum.Of(currency) {
 		if c == nil {
 			return Nothing, "", nil

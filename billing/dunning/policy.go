@@ -3,6 +3,7 @@ package dunning
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -25,7 +26,7 @@ const (
 )
 
 // Amounts are amounts by currency, written as decimals: {"EUR": "5.00"}. A
-// currency that is not there means zero.
+// currency that is not there means zero; but see Policy.Minimum.
 type Amounts map[string]string
 
 // Of is the amount in a currency.
@@ -53,7 +54,9 @@ type Step struct {
 // Policy says what is done when.
 type Policy struct {
 	Name string `json:"name"`
-	// Minimum is what must be overdue for a case; with less it is closed.
+	// Minimum is what must be overdue for a case; with less it is closed. In a currency that it does not name nothing is
+	// dunned: how much a hundred yen are is the operator's to know, and nobody is to be suspended for one. "0" is from the
+	// smallest coin on.
 	Minimum Amounts `json:"minimum"`
 	Steps   []Step  `json:"steps"`
 }
@@ -61,7 +64,8 @@ type Policy struct {
 // maxSteps bounds a policy: nobody is reminded more often.
 const maxSteps = 20
 
-// Default is the policy of an office that has stored none.
+// Default is the policy of an office that has stored none. It is for currencies of which an operator would take
+// the same figures; who bills in another one stores a policy that names it.
 func Default() Policy {
 	return Policy{
 		Name:    "standard",
@@ -95,6 +99,9 @@ func (p *Policy) Check() error {
 	if p.Name == "" || len(p.Steps) == 0 || len(p.Steps) > maxSteps {
 		return bad("steps", "a policy has a name and 1 to %d steps; this one is %q with %d", maxSteps, p.Name, len(p.Steps))
 	}
+	if len(p.Minimum) == 0 {
+		return bad("minimum", "say from what amount on is dunned, for each currency that you bill in: {\"EUR\": \"5.00\"}")
+	}
 	if err := p.Minimum.check("minimum"); err != nil {
 		return err
 	}
@@ -111,6 +118,8 @@ func (p *Policy) Check() error {
 			return bad(field+".action", "nothing can follow a write-off: make it the last step")
 		case (s.Action == Fee) != (len(s.Amount) > 0):
 			return bad(field+".amount", "a fee needs an amount, and only a fee has one")
+		case s.Action == Fee && p.lacksFee(s) != "":
+			return bad(field+".amount", "there is no fee in %s, for which the policy has a minimum: name one, or \"0\" for none", p.lacksFee(s))
 		case s.Template != "" && !slices.Contains(Letters, s.Template):
 			return bad(field+".template", "%q: use one of %s, or leave it out", s.Template, strings.Join(Letters, ", "))
 		}
@@ -122,6 +131,25 @@ func (p *Policy) Check() error {
 		}
 	}
 	return nil
+}
+
+// lacksFee is a currency in which the policy duns and that a fee does not name, "" if there is none.
+func (p *Policy) lacksFee(s *Step) string {
+	for _, currency := range slices.Sorted(maps.Keys(p.Minimum)) {
+		if _, named := s.Amount[currency]; !named {
+			return currency
+		}
+	}
+	return ""
+}
+
+// covers refuses a currency that nobody has said a minimum for.
+func (p *Policy) covers(currency string) error {
+	if _, named := p.Minimum[currency]; named {
+		return nil
+	}
+	return refusal.New(refusal.Unprocessable, "minimum_missing", "minimum",
+		"the policy %q has no minimum for %s, and nobody is dunned for an amount that nobody has decided on: put \"%s\" into its minimum (gyro dunning policy --set FILE; \"0\" is from the smallest coin on)", p.Name, currency, currency)
 }
 
 func (a Amounts) check(field string) error {

@@ -17,15 +17,17 @@ func TestTheDefaultPolicyCanBeCarriedOut(t *testing.T) {
 func TestAPolicyThatCannotBeCarriedOutIsRefused(t *testing.T) {
 	for _, text := range []string{
 		`{`, `{"name":"x","steps":[]}`,
-		`{"name":"x","steps":[{"days":0,"action":"reminder"}]}`,
-		`{"name":"x","steps":[{"days":3,"action":"reminder"},{"days":3,"action":"suspend"}]}`,
-		`{"name":"x","steps":[{"days":3,"action":"shout"}]}`,
-		`{"name":"x","steps":[{"days":3,"action":"resume"}]}`,
-		`{"name":"x","steps":[{"days":3,"action":"write_off"},{"days":4,"action":"reminder"}]}`,
-		`{"name":"x","steps":[{"days":3,"action":"fee"}]}`,
-		`{"name":"x","steps":[{"days":3,"action":"fee","amount":{"EUR":"1.005"}}]}`,
+		`{"name":"x","minimum":{"EUR":"1"},"steps":[{"days":0,"action":"reminder"}]}`,
+		`{"name":"x","minimum":{"EUR":"1"},"steps":[{"days":3,"action":"reminder"},{"days":3,"action":"suspend"}]}`,
+		`{"name":"x","minimum":{"EUR":"1"},"steps":[{"days":3,"action":"shout"}]}`,
+		`{"name":"x","minimum":{"EUR":"1"},"steps":[{"days":3,"action":"resume"}]}`,
+		`{"name":"x","minimum":{"EUR":"1"},"steps":[{"days":3,"action":"write_off"},{"days":4,"action":"reminder"}]}`,
+		`{"name":"x","steps":[{"days":3,"action":"reminder"}]}`, `{"name":"x","minimum":{},"steps":[{"days":3,"action":"reminder"}]}`,
+		`{"name":"x","minimum":{"EUR":"1"},"steps":[{"days":3,"action":"fee"}]}`,
+		`{"name":"x","minimum":{"EUR":"1"},"steps":[{"days":3,"action":"fee","amount":{"EUR":"1.005"}}]}`,
+		`{"name":"x","minimum":{"EUR":"1","JPY":"500"},"steps":[{"days":3,"action":"fee","amount":{"EUR":"2.50"}}]}`,
 		`{"name":"x","minimum":{"EURO":"1"},"steps":[{"days":3,"action":"reminder"}]}`,
-		`{"name":"x","steps":[{"days":3,"action":"reminder","template":"love_letter"}]}`,
+		`{"name":"x","minimum":{"EUR":"1"},"steps":[{"days":3,"action":"reminder","template":"love_letter"}]}`,
 	} {
 		if _, err := ParsePolicy([]byte(text)); !refusal.Is(err, "policy_invalid") {
 			t.Errorf("%s: %v", text, err)
