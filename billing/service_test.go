@@ -29,6 +29,7 @@ type core struct {
 	mu      sync.Mutex
 	settled map[string]money.Amount
 	away    bool
+	refuse  error // all settlements
 }
 
 func (c *core) Usage(context.Context, uint64, int) (client.UsagePage, error) {
@@ -40,6 +41,9 @@ func (c *core) Settle(_ context.Context, account, key string, s client.Settlemen
 	defer c.mu.Unlock()
 	if c.away {
 		return client.Movement{}, fmt.Errorf("the core is away")
+	}
+	if c.refuse != nil {
+		return client.Movement{}, c.refuse
 	}
 	if account == population.Name(2) {
 		return client.Movement{}, &client.Problem{Status: 404, Code: "account_unknown", Message: "no such account"}
@@ -188,6 +192,31 @@ func TestABillIsFollowedUpOnce(t *testing.T) {
 		}
 		if len(o.told) != 60 {
 			o.Errorf("%d customers were told", len(o.told))
+		}
+	})
+}
+
+// TestWhatIsNotAboutTheInvoiceIsTriedAgain: the office's key is not taken, or may not settle, or there are too many requests. None of
+// the settlements is given up for it; a contradiction is the core's last word.
+func TestWhatIsNotAboutTheInvoiceIsTriedAgain(t *testing.T) {
+	each(t, 3, false, func(o *office) {
+		o.bill()
+		all, failed := run.FollowUp{First: 1, Last: 1000}, "SELECT COUNT(*) FROM invoice_settlement WHERE failure <> ''"
+		for _, status := range []int{401, 403, 408, 429, 500} {
+			o.core.refuse = &client.Problem{Status: status, Code: "refused", Message: "not now"}
+			if err := o.s.FollowUp(o.Context(), all); err == nil || o.number(failed) != 0 {
+				o.Errorf("%d: %v, and %d settlements were given up", status, err, o.number(failed))
+			}
+		}
+		o.core.refuse = &client.Problem{Status: 409, Code: "contradiction", Message: "never"}
+		o.must(o.s.FollowUp(o.Context(), all))
+		if n := o.number(failed); n != 3 {
+			o.Errorf("%d settlements were refused for good, want 3", n)
+		}
+		o.core.refuse = nil
+		o.must(o.s.FollowUp(o.Context(), all))
+		if n := o.number("SELECT COUNT(*) FROM invoice_settlement WHERE settled_at > 0"); n != 2 { // the core does not know the third account
+			o.Errorf("%d are settled, want 2", n)
 		}
 	})
 }

@@ -84,10 +84,9 @@ func (s *Service) settleOne(ctx context.Context, w *settlementRow) error {
 	if err == nil && !moved {
 		_, err = s.core.Settle(ctx, w.ChargingAccount, w.key(), client.Settlement{Amount: money.Amount(w.Amount), Currency: currency})
 	}
-	var problem *client.Problem
 	failure, at := "", s.db.Now()
-	if errors.As(err, &problem) && problem.Status >= 400 && problem.Status < 500 && problem.Status != 429 {
-		failure, at, err = problem.Error(), 0, nil
+	if client.Final(err) {
+		failure, at, err = err.Error(), 0, nil
 	}
 	if err != nil {
 		return fmt.Errorf("settle invoice %d with account %s: %w", w.Invoice, w.ChargingAccount, err)

@@ -34,6 +34,23 @@ func Temporary(err error) bool {
 	return false
 }
 
+// Final reports whether an answer is the server's last word on a request: it read the request, and will say the same however
+// often it is sent. Not final are, besides what is Temporary, the status codes that are about the sender and not about the
+// request - a key that is not taken (401) or may not do it (403, also where a second person has to approve), a request that came
+// too slowly (408) or with too many others (429) - as an operator mends these, errors of the server (5xx), and what is not in the
+// server's words: a proxy's page says nothing about an account.
+func Final(err error) bool {
+	p, answered := errors.AsType[*Problem](err)
+	if !answered || p.Code == "" || p.Status < http.StatusBadRequest || p.Status >= http.StatusInternalServerError {
+		return false
+	}
+	switch p.Status {
+	case http.StatusUnauthorized, http.StatusForbidden, http.StatusRequestTimeout, http.StatusTooManyRequests:
+		return false
+	}
+	return true
+}
+
 // Refused reports whether the server answered with an error of this code, such
 // as account_unknown: docs/operations/charging-api.md lists them.
 func Refused(err error, code string) bool {

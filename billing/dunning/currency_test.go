@@ -41,7 +41,10 @@ func TestNobodyIsDunnedInACurrencyThatNobodyDecidedOn(t *testing.T) {
 		}
 		look := func(on string) (outcome Outcome, err error) {
 			err = write(func(ctx context.Context, tx *database.Tx) (err error) {
-				outcome, _, err = s.check(ctx, tx, 1, on)
+				policy, err := CurrentPolicy(ctx, tx)
+				if err == nil {
+					outcome, _, err = s.check(ctx, tx, &policy, 1, on)
+				}
 				return err
 			})
 			return outcome, err

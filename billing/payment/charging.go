@@ -64,18 +64,10 @@ func (c chargingCore) once(ctx context.Context, account, kind, key string, since
 	return final(move())
 }
 
-// final makes a refusal of the core's final no; what is temporary stays as it is.
+// final makes a refusal of the core's final no; what may be answered otherwise later stays as it is.
 func final(err error) error {
 	p, answered := errors.AsType[*client.Problem](err)
-	if err == nil || !answered || client.Temporary(err) {
-		return err
-	}
-	const clientError, serverError = 400, 500
-	if p.Status < clientError || p.Status >= serverError {
-		return err
-	}
-	switch p.Status {
-	case 401, 403, 408, 429: // a matter of the configuration or of load, not of the request
+	if !answered || !client.Final(err) {
 		return err
 	}
 	return refusal.New(refusal.Unprocessable, p.Code, "", "the charging core refuses: %s", p.Message)
