@@ -59,6 +59,10 @@ type BillingAccount struct {
 	ChargingAccount string `json:"charging_account"`
 	ParentID        int64  `bun:",nullzero" json:"parent_id,omitempty"` // above it in the hierarchy; 0 is none
 	PayerID         int64  `bun:",nullzero" json:"payer_id,omitempty"`  // the account that pays its bills; 0 is itself
+	// OthersParent and OthersPayer say of a new parent or payer that another customer's account is meant. They are not
+	// stored but in the audit trail: whose the accounts are can be seen.
+	OthersParent bool `bun:"-" json:"others_parent,omitempty"`
+	OthersPayer  bool `bun:"-" json:"others_payer,omitempty"`
 	Currency        string `json:"currency"`                            // ISO 4217, such as EUR
 	CycleDay        int    `json:"cycle_day"`                           // day of the month on which a cycle begins, 1 to 28
 	CycleMonths     int    `json:"cycle_months"`                        // 1, 3, 6 or 12
@@ -165,7 +169,7 @@ func (s *Service) CreateAccountIn(ctx context.Context, tx *database.Tx, a Billin
 	}
 	a.ID, a.CreatedAt, a.UpdatedAt = 0, tx.Now(), tx.Now()
 	a.defaults(&customer, media)
-	if err := first(a.check(&party, media), s.checkTaxRegion(a.TaxRegion), s.checkHierarchy(ctx, tx, &a), s.chargingAccountFree(ctx, tx, &a)); err != nil {
+	if err := first(a.check(&party, media), s.checkTaxRegion(a.TaxRegion), s.checkHierarchy(ctx, tx, &BillingAccount{}, &a), s.chargingAccountFree(ctx, tx, &a)); err != nil {
 		return a, err
 	}
 	if _, err := tx.NewInsert().Model(&a).Returning("id").Exec(ctx); err != nil {
@@ -232,6 +236,8 @@ func (s *Service) ChangeAccountIn(ctx context.Context, tx *database.Tx, id int64
 		return before, err
 	}
 	after.ID, after.CreatedAt, after.UpdatedAt = id, before.CreatedAt, tx.Now()
+	after.OthersParent = after.OthersParent && after.ParentID != before.ParentID
+	after.OthersPayer = after.OthersPayer && after.PayerID != before.PayerID
 	if err := fixed(&before, &after); err != nil {
 		return before, err
 	}
@@ -251,7 +257,7 @@ func (s *Service) ChangeAccountIn(ctx context.Context, tx *database.Tx, id int64
 			return before, err
 		}
 	}
-	if err := s.checkHierarchy(ctx, tx, &after); err != nil {
+	if err := s.checkHierarchy(ctx, tx, &before, &after); err != nil {
 		return before, err
 	}
 	if err := update(ctx, tx, "billing_account", id, "change", before, &after); err != nil {

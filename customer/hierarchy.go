@@ -3,6 +3,7 @@ package customer
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/uptrace/bun"
 
@@ -31,19 +32,22 @@ func (s *Service) Payer(ctx context.Context, q bun.IDB, id int64) (BillingAccoun
 }
 
 // checkHierarchy refuses a parent or payer that an account cannot have: one in
-// a circle, too far up, closed, or for a payer one of another currency or
-// without bills.
+// a circle, too far up, another customer's without a word about it, closed, or
+// for a payer one of another currency or without bills.
 //
 // The accounts above are written, unchanged: two transactions that would each
 // close one half of a circle then change the same rows, and one of them begins
 // again and sees the other's half.
-func (s *Service) checkHierarchy(ctx context.Context, tx *database.Tx, a *BillingAccount) error {
+func (s *Service) checkHierarchy(ctx context.Context, tx *database.Tx, before, a *BillingAccount) error {
 	parents, err := s.above(ctx, tx, a.ID, a.ParentID, "parent_id", func(b *BillingAccount) int64 { return b.ParentID })
 	if err != nil {
 		return err
 	}
 	payers, err := s.above(ctx, tx, a.ID, a.PayerID, "payer_id", func(b *BillingAccount) int64 { return b.PayerID })
 	if err != nil {
+		return err
+	}
+	if err := whose(before, a, parents, payers); err != nil {
 		return err
 	}
 	if len(payers) == 0 {
@@ -60,6 +64,24 @@ func (s *Service) checkHierarchy(ctx context.Context, tx *database.Tx, a *Billin
 		return forbidden("payer_closed", "payer_id", "account %d is closed; choose an open one", payer.ID)
 	}
 	return s.hold(ctx, tx, append(parents, payers...))
+}
+
+// whose refuses a new parent or payer that is another customer's account, unless
+// that is said expressly: one digit amiss would have a stranger pay the bills, be
+// dunned for them, and suspended. A customer of whom an account is above this one
+// may pay for it: that was said when the hierarchy was made.
+func whose(before, a *BillingAccount, parents, payers []BillingAccount) error {
+	const says = "account %d is of customer %d, this one of customer %d; choose another account, or say that another customer's is meant: otherCustomer, --other-customer on the command line"
+	if len(parents) > 0 && a.ParentID != before.ParentID && !a.OthersParent && parents[0].CustomerID != a.CustomerID {
+		return forbidden("parent_of_another_customer", "parent_id", says, a.ParentID, parents[0].CustomerID, a.CustomerID)
+	}
+	if len(payers) == 0 || a.PayerID == before.PayerID || a.OthersPayer || payers[0].CustomerID == a.CustomerID {
+		return nil
+	}
+	if slices.ContainsFunc(parents, func(p BillingAccount) bool { return p.CustomerID == payers[0].CustomerID }) {
+		return nil
+	}
+	return forbidden("payer_of_another_customer", "payer_id", says, a.PayerID, payers[0].CustomerID, a.CustomerID)
 }
 
 // above follows parents or payers from the first one on, to the top.

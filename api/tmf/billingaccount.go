@@ -59,6 +59,8 @@ type accountRelationship struct {
 	Type     string          `json:"relationshipType"`
 	Account  *rest.Ref       `json:"account,omitempty"`
 	ValidFor rest.TimePeriod `json:"validFor"`
+	// OtherCustomer says that the account is another customer's; a new parent or payer is not without it.
+	OtherCustomer bool `json:"otherCustomer,omitempty"`
 }
 
 type taxExemption struct {
@@ -175,7 +177,7 @@ func (v billingAccount) into(a *customer.BillingAccount) (err error) {
 	if err := v.Bills.into(a); err != nil {
 		return err
 	}
-	a.ParentID, a.PayerID = 0, 0
+	a.ParentID, a.PayerID, a.OthersParent, a.OthersPayer = 0, 0, false, false
 	for k := range v.Relations {
 		r := &v.Relations[k]
 		target := map[string]*int64{"parent": &a.ParentID, "payer": &a.PayerID}[r.Type]
@@ -185,6 +187,7 @@ func (v billingAccount) into(a *customer.BillingAccount) (err error) {
 		if *target, err = rest.ParseRef("accountRelationship.account.id", r.Account.ID); err != nil {
 			return err
 		}
+		*map[string]*bool{"parent": &a.OthersParent, "payer": &a.OthersPayer}[r.Type] = r.OtherCustomer
 	}
 	return nil
 }
@@ -257,7 +260,7 @@ func accountPage(ctx context.Context, db bun.IDB, s *customer.Service, rows []cu
 		}{{"parent", a.ParentID}, {"payer", a.PayerID}} {
 			if other, found := others[r.id]; found {
 				ref := accountRef(ctx, &other)
-				page[k].Relations = append(page[k].Relations, accountRelationship{Type: r.kind, Account: &ref})
+				page[k].Relations = append(page[k].Relations, accountRelationship{Type: r.kind, Account: &ref, OtherCustomer: other.CustomerID != a.CustomerID})
 			}
 		}
 	}

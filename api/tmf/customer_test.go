@@ -1,7 +1,9 @@
 package tmf_test
 
 import (
+	"bytes"
 	"net/http"
+	"regexp"
 	"testing"
 
 	"gyro/api/rest"
@@ -95,5 +97,19 @@ func TestBillingAccounts(t *testing.T) {
 			},
 			Patch: `{"name":"Group","creditLimit":{"unit":"EUR","value":750.50},"billStructure":{"cycleSpecification":{"dateShift":14}}}`,
 		})
+
+		// Another customer's account pays when that is said, and from then on.
+		api.Do(t, "POST", customerPath, `{"engagedParty":{"id":"1","@referredType":"Organization"},"name":"Nord AG abroad"}`).Want(t, http.StatusCreated)
+		pays := func(word string) string {
+			return `{"name":"abroad","relatedParty":[{"id":"2","role":"customer","@referredType":"Customer"}],"currency":"EUR","taxRegion":"DE",
+				"accountRelationship":[{"relationshipType":"payer","account":{"id":"1"},"validFor":{}` + word + `}]}`
+		}
+		api.Do(t, "POST", accountPath, pays("")).Want(t, http.StatusUnprocessableEntity)
+		abroad := api.Do(t, "POST", accountPath, pays(`,"otherCustomer":true`)).Want(t, http.StatusCreated)
+		id := regexp.MustCompile(`"id":\s*"([0-9]+)"`).FindSubmatch(abroad.Body)
+		if len(id) != 2 || !bytes.Contains(abroad.Body, []byte(`"otherCustomer":`)) {
+			t.Fatalf("%s", abroad.Body)
+		}
+		api.Do(t, "PATCH", accountPath+"/"+string(id[1]), `{"name":"Far abroad"}`).Want(t, http.StatusOK)
 	})
 }

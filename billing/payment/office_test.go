@@ -185,7 +185,7 @@ func (o *office) account(name string, kind customer.AccountKind, payer int64) er
 		Contacts: []customer.ContactMedium{{Kind: customer.Email, Value: name + "@example.com"}},
 		Customer: customer.Customer{Segment: customer.Residential},
 		Account: customer.BillingAccount{
-			Kind: kind, Currency: "EUR", TimeZone: "Europe/Berlin", TaxRegion: "DE", PayerID: payer,
+			Kind: kind, Currency: "EUR", TimeZone: "Europe/Berlin", TaxRegion: "DE", PayerID: payer, OthersPayer: true,
 		},
 	})
 	o.accounts[name] = opened.Account.ID

@@ -69,18 +69,26 @@ func newCustomerAccountCommand(r *remote) *cobra.Command {
 }
 
 // relation are the flags of an account's place in a hierarchy, and what the API calls them.
-type relation struct{ parent, payer string }
+type relation struct {
+	parent, payer string
+	other         bool
+}
 
 func (l *relation) flags(f *pflag.FlagSet) {
 	f.StringVar(&l.parent, "parent", "", "`account` above it in the hierarchy, such as that of the company; none is none")
 	f.StringVar(&l.payer, "payer", "", "`account` that pays its bills, of the same currency; none is itself")
+	f.BoolVar(&l.other, "other-customer", false, "the account above it, or that pays, is another customer's: it is refused without this word")
 }
 
 func (l *relation) document() []any {
 	relations := []any{}
 	for _, r := range []struct{ kind, account string }{{"parent", l.parent}, {"payer", l.payer}} {
 		if r.account != "" && r.account != "none" {
-			relations = append(relations, map[string]any{"relationshipType": r.kind, "account": map[string]any{"id": r.account}, "validFor": map[string]any{}})
+			one := map[string]any{"relationshipType": r.kind, "account": map[string]any{"id": r.account}, "validFor": map[string]any{}}
+			if l.other {
+				one["otherCustomer"] = true
+			}
+			relations = append(relations, one)
 		}
 	}
 	return relations
@@ -171,7 +179,7 @@ func newAccountRelateCommand(r *remote) *cobra.Command {
 		Use: "relate ACCOUNT", Short: "Say which account is above another one, and which pays its bills", Args: cobra.ExactArgs(1),
 		Example: "  gyro customer account relate 13 --payer 12\n  gyro customer account relate 13 --payer none",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if place == (relation{}) {
+			if place.parent == "" && place.payer == "" {
 				return errors.New("say --parent or --payer, or both: an account's id, or none")
 			}
 			path := accountsResource + client.Path(args[0])
@@ -184,7 +192,7 @@ func newAccountRelateCommand(r *remote) *cobra.Command {
 				return fmt.Errorf("the answer is no account: %w", err)
 			}
 			is := relationOf(account)
-			becomes := relation{parent: cmp.Or(place.parent, is.parent), payer: cmp.Or(place.payer, is.payer)}
+			becomes := relation{parent: cmp.Or(place.parent, is.parent), payer: cmp.Or(place.payer, is.payer), other: place.other}
 			return r.do(cmd, &client.Request{Method: client.Patch, Path: path, Body: map[string]any{"accountRelationship": becomes.document()}})
 		},
 	}
