@@ -45,6 +45,9 @@ type PeerView struct {
 // Options of a Server. Only Engine is required.
 type Options struct {
 	Engine Engine
+	// Turns are those of the engine, which every server over it must have; nil are
+	// new ones, where this server is the only one.
+	Turns *Turns
 	// Peers feeds gyro_peers_up; without it the metric is absent.
 	Peers Peers
 	// Syncs is shown as gyro_journal_sync_duration_seconds; whoever opens the
@@ -108,6 +111,9 @@ const (
 func (o *Options) EnsureDefaults() {
 	if o.Logger == nil {
 		o.Logger = slog.Default()
+	}
+	if o.Turns == nil {
+		o.Turns = NewTurns()
 	}
 	for _, d := range []struct {
 		value *time.Duration

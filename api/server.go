@@ -24,42 +24,8 @@ type Server struct {
 	shut     atomic.Bool
 
 	working chan struct{} // one element a request that is worked on
-	// reading is for what holds the whole state while it looks: one at a time,
-	// so that charging never waits for two of them in a row.
-	reading turn
-	// publishing makes publications take turns, so that each can tell whether
-	// it made a version; changing does it for changes of accounts.
-	publishing turn
-	// hashing is for codes of vouchers, each of which takes 8 MiB and milliseconds.
-	hashing turn
-	// redeeming has those that are hashed and those that wait for it.
-	redeeming turn
-	changing  [accountTurns]turn
+	*Turns
 }
-
-// accountTurns is over how many turns accounts are spread: two accounts share
-// one rarely enough.
-const accountTurns = 64
-
-// codesAtOnce is how many codes of vouchers are hashed at the same time.
-const codesAtOnce = 2
-
-// codesWaiting is how many requests can be at their codes: what is hashed in a tenth of a second or two.
-const codesWaiting = 32
-
-// turn lets one request at a time do something.
-type turn chan struct{}
-
-func (t turn) take(ctx context.Context) error {
-	select {
-	case t <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-func (t turn) give() { <-t }
 
 // New prepares a server. It answers that it is not ready until SetReady.
 func New(o Options) (*Server, error) {
@@ -67,13 +33,7 @@ func New(o Options) (*Server, error) {
 	if err := o.Validate(); err != nil {
 		return nil, err
 	}
-	s := &Server{
-		o: o, working: make(chan struct{}, o.MaxRequests),
-		reading: make(turn, 1), publishing: make(turn, 1), hashing: make(turn, codesAtOnce), redeeming: make(turn, codesWaiting),
-	}
-	for n := range s.changing {
-		s.changing[n] = make(turn, 1)
-	}
+	s := &Server{o: o, working: make(chan struct{}, o.MaxRequests), Turns: o.Turns}
 	if err := s.register(); err != nil {
 		return nil, fmt.Errorf("api: metrics: %w", err)
 	}

@@ -67,7 +67,7 @@ func (h *httpSide) start(n *node) error {
 	}
 	var err error
 	h.server, err = api.New(api.Options{
-		Engine: n.core.engine, Peers: peersOf{n.server}, Syncs: h.syncs, Collectors: n.collectors(),
+		Engine: n.core.engine, Turns: n.turns, Peers: peersOf{n.server}, Syncs: h.syncs, Collectors: n.collectors(),
 		Logger: h.logger, Keys: keys, TLS: h.tls,
 	})
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"gyro/api"
 	"gyro/bench"
 	"gyro/charging/diameter"
 	"gyro/charging/gy"
@@ -20,6 +21,7 @@ type node struct {
 	cfg      *config.Config
 	logger   *slog.Logger
 	core     *core
+	turns    *api.Turns     // of all servers of the charging API
 	gateways []net.Listener // the first one is that of diameter.listen
 	server   *diameter.Server
 	requests *gy.Gateway
@@ -40,7 +42,7 @@ func startNode(cfg *config.Config, logger *slog.Logger) (*node, error) {
 
 // startNodeAt is startNode with another clock for the engine.
 func startNodeAt(cfg *config.Config, logger *slog.Logger, now func() time.Time) (_ *node, err error) {
-	n := &node{cfg: cfg, logger: logger, notices: gy.NewNotices(), stopping: make(chan struct{}), served: make(chan error, 2+len(cfg.Diameter.Listeners)), started: time.Now()}
+	n := &node{cfg: cfg, logger: logger, turns: api.NewTurns(), notices: gy.NewNotices(), stopping: make(chan struct{}), served: make(chan error, 2+len(cfg.Diameter.Listeners)), started: time.Now()}
 	defer func() {
 		if err != nil {
 			n.abandon()

@@ -92,7 +92,7 @@ func openCoreLink(n *node) (*coreLink, error) {
 	l := &coreLink{key: secret, served: make(chan error, 1)}
 	var err error
 	l.server, err = api.New(api.Options{
-		Engine: n.core.engine, Logger: n.logger,
+		Engine: n.core.engine, Turns: n.turns, Logger: n.logger,
 		Keys: []api.Key{{Name: "office", Hash: hash, Scopes: []api.Scope{api.ScopeWrite}}},
 	})
 	if err != nil {
