@@ -38,8 +38,20 @@ func TestMoneyAboveTheLimitNeedsTwoPeople(t *testing.T) {
 			t.Errorf("%+v, %v", trail, err)
 		}
 
-		entry := `{"key":"k1","reference":"bank","postings":[{"account":"6855","amount":5.01,"currency":"EUR"},{"account":"1800","amount":-5.01,"currency":"EUR"}]}`
+		entry := `{"key":"k1","reference":"bank","postings":[{"account":"6300","amount":5.01,"currency":"EUR"},{"account":"1100","amount":-5.01,"currency":"EUR"}]}`
 		c.Do(t, "POST", "/office/v1/ledger/journal", entry).Want(t, 403)
+		c.Do(t, "POST", "/office/v1/ledger/journal", entry, "X-Approver-Key", "finance,administrator").Want(t, 200)
+		last := c.Do(t, "GET", "/office/v1/ledger/journal", "").Want(t, 200).JSON(t)["items"].([]any)
+		reversal := "/office/v1/ledger/journal/" + last[len(last)-1].(map[string]any)["id"].(string) + "/reversal"
+		if x := c.Do(t, "POST", reversal, `{"reason":"wrong account"}`).Want(t, 403); x.JSON(t)["code"] != "approval_needed" {
+			t.Errorf("the reversal of an entry: %s", x.Body)
+		}
+		c.Do(t, "POST", reversal, `{"reason":"wrong account"}`, "X-Approver-Key", "finance,administrator").Want(t, 204)
+		const recovery = "/office/v1/receivables/1/recovery"
+		if x := c.Do(t, "POST", recovery, "").Want(t, 403); x.JSON(t)["code"] != "approval_needed" {
+			t.Errorf("the recovery of a write-off: %s", x.Body)
+		}
+		c.Do(t, "POST", recovery, "", "X-Approver-Key", "finance,administrator").Want(t, 200)
 
 		split := `{"key":"k2","reference":"bank","postings":[{"account":"6855","amount":3,"currency":"EUR"},{"account":"6300","amount":3,"currency":"EUR"},{"account":"1800","amount":-3,"currency":"EUR"},{"account":"1800","amount":-3,"currency":"EUR"}]}`
 		if x := c.Do(t, "POST", "/office/v1/ledger/journal", split).Want(t, 403); x.JSON(t)["code"] != "approval_needed" {
@@ -53,6 +65,40 @@ func TestMoneyAboveTheLimitNeedsTwoPeople(t *testing.T) {
 		c.Do(t, "POST", "/tmf-api/paymentManagement/v4/refund", refund("5.01"), "Idempotency-Key", "r1").Want(t, 403)
 		c.Do(t, "POST", "/tmf-api/paymentManagement/v4/refund", refund("5.00"), "Idempotency-Key", "r1").Want(t, 201)
 		c.Do(t, "POST", "/tmf-api/paymentManagement/v4/refund", refund("5.01"), "Idempotency-Key", "r2", "X-Approver-Key", "finance,care").Want(t, 201)
+	})
+}
+
+// TestABillIsBilledAnewByTwoPeople: what is left of it is above the limit, until credit notes have taken the most of it back.
+func TestABillIsBilledAnewByTwoPeople(t *testing.T) {
+	tmftest.Run(t, func(t *testing.T, db *database.DB) {
+		_, bills := billed(t, db, 2, true)
+		c := tmftest.Start(t, db, func(o rest.Options) (*rest.Server, error) {
+			o.ApprovalAbove = access.Limits{"EUR": 10 * money.Unit}
+			return tmf.New(tmf.Options{Server: o, Billing: bills})
+		})
+		c.Roles = access.Finance
+		year := db.Now().Time().Format("2006")
+		rebill := func(status int, number, key string, header ...string) *tmftest.Exchange {
+			t.Helper()
+			return c.Do(t, "POST", "/office/v1/invoices/GY-"+year+"-"+number+"/rebill", `{"reason":"wrong price"}`, append(header, "Idempotency-Key", key)...).Want(t, status)
+		}
+		if x := rebill(403, "0000001", "r1"); x.JSON(t)["code"] != "approval_needed" {
+			t.Errorf("%s", x.Body)
+		}
+		if x := c.Do(t, "GET", "/office/v1/invoices?type=creditNote", "").Want(t, 200); !strings.Contains(string(x.Body), `"total":0`) {
+			t.Errorf("a bill was taken back that nobody approved: %s", x.Body)
+		}
+		rebill(200, "0000001", "r1", "X-Approver-Key", "finance,administrator")
+		rebill(200, "0000001", "r1") // the same once more moves nothing
+
+		lines := c.Do(t, "GET", "/office/v1/invoices/GY-"+year+"-0000002", "").Want(t, 200).JSON(t)["lines"].([]any)
+		var most []string
+		for n := range lines[1:] {
+			most = append(most, fmt.Sprintf(`{"position":%d}`, n+1))
+		}
+		c.Do(t, "POST", "/office/v1/invoices/GY-"+year+"-0000002/credit-notes", `{"reason":"outage","lines":[`+strings.Join(most, ",")+`]}`,
+			"Idempotency-Key", "c", "X-Approver-Key", "finance,administrator").Want(t, 200)
+		rebill(200, "0000002", "r2")
 	})
 }
 

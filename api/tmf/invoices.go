@@ -202,10 +202,17 @@ func (i invoices) rebill(ctx context.Context, c *rest.Call) (*rest.Answer, error
 		return nil, err
 	}
 	var id int64
+	var left money.Amount
+	var currency string
 	err = c.Read(ctx, func(ctx context.Context, q rest.Reader) (err error) {
-		id, err = invoice.Find(ctx, q, c.Param("id"))
+		if id, err = invoice.Find(ctx, q, c.Param("id")); err == nil {
+			left, currency, err = invoice.Creditable(ctx, q, id)
+		}
 		return err
 	})
+	if err == nil {
+		err = access.FourEyes(ctx, left, currency) // what the credit note takes back: never more than this
+	}
 	if err != nil {
 		return nil, err
 	}

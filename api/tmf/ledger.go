@@ -162,7 +162,11 @@ func (l ledgers) Endpoints() []rest.Endpoint {
 				if err != nil {
 					return nothing{}, err
 				}
-				return nothing{}, ledger.Reverse(ctx, tx, id, ledger.Day(tx.Now()), in.Reason)
+				e, err := ledger.Reverse(ctx, tx, id, ledger.Day(tx.Now()), in.Reason)
+				if err != nil {
+					return nothing{}, err
+				}
+				return nothing{}, approvedEntry(ctx, e.Postings)
 			}),
 		reading(access.Finance|access.Care, "/office/v1/accounts/{id}/statement", "Shows what moved on a billing account in a span of days.",
 			append([]rest.Parameter{{Name: "currency", About: "ISO 4217; without it the account's"}}, span...), statement),
@@ -213,9 +217,6 @@ func postEntry(ctx context.Context, tx *database.Tx, _ *rest.Call, in entryView)
 	if e.PostedOn == "" {
 		e.PostedOn = ledger.Day(tx.Now())
 	}
-	if err := approvedEntry(ctx, &in); err != nil {
-		return in, err
-	}
 	for _, p := range in.Postings {
 		posting := ledger.Posting{GLCode: p.Account, Amount: money.Amount(p.Amount), Currency: p.Currency}
 		if p.Account == ledger.Receivables || p.Account == ledger.CustomerCredit || p.Account == ledger.RefundsPayable {
@@ -230,6 +231,9 @@ func postEntry(ctx context.Context, tx *database.Tx, _ *rest.Call, in entryView)
 		}
 		e.Postings = append(e.Postings, posting)
 	}
+	if err := approvedEntry(ctx, e.Postings); err != nil {
+		return in, err
+	}
 	if err := ledger.Post(ctx, tx, e); err != nil {
 		return in, err
 	}
@@ -238,10 +242,11 @@ func postEntry(ctx context.Context, tx *database.Tx, _ *rest.Call, in entryView)
 }
 
 // approvedEntry holds what an entry moves in all against the limit: its debits, which its credits come to as well.
-func approvedEntry(ctx context.Context, in *entryView) error {
+func approvedEntry(ctx context.Context, postings []ledger.Posting) error {
 	debits := map[string]money.Amount{}
-	for _, p := range in.Postings {
-		sum, fits := debits[p.Currency].Add(max(money.Amount(p.Amount), 0))
+	for k := range postings {
+		p := &postings[k]
+		sum, fits := debits[p.Currency].Add(max(p.Amount, 0))
 		if !fits {
 			return refusal.New(refusal.Invalid, "invalid_value", "postings", "the postings come to more than there can be")
 		}

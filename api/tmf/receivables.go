@@ -249,7 +249,7 @@ func (r receivables) items(finance, look access.Roles) []rest.Endpoint {
 			func(ctx context.Context, tx *database.Tx, c *rest.Call, _ nothing) (receivableView, error) {
 				id, err := c.ID("invoice")
 				if err == nil {
-					err = ledger.Recover(ctx, tx, id, today(tx))
+					err = recovered(ctx, tx, id, today(tx))
 				}
 				return after(ctx, tx, id, err)
 			}),
@@ -275,6 +275,22 @@ func (r receivables) items(finance, look access.Roles) []rest.Endpoint {
 				return viewDispute(&d), err
 			}),
 	}
+}
+
+// recovered takes write-offs of an invoice back, of as much as one person may.
+func recovered(ctx context.Context, tx *database.Tx, invoice int64, on string) error {
+	before, err := ledger.GetReceivable(ctx, tx, invoice)
+	if err != nil {
+		return err
+	}
+	if err := ledger.Recover(ctx, tx, invoice, on); err != nil {
+		return err
+	}
+	now, err := ledger.GetReceivable(ctx, tx, invoice)
+	if err != nil {
+		return err
+	}
+	return access.FourEyes(ctx, now.Open-before.Open, now.Currency)
 }
 
 func (r receivables) receipt(ctx context.Context, q bun.IDB, c *rest.Call) (receiptView, error) {

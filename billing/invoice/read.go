@@ -115,6 +115,16 @@ func Find(ctx context.Context, q bun.IDB, ref string) (int64, error) {
 	return ids[0], nil
 }
 
+// Creditable is what is left of a document that no credit note has taken back.
+func Creditable(ctx context.Context, q bun.IDB, id int64) (left money.Amount, currency string, err error) {
+	err = q.NewRaw("SELECT i.total + COALESCE((SELECT CAST(SUM(n.total) AS BIGINT) FROM invoice n WHERE n.corrects_id = i.id), 0), i.currency FROM invoice i WHERE i.id = ?", id).
+		Scan(ctx, (*int64)(&left), &currency)
+	if err != nil {
+		return 0, "", fmt.Errorf("what is left of invoice %d: %w", id, err)
+	}
+	return left, currency, nil
+}
+
 // Filter selects documents; what is zero selects nothing.
 type Filter struct {
 	Account, Run int64

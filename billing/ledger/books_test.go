@@ -199,7 +199,10 @@ func TestTheJournalIsNeverEdited(t *testing.T) {
 			}
 		}
 		for range 2 {
-			must(t, write1(t, db, func(ctx context.Context, tx *database.Tx) error { return Reverse(ctx, tx, 1, today, "typed twice") }))
+			must(t, write1(t, db, func(ctx context.Context, tx *database.Tx) error {
+				_, err := Reverse(ctx, tx, 1, today, "typed twice")
+				return err
+			}))
 		}
 		if got := balances(t, db); len(got) != 0 {
 			t.Errorf("after the reversal: %v", got)

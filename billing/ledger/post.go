@@ -234,29 +234,29 @@ func newIDs(ctx context.Context, tx *database.Tx, n int) ([]int64, error) {
 	return ids, nil
 }
 
-// Reverse posts the opposite of an entry on the given day, once.
-func Reverse(ctx context.Context, tx *database.Tx, entry int64, on, why string) error {
+// Reverse posts the opposite of an entry by hand on the given day, once, and returns it.
+func Reverse(ctx context.Context, tx *database.Tx, entry int64, on, why string) (e Entry, err error) {
 	var found []struct{ Reference, Kind string }
 	if err := tx.NewRaw("SELECT reference, kind FROM journal_entry WHERE id = ?", entry).Scan(ctx, &found); err != nil {
-		return fmt.Errorf("entry %d: %w", entry, err)
+		return e, fmt.Errorf("entry %d: %w", entry, err)
 	}
 	if len(found) == 0 {
-		return refusal.New(refusal.NotFound, "entry_unknown", "entry", "the journal has no entry %d", entry)
+		return e, refusal.New(refusal.NotFound, "entry_unknown", "entry", "the journal has no entry %d", entry)
 	}
 	if Kind(found[0].Kind) != KindManual {
-		return refusal.New(refusal.Unprocessable, "entry_not_manual", "entry",
+		return e, refusal.New(refusal.Unprocessable, "entry_not_manual", "entry",
 			"entry %d is of kind %s and has an open item behind it: reverse the payment, the allocation or the invoice itself", entry, found[0].Kind)
 	}
 	postings, err := postingsOf(ctx, tx.IDB, entry)
 	if err != nil {
-		return err
+		return e, err
 	}
 	for k := range postings {
 		postings[k].Amount = -postings[k].Amount
 	}
-	e := Entry{Kind: KindReversal, Reference: found[0].Reference, Key: fmt.Sprintf("reversal-%d", entry), PostedOn: on, Reverses: entry, Postings: postings}
+	e = Entry{Kind: KindReversal, Reference: found[0].Reference, Key: fmt.Sprintf("reversal-%d", entry), PostedOn: on, Reverses: entry, Postings: postings}
 	if err := Post(ctx, tx, e); err != nil {
-		return err
+		return e, err
 	}
-	return tx.Audit(ctx, "journal_entry", fmt.Sprint(entry), "reverse", nil, map[string]string{"on": on, "reason": why})
+	return e, tx.Audit(ctx, "journal_entry", fmt.Sprint(entry), "reverse", nil, map[string]string{"on": on, "reason": why})
 }
