@@ -74,6 +74,7 @@ func (s *simulation) commonFlags(cmd *cobra.Command) {
 	f.StringVar(&o.MSISDNBase, "msisdn-base", defaults.MSISDNBase, "E.164 number of the first subscriber, without +")
 	f.BoolVar(&s.join, "join", false, "subscribers join while it runs: each line of standard input is an IMSI and an MSISDN, and nobody else begins a session")
 	f.DurationVar(&o.For, "for", 0, "how long to simulate (0: until a signal)")
+	f.IntVar(&o.Requests, "requests", 0, "CCRs after which its sessions are ended, however long they take (0: no end)")
 	f.DurationVar(&o.DieAfter, "die-after", 0, "exit without CCR-T and DPR after this time, leaving sessions hanging (0: never)")
 	f.StringVar(&o.OriginHost, "origin-host", defaults.OriginHost, "Origin-Host")
 	f.StringVar(&o.OriginRealm, "origin-realm", defaults.OriginRealm, "Origin-Realm")

@@ -57,16 +57,9 @@ func TestSimulateAgainstUp(t *testing.T) {
 	p := s.start()
 	newOffice(t, p.http).open(1)
 	gateway := launch(t, command(t, "simulate", "pgw", "--connect", p.diameter, "--subscribers", "1", "--sessions", "1",
-		"--imsi-base", fmt.Sprint(firstIMSI), "--msisdn-base", fmt.Sprint(firstMSISDN), "--for", "2s", "--report", "json"))
-	if err := gateway.exit(); err != nil {
-		t.Fatalf("it ended with %v\n%s", err, gateway.output())
-	}
-	lines := strings.Split(strings.TrimSpace(gateway.text()), "\n")
-	var report element.Report
-	if err := json.Unmarshal([]byte(lines[len(lines)-1]), &report); err != nil {
-		t.Fatal(err)
-	}
-	if !report.Final || report.Answers2001 == 0 || len(report.AnswersByResult) != 1 {
+		"--imsi-base", fmt.Sprint(firstIMSI), "--msisdn-base", fmt.Sprint(firstMSISDN), "--requests", "100", "--report", "json"))
+	report := finalReport(t, gateway)
+	if report.Answers2001 < 100 || len(report.AnswersByResult) != 1 {
 		t.Errorf("report %s", report.String())
 	}
 	if said := gateway.output(); !strings.Contains(said, " disconnected ") || strings.Contains(said, "connection lost") {
@@ -74,6 +67,19 @@ func TestSimulateAgainstUp(t *testing.T) {
 	}
 	p.stop()
 	s.verify(s.dir)
+}
+
+// finalReport waits for the end of a simulated element, which has to be a clean one, and returns its last report.
+func finalReport(t testing.TB, p *program) (report element.Report) {
+	t.Helper()
+	if err := p.exit(); err != nil {
+		t.Fatalf("it ended with %v\n%s", err, p.output())
+	}
+	lines := strings.Split(strings.TrimSpace(p.text()), "\n")
+	if err := json.Unmarshal([]byte(lines[len(lines)-1]), &report); err != nil || !report.Final {
+		t.Fatal(err, lines)
+	}
+	return report
 }
 
 func TestSimulateRejects(t *testing.T) {

@@ -93,7 +93,7 @@ func New(o Options) (*Element, error) {
 	return e, nil
 }
 
-// Run simulates until the context ends or Options.For has passed, then terminates all sessions, disconnects and returns the
+// Run simulates until the context ends, Options.For has passed or Options.Requests are sent, then terminates all sessions, disconnects and returns the
 // final report. It reconnects as often as needed. The error is ErrDied, a *RefusedError when the server refused the very first
 // capabilities exchange, ErrNeverConnected, or a failure to write the usage log.
 func (e *Element) Run(ctx context.Context) (Report, error) {
@@ -261,6 +261,9 @@ func (e *Element) advancePhase(now time.Time) {
 func (e *Element) pump(now time.Time) time.Duration {
 	e.pace.advance(now)
 	for e.link != nil && e.leavingAt.IsZero() && e.phase <= draining && len(e.inFlight) < e.o.InFlight {
+		if e.o.Requests > 0 && e.report.CCRTotal >= uint64(e.o.Requests) {
+			e.drain(now)
+		}
 		if !e.pace.ready() {
 			if !e.hasWork(now) {
 				return -1

@@ -61,6 +61,7 @@ type Options struct {
 	Join <-chan Subscriber
 
 	For      time.Duration // 0: until the context ends
+	Requests int           // ends its sessions after so many CCRs, however long they take; 0: no end
 	DieAfter time.Duration // end without CCR-T and DPR; 0: never
 
 	OriginHost       string // default <kind>.gyro.example
@@ -190,6 +191,7 @@ func (o *Options) Validate() error {
 	check(o.Watchdog >= 6*time.Second, "watchdog %v: RFC 3539 allows no less than 6s", o.Watchdog)
 	check(o.DrainTimeout > 0 && o.ReportEvery > 0, "drain timeout and report interval must be positive")
 	check(o.For >= 0 && o.DieAfter >= 0, "durations must not be negative")
+	check(o.Requests >= 0, "requests %d: must not be negative", o.Requests)
 	errs = append(errs, o.validateNumbers()...)
 	return errors.Join(errs...)
 }

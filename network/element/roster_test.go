@@ -57,3 +57,25 @@ func TestReadSubscribers(t *testing.T) {
 		t.Errorf("after its end: %v", err)
 	}
 }
+
+// TestRequests has elements end by a number of requests, not by a time: each is answered, and the sessions are ended.
+func TestRequests(t *testing.T) {
+	for _, kind := range []Kind{PGW, IMS, SMSC} {
+		t.Run(string(kind), func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				server := newOCS(t)
+				opts := server.options(kind)
+				opts.Requests, opts.Sessions, opts.RetransmitPermille = 37, 3, 300
+				report, lines, err := run(t.Context(), t, opts)
+				if err != nil {
+					t.Fatal(err)
+				}
+				server.checkUsage(lines)
+				before := report.CCRTotal - report.CCRTerminate
+				if report.CCRTotal < 37 || report.CCRTotal > 37+3 || before > 37 || report.AnswersTotal < report.CCRTotal || len(server.open) != 0 {
+					t.Errorf("%d requests, %d open at the server", report.CCRTotal, len(server.open))
+				}
+			})
+		})
+	}
+}
