@@ -40,8 +40,13 @@ func TestMain(m *testing.M) {
 
 func november() time.Time { return time.Date(2026, 11, 4, 9, 0, 0, 0, time.UTC) }
 
-// child does its task and writes a line after each transaction, until it is done or killed.
+// child does its task and writes a line after each transaction, until it is done or killed. After a line it waits for an
+// octet, as long as there is somebody who sends some.
 func child(task, url string) (err error) {
+	committed := func() {
+		fmt.Println("committed")
+		_, _ = os.Stdin.Read(make([]byte, 1))
+	}
 	ctx := context.Background()
 	db, err := database.Open(ctx, database.Options{URL: url, Clock: november})
 	if err != nil {
@@ -49,7 +54,7 @@ func child(task, url string) (err error) {
 	}
 	if task == "run" {
 		_, err = run.New(db, run.Options{Batch: 4}).Run(ctx, clerk, run.Request{
-			AsOf: charge.Date(2026, 11, 4), Mode: run.Final, Behind: true, Progress: func(run.Run) { fmt.Println("committed") },
+			AsOf: charge.Date(2026, 11, 4), Mode: run.Final, Behind: true, Progress: func(run.Run) { committed() },
 		})
 		return err
 	}
@@ -59,14 +64,15 @@ func child(task, url string) (err error) {
 	intake := usage.New(db, longFeed{})
 	for more := true; more && err == nil; {
 		_, more, err = intake.Page(ctx)
-		fmt.Println("committed")
+		committed()
 	}
 	return err
 }
 
-// killed starts a child for a task and kills it a moment after some of its
-// transactions; it reports whether the child was done before.
-func killed(t *testing.T, task, url string) (done bool) {
+// killed starts a child for a task and kills it after some of its transactions; it reports whether the child was done before.
+// The first is killed right behind a transaction, which it cannot escape; the others anywhere in the next one, and the later
+// the more often it was done, so that a machine on which a process takes long to end comes to an end as well.
+func killed(t *testing.T, task, url string, before int) (done bool) {
 	t.Helper()
 	binary, err := os.Executable()
 	if err != nil {
@@ -79,17 +85,28 @@ func killed(t *testing.T, task, url string) (done bool) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	goOn, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
 	lines := bufio.NewScanner(out)
-	for range 1 + rand.IntN(4) {
+	for n := range 1 + rand.IntN(4) {
+		if n > 0 {
+			_, _ = goOn.Write([]byte{'\n'}) // it may have ended
+		}
 		if !lines.Scan() {
 			break
 		}
 	}
-	// Anywhere in the next transaction.
-	timer := time.AfterFunc(time.Duration(rand.IntN(15_000))*time.Microsecond, func() { _ = cmd.Process.Kill() })
+	if before == 0 {
+		_ = cmd.Process.Kill()
+	}
+	_ = goOn.Close()
+	after := time.Duration(rand.IntN(15_000)*(1+before/20)) * time.Microsecond
+	timer := time.AfterFunc(after, func() { _ = cmd.Process.Kill() })
 	defer timer.Stop()
 	for lines.Scan() { // until its end
 		continue
@@ -113,7 +130,7 @@ func TestKilledRunMakesTheSameInvoices(t *testing.T) {
 				t.Fatal(err)
 			}
 			kills := 0
-			for !killed(t, "run", url) {
+			for !killed(t, "run", url, kills) {
 				if kills++; kills > 200 {
 					t.Fatal("the run never ends")
 				}
@@ -177,7 +194,7 @@ func TestKilledIntakeStoresEachRecordOnce(t *testing.T) {
 			}
 			o := &office{T: t, db: db}
 			kills := 0
-			for !killed(t, "intake", url) {
+			for !killed(t, "intake", url, kills) {
 				if kills++; kills > 200 {
 					t.Fatal("the intake never ends")
 				}

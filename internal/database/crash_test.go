@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"net/http"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -31,7 +32,8 @@ func TestMain(m *testing.M) {
 	m.Run()
 }
 
-// untilKilled works on the jobs of a database and prints a line for each one that had its effect.
+// untilKilled works on the jobs of a database and prints a line for each one that had its effect; the job goes on when an octet
+// comes for it, so that whoever reads the lines is never too late to kill it.
 func untilKilled(url string) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
@@ -40,7 +42,7 @@ func untilKilled(url string) error {
 		return err
 	}
 	jobs := database.NewJobs()
-	database.RegisterJob(jobs, effect(db, os.Stdout))
+	database.RegisterJob(jobs, effect(db, os.Stdout, os.Stdin))
 	if err := db.StartJobs(ctx, jobs); err != nil {
 		return err
 	}
@@ -53,7 +55,7 @@ type effectArgs struct{ N int }
 func (effectArgs) Kind() string { return "effect" }
 
 // effect is a job with an effect that must come once: an event, a number and another job, guarded in their transaction.
-func effect(db *database.DB, out io.Writer) func(context.Context, effectArgs, database.JobInfo) error {
+func effect(db *database.DB, out io.Writer, goOn io.Reader) func(context.Context, effectArgs, database.JobInfo) error {
 	return func(ctx context.Context, a effectArgs, _ database.JobInfo) error {
 		err := db.Write(ctx, database.Actor{Name: "effect", Via: "job"}, func(ctx context.Context, tx *database.Tx) error {
 			if _, first, err := tx.Once(ctx, "effect", fmt.Sprint(a.N), a); err != nil || !first {
@@ -70,6 +72,7 @@ func effect(db *database.DB, out io.Writer) func(context.Context, effectArgs, da
 			return tx.Emit(ctx, database.Event{Type: "Effect", Entity: "effect", ID: fmt.Sprint(a.N)})
 		})
 		_, _ = fmt.Fprintln(out, a.N) // whoever listens is about to kill us
+		_, _ = goOn.Read(make([]byte, 1))
 		// The moment that matters: what a job does has been committed, that it is done has not.
 		select {
 		case <-ctx.Done():
@@ -106,7 +109,7 @@ func TestCrash(t *testing.T) {
 				runAndKill(t, url, 1+random.IntN(2*jobsToCrash/kills/2))
 			}
 			interrupted := count(t, db, inState, "running")
-			start(t, db, effect(db, io.Discard))
+			start(t, db, effect(db, io.Discard, http.NoBody))
 			becomes(t, db, 2*jobsToCrash, inState, "completed")
 			holds(t, db, 2*jobsToCrash, "SELECT count(*) FROM river_job")
 			holds(t, db, 2*jobsToCrash, "SELECT last FROM number_series WHERE series = 'effect'")
@@ -130,12 +133,23 @@ func runAndKill(t *testing.T, url string, after int) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	goOn, err := child.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
 	if err := child.Start(); err != nil {
 		t.Fatal(err)
 	}
-	for lines := bufio.NewScanner(out); after > 0; after-- {
+	for lines := bufio.NewScanner(out); ; {
 		if !lines.Scan() {
 			t.Errorf("the process ended by itself: %v", lines.Err())
+			break
+		}
+		if after--; after == 0 {
+			break // this job's effect is committed, and that it is done is not
+		}
+		if _, err := goOn.Write([]byte{'\n'}); err != nil {
+			t.Error(err)
 			break
 		}
 	}
