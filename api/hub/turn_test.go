@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // TestTwoProcessesTellOnce: offices that share a database tell each listener once, and the other one goes on when the one
@@ -43,6 +45,52 @@ func TestTwoProcessesTellOnce(t *testing.T) {
 		endFirst()
 		if got := strings.Join(r.ids(), " "); got != strings.Join(want, " ") {
 			o.Errorf("the listener was told %s, want %s", got, strings.Join(want, " "))
+		}
+	})
+}
+
+// TestASlowListenerHoldsNobodyUp: while one does not answer, the other is told all; one that does not answer in time has failed,
+// and is told later.
+func TestASlowListenerHoldsNobodyUp(t *testing.T) {
+	run(t, Options{AllowPrivate: true, Timeout: time.Minute}, func(o *office) {
+		slow, quick := newReceiver(o.T), newReceiver(o.T)
+		answers := make(chan struct{})
+		slow.hold(answers)
+		number := o.subscribe(622, slow.URL, "", "").ID
+		arrived := make(chan struct{}, 10)
+		quick.answer = func(int) int { arrived <- struct{}{}; return http.StatusCreated }
+		o.subscribe(622, quick.URL, "", "")
+		o.emit(order(1, "a"), order(2, "b"))
+		told := make(chan error, 1)
+		go func() { told <- o.Deliver(o.Context()) }()
+		<-arrived
+		<-arrived
+		if is := o.listener(number); is.LastSeq != 0 || is.Failures != 0 {
+			o.Errorf("the slow one is done already: %+v", is)
+		}
+		close(answers)
+		if err := <-told; err != nil {
+			o.Fatal(err)
+		}
+
+		never := make(chan struct{})
+		slow.hold(never)
+		o.emit(order(3, "c"))
+		hasty := New(o.db, Options{AllowPrivate: true, Timeout: 200 * time.Millisecond, Logger: o.o.Logger})
+		if err := hasty.Deliver(o.Context()); err != nil {
+			o.Fatal(err)
+		}
+		if is := o.listener(number); is.Failures != 1 || is.LastSeq != 2 {
+			o.Errorf("%+v", is)
+		}
+		close(never)
+		o.clock.advance(2 * time.Second)
+		o.deliver()
+		// On a busy machine a request of the hasty one may not even have arrived, and the quick one may be too slow for it.
+		for name, r := range map[string]*receiver{"slow": slow, "quick": quick} {
+			if got := strings.Join(slices.Compact(r.ids()), " "); got != "1 2 3" {
+				o.Errorf("the %s one got %s", name, got)
+			}
 		}
 	})
 }
