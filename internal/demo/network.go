@@ -131,8 +131,8 @@ func (e *networkElement) latest() element.Report {
 	return e.report
 }
 
-// stopTimeout bounds an element's wait for the answers to its CCR-Ts.
-const stopTimeout = 30 * time.Second
+// stopTimeout bounds the end of an element. It waits for the answers to its CCR-Ts for half of that at most.
+const stopTimeout = time.Minute
 
 // stop has the element end its sessions and disconnect.
 func (e *networkElement) stop(ctx context.Context) error {

@@ -95,7 +95,7 @@ func (o *office) open(ctx context.Context, tell func(Customers)) error {
 		select {
 		case <-ctx.Done():
 			// The network drains; its sessions end as those of anybody else.
-			err := o.resume(context.WithoutCancel(ctx), time.Now().Add(suspension))
+			err := o.resumeAll(context.WithoutCancel(ctx))
 			return errors.Join(err, o.follow(tell))
 		case now := <-tick.C:
 			if err := o.serve(ctx, now); err != nil && ctx.Err() == nil {
@@ -234,25 +234,49 @@ func (o *office) suspend(ctx context.Context, now time.Time, sessions []charging
 	if !found {
 		return fmt.Errorf("subscriber %q of session %s has no kind", s.Subscriber, s.SessionID)
 	}
-	who := charging.IdentitySpec{Kind: ident.IMSI, Value: value}
-	o.lost = append(o.lost, lostTelephone{s.Account, who, now.Add(suspension)})
-	return o.do(ctx, &o.customers.Suspended, charging.KindSetSubscriber, charging.SetSubscriber{
+	who, before := charging.IdentitySpec{Kind: ident.IMSI, Value: value}, o.customers.Suspended
+	err := o.do(ctx, &o.customers.Suspended, charging.KindSetSubscriber, charging.SetSubscriber{
 		Account: s.Account, Subscriber: who, State: charging.SuspendedTwoWay, Reason: "lost", Key: o.key("suspend"),
 	})
+	if o.customers.Suspended > before {
+		o.lost = append(o.lost, lostTelephone{s.Account, who, now.Add(suspension)})
+	}
+	return err
 }
 
 // resume has those telephones found whose time has come.
 func (o *office) resume(ctx context.Context, now time.Time) error {
 	for len(o.lost) > 0 && !now.Before(o.lost[0].until) {
-		found := o.lost[0]
-		o.lost = o.lost[1:]
+		found, before := o.lost[0], o.customers.Resumed+o.customers.Refused
 		if err := o.do(ctx, &o.customers.Resumed, charging.KindSetSubscriber, charging.SetSubscriber{
 			Account: found.account, Subscriber: found.who, State: charging.Active, Reason: "found", Key: o.key("resume"),
 		}); err != nil {
 			return err
 		}
+		if o.customers.Resumed+o.customers.Refused == before {
+			return nil // too busy
+		}
+		o.lost = o.lost[1:]
 	}
 	return nil
+}
+
+// resumeAll has every telephone found, however busy the core is.
+func (o *office) resumeAll(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, stopTimeout)
+	defer cancel()
+	tick := time.NewTicker(officePace / 10)
+	defer tick.Stop()
+	for {
+		if err := o.resume(ctx, time.Now().Add(suspension)); err != nil || len(o.lost) == 0 {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("%d subscribers stay suspended: %w", len(o.lost), engine.ErrBusy)
+		case <-tick.C:
+		}
+	}
 }
 
 // key is an idempotency key that nobody had before.

@@ -93,7 +93,7 @@ type Surroundings struct {
 }
 
 // readyTimeout bounds the start of a process.
-const readyTimeout = 20 * time.Second
+const readyTimeout = time.Minute
 
 // StartSurroundings starts simulated processes on free ports of the loopback.
 // Their logs go to one folder; what they keep lies in another, and is there again

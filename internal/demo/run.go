@@ -157,7 +157,7 @@ func Run(ctx context.Context, o Options) (err error) {
 
 // closeTimeout bounds what the office has left to do when the network is quiet:
 // orders that were under way, and the last usage records.
-const closeTimeout = 30 * time.Second
+const closeTimeout = 2 * time.Minute
 
 // closeOffice lets the office end what it is at, and proves its books.
 func (o *Options) closeOffice() error {

@@ -49,7 +49,7 @@ func (t *Thread) takenIn(ctx context.Context, last uint64) error {
 // tries and wait between them of a proof: what is still being settled may show as
 // a difference of the moment.
 const (
-	proofs    = 10
+	proofs    = 60
 	proofWait = 500 * time.Millisecond
 )
 
