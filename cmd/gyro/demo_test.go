@@ -3,13 +3,16 @@ package main
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"gyro/internal/demo"
 	"gyro/internal/demo/thread"
@@ -26,12 +29,32 @@ func startDemo(t *testing.T, args ...string) (p *program, work string) {
 	return launch(t, cmd), work
 }
 
-// TestDemo runs the demo as a newcomer does, for a few seconds.
+// TestDemo runs the demo as a newcomer does, for a few seconds; on a machine that is so slow that too little happens in them,
+// for longer.
 func TestDemo(t *testing.T) {
 	t.Parallel()
+	for span := 10 * time.Second; ; span *= 4 {
+		few := demoFor(t, span)
+		if len(few) == 0 || t.Failed() {
+			return
+		}
+		t.Logf("in %s too little happened: %s", span, strings.Join(few, "; "))
+		if span > longestDemo {
+			t.Fatalf("even in %s too little happened", span)
+		}
+	}
+}
+
+// longestDemo is how long a demo lasts that should be long enough on every machine, and a second one of a quarter of it.
+const longestDemo = 2 * time.Minute
+
+// demoFor runs the demo for a time, holds what it says of itself against what always holds, and returns what happened too
+// rarely for that to show something.
+func demoFor(t *testing.T, span time.Duration) (few []string) {
+	t.Helper()
 	file := filepath.Join(t.TempDir(), "summary.json")
-	p, work := startDemo(t, "--for", "10s", "--summary", file)
-	if err := p.exit(); err != nil {
+	p, work := startDemo(t, "--for", span.String(), "--summary", file)
+	if err := p.exitWithin(span + longestDemo + patience); err != nil {
 		t.Fatalf("the demo ended with %v\n%s", err, p.output())
 	}
 	text, err := os.ReadFile(file)
@@ -52,9 +75,6 @@ func TestDemo(t *testing.T) {
 			t.Errorf("the summary has no %s", key)
 		}
 	}
-	if s.CCRTotal < 1000 || s.Answers2001 < 1000 || s.Retransmissions == 0 || s.DuplicatesAnswered == 0 || s.Usage.Compared < 100 {
-		t.Errorf("too little happened: %s", text)
-	}
 	if s.LatencyUS.P50 == 0 || s.LatencyUS.P99 < s.LatencyUS.P50 || s.LatencyUS.Max < s.LatencyUS.P99 {
 		t.Errorf("latency %+v", s.LatencyUS)
 	}
@@ -62,21 +82,11 @@ func TestDemo(t *testing.T) {
 		s.BooksDifference != 0 || len(s.Problems) != 0 || s.AnswerMismatches != 0 {
 		t.Errorf("the books do not close: %s", text)
 	}
-	c, asked := &s.Customers, &s.Asked
-	if c.TopUps == 0 || c.Vouchers == 0 || c.AddOns == 0 || c.Suspended == 0 || c.Resumed != c.Suspended || c.Renewals < 100 || c.Notices == 0 {
-		t.Errorf("customers: %s", c)
+	if s.Customers.Resumed != s.Customers.Suspended {
+		t.Errorf("customers: %s", &s.Customers)
 	}
-	if asked.Reauthorise == 0 || asked.ReauthoriseAnswered != asked.Reauthorise || asked.Abort == 0 || asked.AbortAnswered != asked.Abort {
-		t.Errorf("asked of gateways: %s", asked)
-	}
-	if g := &s.Gateways; g.Led == 0 || g.WentOn == 0 || g.AccessChanges == 0 || g.Roaming == 0 {
-		t.Errorf("gateways: %s", g)
-	}
-	fromOrderToCash(t, s.Office, s.Look)
-	for _, service := range []string{"internet", "video", "voice", "sms", "data-5gb", "family", "unlimited", "iot-device", "business"} {
-		if revenueOf(t, s.Revenue, service) <= 0 {
-			t.Errorf("%s earned nothing: %+v", service, s.Revenue)
-		}
+	if s.Asked.ReauthoriseAnswered != s.Asked.Reauthorise || s.Asked.AbortAnswered != s.Asked.Abort {
+		t.Errorf("asked of gateways: %s", &s.Asked)
 	}
 	if out := p.text(); !strings.Contains(out, "gyro is up") || !strings.Contains(out, "The books close.") || !strings.Contains(out, "asked of gateways: RAR ") || strings.Contains(out, "  2001 0  ") {
 		t.Errorf("it said\n%s", out)
@@ -84,23 +94,48 @@ func TestDemo(t *testing.T) {
 	leftovers(t, work)
 	t.Logf("%d CCRs, %d answers 2001, p50 %d us, p99 %d us, %d rating groups compared, 0 doubled, 0 lost",
 		s.CCRTotal, s.Answers2001, s.LatencyUS.P50, s.LatencyUS.P99, s.Usage.Compared)
+	return append(tooFew(t, &s), fromOrderToCash(t, s.Office, s.Look)...)
 }
 
-// fromOrderToCash checks what the office did meanwhile. Scenes that there was no time for, on a machine that does a lot at once,
-// are said to be left out; the first ones there is time for.
-func fromOrderToCash(t *testing.T, f *thread.Figures, look []string) {
+// tooFew names what happened too rarely in the charging half.
+func tooFew(t *testing.T, s *demo.Summary) (few []string) {
+	t.Helper()
+	if s.CCRTotal < 1000 || s.Answers2001 < 1000 || s.Retransmissions == 0 || s.DuplicatesAnswered == 0 || s.Usage.Compared < 100 {
+		few = append(few, fmt.Sprintf("%d CCRs, %d answers, %d retransmissions, %d answered from memory, %d compared",
+			s.CCRTotal, s.Answers2001, s.Retransmissions, s.DuplicatesAnswered, s.Usage.Compared))
+	}
+	if c := &s.Customers; c.TopUps == 0 || c.Vouchers == 0 || c.AddOns == 0 || c.Suspended == 0 || c.Renewals < 100 || c.Notices == 0 {
+		few = append(few, fmt.Sprintf("customers: %s", c))
+	}
+	if s.Asked.Reauthorise == 0 || s.Asked.Abort == 0 {
+		few = append(few, fmt.Sprintf("asked of gateways: %s", &s.Asked))
+	}
+	if g := &s.Gateways; g.Led == 0 || g.WentOn == 0 || g.AccessChanges == 0 || g.Roaming == 0 {
+		few = append(few, fmt.Sprintf("gateways: %s", g))
+	}
+	for _, service := range []string{"internet", "video", "voice", "sms", "data-5gb", "family", "unlimited", "iot-device", "business"} {
+		if revenueOf(t, s.Revenue, service) <= 0 {
+			few = append(few, service+" earned nothing")
+		}
+	}
+	return few
+}
+
+// fromOrderToCash checks what the office did meanwhile, and names what happened too rarely. Scenes that there was no time for,
+// on a machine that does a lot at once, are said to be left out; the first ones there is time for.
+func fromOrderToCash(t *testing.T, f *thread.Figures, look []string) (few []string) {
 	t.Helper()
 	if f == nil {
 		t.Fatal("there was no office")
 	}
-	if f.Orders < 5 || f.Completed != f.Orders || f.Activations < 5 || f.Activations > f.Customers {
+	if f.Completed != f.Orders || f.Activations > f.Customers {
 		t.Errorf("orders: %+v", f)
 	}
-	if f.Checks == 0 || len(f.Problems) != 0 || f.UsageRecords == 0 || f.UsageTaken != f.UsageRecords || f.UsageParked >= f.UsageTaken {
-		t.Errorf("books of the office: %+v", f)
+	if f.Checks == 0 || len(f.Problems) != 0 || f.UsageTaken != f.UsageRecords || f.Retried < f.Fallout {
+		t.Errorf("books of the office, or its fallout: %+v", f)
 	}
-	if f.Fallout < 2 || f.Retried < f.Fallout {
-		t.Errorf("nothing fell out, or it was not retried: %+v", f)
+	if f.Orders < 5 || f.Activations < 5 || f.Fallout < 2 || f.UsageRecords == 0 || f.UsageParked >= f.UsageTaken || len(f.LeftOut) > 3 {
+		few = append(few, fmt.Sprintf("office: %s, left out %v", f.Line(), f.LeftOut))
 	}
 	left := strings.Join(f.LeftOut, ", ")
 	for scene, done := range map[string]bool{
@@ -110,9 +145,6 @@ func fromOrderToCash(t *testing.T, f *thread.Figures, look []string) {
 		if !done && !strings.Contains(left, scene) {
 			t.Errorf("%s: %+v", scene, f)
 		}
-	}
-	if len(f.LeftOut) > 3 {
-		t.Errorf("there was no time for %s", left)
 	}
 	program, err := os.Executable() // as the test calls it
 	if err != nil {
@@ -125,6 +157,7 @@ func fromOrderToCash(t *testing.T, f *thread.Figures, look []string) {
 		t.Errorf("it does not say how its HSS is told to refuse a change: %q", look)
 	}
 	t.Logf("office: %s; left out: %s", f.Line(), left)
+	return few
 }
 
 // decimalOf reads a decimal.
@@ -203,16 +236,19 @@ func TestWritable(t *testing.T) {
 	}
 }
 
+// serving is a view of the demo with sessions that were granted credit.
+var serving = regexp.MustCompile(` +[1-9]\d* sessions .* 2001 [1-9]\d{2,} `)
+
 // TestDemoInterrupted ends the demo by Ctrl-C, which a terminal sends to the whole process group.
 func TestDemoInterrupted(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "summary.json")
 	p, work := startDemo(t, "--summary", file)
-	eventually(t, "the demo draws its view twice", func() bool { return strings.Count(p.text(), " CCR/s ") >= 2 })
+	eventually(t, "the demo serves", func() bool { return serving.MatchString(p.text()) })
 	if err := syscall.Kill(-p.cmd.Process.Pid, syscall.SIGINT); err != nil {
 		t.Fatal(err)
 	}
-	if err := p.exit(); err != nil {
+	if err := p.exitWithin(longestDemo + patience); err != nil {
 		t.Fatalf("it ended with %v\n%s", err, p.output())
 	}
 	var s demo.Summary
@@ -232,15 +268,17 @@ func TestDemoAfterAKill(t *testing.T) {
 	t.Parallel()
 	data := filepath.Join(t.TempDir(), "data")
 	p, _ := startDemo(t, "--data", data)
-	eventually(t, "the demo draws its view twice", func() bool { return strings.Count(p.text(), " CCR/s ") >= 2 })
+	eventually(t, "the demo serves", func() bool { return serving.MatchString(p.text()) })
 	if err := p.cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
 	if err := p.exit(); err == nil {
 		t.Fatalf("it was not killed\n%s", p.output())
 	}
-	again, work := startDemo(t, "--data", data, "--for", "5s")
-	if err := again.exit(); err != nil || !strings.Contains(again.text(), "The books close.") {
+	again, work := startDemo(t, "--data", data)
+	eventually(t, "the second demo serves", func() bool { return serving.MatchString(again.text()) })
+	again.signal(syscall.SIGINT)
+	if err := again.exitWithin(longestDemo + patience); err != nil || !strings.Contains(again.text(), "The books close.") {
 		t.Fatalf("the second demo ended with %v\n%s", err, again.output())
 	}
 	leftovers(t, work)
