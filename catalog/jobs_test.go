@@ -62,7 +62,7 @@ func wait(t *testing.T, core *apitest.Server, s *Service, id int64, want State) 
 	t.Helper()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
-	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); <-tick.C {
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); <-tick.C {
 		var d Document
 		err := s.db.Read(t.Context(), func(ctx context.Context, q bun.IDB) error {
 			return q.NewSelect().Model(&d).Where("d.id = ?", id).Scan(ctx)
@@ -75,7 +75,7 @@ func wait(t *testing.T, core *apitest.Server, s *Service, id int64, want State) 
 		}
 		core.Advance(time.Second)
 	}
-	t.Fatalf("document %d is not %s after half a minute", id, want)
+	t.Fatalf("document %d is not %s after a minute", id, want)
 }
 
 // TestLatePublicationIsRepaired: a version that was withdrawn while the core was
@@ -107,7 +107,7 @@ func TestLatePublicationIsRepaired(t *testing.T) {
 			}
 			tick := time.NewTicker(20 * time.Millisecond)
 			defer tick.Stop()
-			for deadline := time.Now().Add(30 * time.Second); !strings.Contains(o.inCore(t), "cap: 7.00"); <-tick.C {
+			for deadline := time.Now().Add(time.Minute); !strings.Contains(o.inCore(t), "cap: 7.00"); <-tick.C {
 				if time.Now().After(deadline) {
 					t.Fatal("the core was not repaired")
 				}

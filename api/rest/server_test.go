@@ -153,7 +153,7 @@ func serveOn(t *testing.T, o rest.Options, address string) error {
 	var once sync.Once
 	stop := func() {
 		once.Do(func() {
-			ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+			ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 			defer cancel()
 			if err := server.Shutdown(ctx); err != nil {
 				t.Error(err)

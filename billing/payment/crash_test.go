@@ -213,7 +213,7 @@ func (o *office) finished(url string) {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
 	}()
-	deadline := time.Now().Add(time.Minute)
+	deadline := time.Now().Add(5 * time.Minute) // a guard against hanging
 	for rounds := 0; rounds < 2*len(dunnedOn); {
 		if !lines.Scan() || time.Now().After(deadline) {
 			o.t.Fatal("the process does not come to an end of its work")

@@ -147,7 +147,7 @@ func (r *recorder) awaitEvent(t testing.TB, event string) {
 }
 
 // patience bounds what a test on real connections waits for; it is only reached by a test that fails.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 func testOptions() Options {
 	return Options{

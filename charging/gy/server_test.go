@@ -187,7 +187,7 @@ func connect(t *testing.T, address string, stateID uint32) net.Conn {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = nc.Close() })
-	if err := nc.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
+	if err := nc.SetDeadline(time.Now().Add(time.Minute)); err != nil {
 		t.Fatal(err)
 	}
 	cer := diameter.AppendHeader(nil, diameter.FlagRequest, diameter.CmdCapabilitiesExchange, diameter.AppBase, 1, 2)

@@ -77,10 +77,9 @@ func TestKilledBetweenABillAndItsSettlement(t *testing.T) {
 	onBoth(t, func(t *testing.T, o *operator) {
 		o.publish()
 		o.stock()
-		g := connectGateway(t, o.p.diameter)
 		var accounts []string
 		for n := range crashLines {
-			accounts = append(accounts, o.customerWhoSent(g, n, 1))
+			accounts = append(accounts, o.customerWhoSent(n, 1))
 		}
 		o.used()
 

@@ -182,23 +182,25 @@ func (g *guide) say(command string) (said, status string) {
 // looks are commands that change nothing: what somebody does again until it is there.
 var looks = regexp.MustCompile(`^gyro ([a-z]+ ){1,2}(list|show|intake|parked|runs|open|verify|trial-balance)\b|^grep`)
 
-// lookFor is how long is waited for what a look is to show; what is written into the guide is what it shows when no more than
-// stillThen of that is left.
-const lookFor, stillThen = 20 * time.Second, 17 * time.Second
+// What is written into the guide is what a look shows after a while.
+const lookFor = 3 * time.Second
 
 // check runs a command and returns what the guide should say of it.
 func (g *guide) check(c guided) string {
 	g.t.Helper()
 	command := g.today(strings.TrimPrefix(c.text, "$ "))
 	var said, status string
-	most := time.Now().Add(lookFor)
+	most := time.Now().Add(patience)
+	if rewritingGuide() {
+		most = time.Now().Add(lookFor)
+	}
 	for {
 		said, status = g.say(g.ports.Replace(strings.TrimSuffix(command, "\n")))
 		said = g.back.Replace(said)
 		if !looks.MatchString(command) || time.Now().After(most) {
 			break
 		}
-		if rewritingGuide() && time.Until(most) < stillThen || !rewritingGuide() && alike(said, c.says) {
+		if !rewritingGuide() && alike(said, c.says) {
 			break
 		}
 		<-time.After(300 * time.Millisecond)

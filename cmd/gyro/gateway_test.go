@@ -186,14 +186,19 @@ func (g *gateway) frame() ([]byte, error) {
 	return b, err
 }
 
-// receive reads one message, which must come.
+// receive reads one message, which must come. Watchdogs of a server whose gateway was silent are answered on the way.
 func (g *gateway) receive() []byte {
 	g.t.Helper()
-	b, err := g.frame()
-	if err != nil {
-		g.t.Fatalf("no message: %v", err)
+	for {
+		b, err := g.frame()
+		if err != nil {
+			g.t.Fatalf("no message: %v", err)
+		}
+		if code, request := commandOf(b); code != diam.DeviceWatchdog || !request {
+			return b
+		}
+		g.send(g.succeed(diam.DeviceWatchdog, b))
 	}
-	return b
 }
 
 // ask sends a request and returns its answer.
@@ -208,13 +213,16 @@ func (g *gateway) ask(request []byte) []byte {
 }
 
 // dpa answers a Disconnect-Peer-Request.
-func (g *gateway) dpa(dpr []byte) []byte {
-	m := g.message(diam.DisconnectPeer, 0, 0)
+func (g *gateway) dpa(dpr []byte) []byte { return g.succeed(diam.DisconnectPeer, dpr) }
+
+// succeed answers a request of the base protocol with success.
+func (g *gateway) succeed(command uint32, request []byte) []byte {
+	m := g.message(command, 0, 0)
 	m.AddAVP(mandatory(avp.ResultCode, datatype.Unsigned32(diam.Success)))
 	m.AddAVP(mandatory(avp.OriginHost, datatype.DiameterIdentity(g.host)))
 	m.AddAVP(mandatory(avp.OriginRealm, datatype.DiameterIdentity(gatewayRealm)))
 	b := g.octets(m)
-	copy(b[12:20], dpr[12:20])
+	copy(b[12:20], request[12:20])
 	return b
 }
 

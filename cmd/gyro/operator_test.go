@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"regexp"
 	"testing"
-	"time"
 
 	"gyro/bench"
 )
@@ -24,7 +23,7 @@ type office struct {
 func newOffice(t testing.TB, address string) *office {
 	transport := &http.Transport{MaxIdleConnsPerHost: 32}
 	t.Cleanup(transport.CloseIdleConnections)
-	return &office{t: t, base: "http://" + address, client: &http.Client{Transport: transport, Timeout: 10 * time.Second}}
+	return &office{t: t, base: "http://" + address, client: &http.Client{Transport: transport, Timeout: patience}}
 }
 
 // reply is an answer of the API.

@@ -245,7 +245,13 @@ func (p *program) kill() {
 // exit waits until the process is gone by itself and returns what it ended with.
 func (p *program) exit() error {
 	p.t.Helper()
-	deadline := time.NewTimer(patience)
+	return p.exitWithin(patience)
+}
+
+// exitWithin is exit for a process that takes its time.
+func (p *program) exitWithin(most time.Duration) error {
+	p.t.Helper()
+	deadline := time.NewTimer(most)
 	defer deadline.Stop()
 	select {
 	case <-p.exited:
@@ -313,18 +319,25 @@ func verifyDirectory(t testing.TB, dir string) (string, error) {
 }
 
 // freeAddress returns a loopback address that nobody listens on. Its port lies below those that the system hands out by
-// itself, so that nobody is given it while the program is down.
+// itself, so that nobody is given it while the program is down; the same port of UDP, which nobody needs, keeps other tests
+// from it, of this and of other processes, until the test is over.
 func freeAddress(t testing.TB) string {
 	t.Helper()
 	for range 1000 {
 		address := fmt.Sprintf("127.0.0.1:%d", 10_000+rand.IntN(20_000))
-		l, err := net.Listen("tcp", address)
+		kept, err := net.ListenPacket("udp", address)
 		if err != nil {
 			continue
 		}
-		if err := l.Close(); err != nil {
-			t.Fatal(err)
+		l, err := net.Listen("tcp", address)
+		if err == nil {
+			err = l.Close()
 		}
+		if err != nil {
+			_ = kept.Close()
+			continue
+		}
+		t.Cleanup(func() { _ = kept.Close() })
 		return address
 	}
 	t.Fatal("no free port between 10000 and 30000")

@@ -72,7 +72,7 @@ func (h *house) notify(key string) {
 // await waits until the only message with a key has left the outbox.
 func (h *house) await(key string) (m customer.Message, attempts []customer.Attempt) {
 	h.Helper()
-	deadline := time.NewTimer(30 * time.Second)
+	deadline := time.NewTimer(time.Minute)
 	look := time.NewTicker(5 * time.Millisecond)
 	defer deadline.Stop()
 	defer look.Stop()

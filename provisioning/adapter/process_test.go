@@ -153,4 +153,4 @@ func (p *process) fail(f simulator.Faults) {
 }
 
 // patience is reached only by a test that fails.
-const patience = 30 * time.Second
+const patience = time.Minute
