@@ -64,7 +64,7 @@ func dunInChild(ctx context.Context, db *database.DB) error {
 		return err
 	})
 	if err == nil {
-		_, err = s.GoOn(ctx, clerk, id, func(dunning.Run) { fmt.Println("committed") })
+		_, err = s.GoOn(ctx, clerk, id, func(dunning.Run) { committed() })
 	}
 	return err
 }
@@ -91,7 +91,7 @@ func TestKilledDunningGoesOn(t *testing.T) {
 			url := dbtest.URL(t, dialect)
 			o := owing(t, dbtest.Reopen(t, url, dbtest.Clock(november)), many)
 			kills := 0
-			for !killed(t, "dun", url) {
+			for !killed(t, "dun", url, kills) {
 				if kills++; kills > 200 {
 					t.Fatal("the run never ends")
 				}

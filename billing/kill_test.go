@@ -40,13 +40,15 @@ func TestMain(m *testing.M) {
 
 func november() time.Time { return time.Date(2026, 11, 4, 9, 0, 0, 0, time.UTC) }
 
-// child does its task and writes a line after each transaction, until it is done or killed. After a line it waits for an
-// octet, as long as there is somebody who sends some.
+// committed writes a line after a transaction of a child, which then waits for an octet, as long as there is somebody who
+// sends some.
+func committed() {
+	fmt.Println("committed")
+	_, _ = os.Stdin.Read(make([]byte, 1))
+}
+
+// child does its task and says after each transaction that it has committed, until it is done or killed.
 func child(task, url string) (err error) {
-	committed := func() {
-		fmt.Println("committed")
-		_, _ = os.Stdin.Read(make([]byte, 1))
-	}
 	ctx := context.Background()
 	db, err := database.Open(ctx, database.Options{URL: url, Clock: november})
 	if err != nil {
