@@ -65,6 +65,9 @@ func (s *Service) AmendIn(ctx context.Context, tx *database.Tx, order int64, a A
 
 // postpone moves what has not begun to another date.
 func (o *Order) postpone(start, now instant.Instant, expected instant.Span) error {
+	if err := notPast("requestedStartDate", start, now); err != nil {
+		return err
+	}
 	if start > now.Add(maxAhead) {
 		return invalid("start_too_far", "requestedStartDate", "%s is more than a year ahead", start)
 	}

@@ -49,6 +49,35 @@ func TestAnOrderIsAmendedWhenItsDateHasCome(t *testing.T) {
 	}
 }
 
+// TestNothingBeginsInThePast: neither an order, nor an item, nor one that is moved. A repetition is the order that there is.
+func TestNothingBeginsInThePast(t *testing.T) {
+	for _, dialect := range dbtest.Dialects {
+		t.Run(string(dialect), func(t *testing.T) {
+			w := newWorld(t, dialect)
+			account := w.customer("Ada", customer.Postpaid, customer.Residential)
+			line := []ItemRequest{{Action: Add, Offering: "mobile-s"}}
+			past := w.db.Now().Add(-instant.Day)
+			_, err := w.Place(t.Context(), sales, OrderRequest{AccountID: account, StartAt: past, Items: line})
+			wantRefusal(t, err, "date_past")
+			_, err = w.Place(t.Context(), sales, OrderRequest{AccountID: account, Items: []ItemRequest{{Action: Add, Offering: "mobile-s", When: OnDate, At: past}}})
+			wantRefusal(t, err, "date_past")
+			later := OrderRequest{AccountID: account, ExternalID: "shop-1", StartAt: w.db.Now().Add(instant.Hour), Items: line}
+			placed, err := w.Place(t.Context(), sales, later)
+			must(t, err)
+			_, err = w.Amend(t.Context(), sales, placed.ID, Amendment{StartAt: &past})
+			wantRefusal(t, err, "date_past")
+			w.core.Set(w.db.Now().Add(instant.Day))
+			if again, err := w.Place(t.Context(), sales, later); err != nil || again.ID != placed.ID {
+				t.Errorf("%s, %v, want order %d", again.String(), err, placed.ID)
+			}
+			o, err := w.Place(t.Context(), sales, OrderRequest{AccountID: account, StartAt: w.db.Now().Add(-instant.Minute), Items: line})
+			if err != nil || o.State != workflow.Acknowledged {
+				t.Errorf("the caller's now: %s, %v", o.String(), err)
+			}
+		})
+	}
+}
+
 // TestAnItemIsUndoneWhileAnotherWaitsForItsDate: the order waits on for the date, and what the one had is free.
 func TestAnItemIsUndoneWhileAnotherWaitsForItsDate(t *testing.T) {
 	for _, dialect := range dbtest.Dialects {

@@ -87,6 +87,9 @@ func (s *Service) placeIn(ctx context.Context, tx *database.Tx, r *OrderRequest)
 	if o, found, err := s.repeated(ctx, tx, r); err != nil || found {
 		return o, err
 	}
+	if err := notPast("requestedStartDate", r.StartAt, tx.Now()); err != nil { // behind repeated: its moment was to come when it was taken
+		return Order{}, err
+	}
 	d, err := s.draft(ctx, tx, r)
 	if err != nil {
 		return Order{}, err
@@ -154,6 +157,18 @@ func (r *OrderRequest) check(now instant.Instant) error {
 		return invalid("completion_past", "requestedCompletionDate", "%s is over before the order begins", r.CompleteBy)
 	}
 	return nil
+}
+
+// sameNow is how far back a moment is taken for now: a program that wants an order to begin at once may write its own now.
+const sameNow = 5 * instant.Minute
+
+// notPast refuses a moment that is over. Nothing is done, or charged, as of a moment in the past: elements and the core have
+// no past, and bills that were made for it are made anew.
+func notPast(field string, at, now instant.Instant) error {
+	if at == 0 || at >= now.Add(-sameNow) {
+		return nil
+	}
+	return invalid("date_past", field, "%s is over; leave it out to begin at once. What should have been charged since then is put right on the bill (gyro invoice charge, credit or rebill)", at)
 }
 
 // digest tells two requests apart.
@@ -308,6 +323,9 @@ func (d *drafting) item(ctx context.Context, tx *database.Tx, r *OrderRequest, k
 	return nil
 }
 
+// effectiveField is the field that says when an item takes effect.
+const effectiveField = "product.productCharacteristic.effective"
+
 // due is when an item takes effect, 0 for at once.
 func (d *drafting) due(now instant.Instant, r *OrderRequest, asked *ItemRequest) (due instant.Instant, err error) {
 	switch asked.When {
@@ -315,20 +333,23 @@ func (d *drafting) due(now instant.Instant, r *OrderRequest, asked *ItemRequest)
 		due = r.StartAt
 	case OnDate:
 		if due = asked.At; due == 0 {
-			return 0, invalid("date_missing", "at", "say at which date the item takes effect")
+			return 0, invalid("date_missing", effectiveField, "say at which date the item takes effect")
+		}
+		if err := notPast(effectiveField, due, now); err != nil {
+			return 0, err
 		}
 	case CycleEnd:
 		if d.s.o.CycleEnd == nil {
-			return 0, invalid("cycle_unknown", "when", "billing cycles are not known here; name a date")
+			return 0, invalid("cycle_unknown", effectiveField, "billing cycles are not known here; name a date")
 		}
 		if due, err = d.s.o.CycleEnd(d.account, max(now, r.StartAt)); err != nil {
 			return 0, err
 		}
 	default:
-		return 0, invalid("when_unknown", "when", "%q is not now, when_free, cycle_end or date", asked.When)
+		return 0, invalid("when_unknown", effectiveField, "%q is not now, when_free, cycle_end or date", asked.When)
 	}
 	if due > now.Add(maxAhead) {
-		return 0, invalid("date_too_far", "at", "%s is more than a year ahead; order it later", due)
+		return 0, invalid("date_too_far", effectiveField, "%s is more than a year ahead; order it later", due)
 	}
 	if due <= now {
 		due = 0

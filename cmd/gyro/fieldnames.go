@@ -19,7 +19,7 @@ var aliases = map[string]string{
 	"languageCode": "language", "totalAmount": "amount", "unit": "currency", "paymentMethod": "method", "paymentItem": "invoice",
 	"billingAccount": "account", "productOffering": "add", "productOrder": "order", "requestedStartDate": "start",
 	"requestedCompletionDate": "by", "description": "for", "first": "numbers", "engagedParty": "party",
-	"accountRelationship": "parent", "asOf": "as-of", "X-Approver-Key": approverVariable,
+	"accountRelationship": "parent", "asOf": "as-of", "effective": "when", "X-Approver-Key": approverVariable,
 }
 
 // inWords says an error of the API in the words of the command that caused it: people wrote a flag or an argument, not the

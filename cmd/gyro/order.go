@@ -60,7 +60,7 @@ func newOrderPlaceCommand(r *remote) *cobra.Command {
 	f := cmd.Flags()
 	f.StringVar(&p.account, "account", "", "billing account `id`")
 	f.StringVar(&p.external, "external-id", "", "your own `name` of the order")
-	f.StringVar(&p.start, "start", "", "`moment` at which it is to begin, such as 2026-12-01T00:00:00Z (default: at once)")
+	f.StringVar(&p.start, "start", "", "`moment` at which it is to begin, such as 2026-12-01T00:00:00Z (default: at once; none in the past)")
 	f.StringVar(&p.by, "by", "", "`moment` by which it is wanted to be done")
 	f.StringVar(&p.when, "when", "", "when a change takes effect: now, cycle_end or a `moment`")
 	f.StringArrayVar(&p.add, "add", nil, "`offer` to add, by name or id; may be repeated")
