@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"gyro/customer"
 	"gyro/internal/database"
@@ -264,7 +265,7 @@ func (d *drafting) items(ctx context.Context, tx *database.Tx, r *OrderRequest) 
 func at(err error, k int) error {
 	if refused := refusal.Of(err); refused != nil {
 		moved := *refused
-		moved.Field = fmt.Sprintf("productOrderItem[%d]", k)
+		moved.Field = itemField(k)
 		if refused.Field != "" {
 			moved.Field += "." + refused.Field
 		}
@@ -364,7 +365,7 @@ func (s *Service) reject(ctx context.Context, tx *database.Tx, r OrderRequest, w
 		return Order{}, err
 	}
 	o := d.order
-	o.State, o.Reason, o.WakeAt, o.ExpectedCompletionAt = workflow.Rejected, why.Error(), 0, 0
+	o.State, o.Reason, o.WakeAt, o.ExpectedCompletionAt = workflow.Rejected, rejectedFor(why, len(r.Items)), 0, 0
 	if err := d.store(ctx, tx); err != nil {
 		return Order{}, err
 	}
@@ -389,8 +390,21 @@ func (s *Service) reject(ctx context.Context, tx *database.Tx, r OrderRequest, w
 
 // rejectedBecause is the refusal's message where it is about the item.
 func rejectedBecause(why *refusal.Error, k int) string {
-	if prefix := fmt.Sprintf("productOrderItem[%d]", k); len(why.Field) >= len(prefix) && why.Field[:len(prefix)] == prefix {
+	if strings.HasPrefix(why.Field, itemField(k)) {
 		return why.Message
 	}
 	return ""
 }
+
+// rejectedFor is why an order is rejected, as people read it: with the number of the item where there are several, and not
+// with the field of a document.
+func rejectedFor(why *refusal.Error, items int) string {
+	for k := range items {
+		if items > 1 && rejectedBecause(why, k) != "" {
+			return fmt.Sprintf("item %d: %s", k+1, why.Message)
+		}
+	}
+	return why.Message
+}
+
+func itemField(k int) string { return fmt.Sprintf("productOrderItem[%d]", k) }

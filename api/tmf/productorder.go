@@ -231,7 +231,7 @@ func takeCharacteristic(r *provisioning.ItemRequest, field string, c *rest.Chara
 	}
 	at, err := time.Parse(time.RFC3339Nano, value)
 	if err != nil {
-		return refusal.New(refusal.Invalid, "invalid_value", field, "effective is %q; write now, cycle_end or a moment such as 2026-12-01T00:00:00Z", value)
+		return refusal.New(refusal.Invalid, "invalid_value", field+"."+effective, "%q is no moment at which an item takes effect; write now, cycle_end or a moment such as 2026-12-01T00:00:00Z", value)
 	}
 	r.When, r.At = provisioning.OnDate, instant.Of(at)
 	return nil

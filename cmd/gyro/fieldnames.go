@@ -2,8 +2,10 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 
@@ -12,14 +14,16 @@ import (
 	"gyro/api/client"
 )
 
-// aliases are the flags, or the arguments, by which commands ask for what the API calls otherwise.
-var aliases = map[string]string{
-	"dateShift": "cycle-day", "paymentDueDateOffset": "terms", "presentationMedia": "delivery", "accountType": "kind",
-	"emailAddress": "email", "phoneNumber": "phone", "street1": "street", "postCode": "postcode", "identificationId": "tax-id",
-	"languageCode": "language", "totalAmount": "amount", "unit": "currency", "paymentMethod": "method", "paymentItem": "invoice",
-	"billingAccount": "account", "productOffering": "add", "productOrder": "order", "requestedStartDate": "start",
-	"requestedCompletionDate": "by", "description": "for", "first": "numbers", "engagedParty": "party",
-	"accountRelationship": "parent", "asOf": "as-of", "effective": "when", "X-Approver-Key": approverVariable,
+// aliases are the flags, or the arguments, by which commands ask for what the API calls otherwise, by its name as flags are
+// written. Where there are several, the one that was written counts.
+var aliases = map[string][]string{
+	"date-shift": {"cycle-day"}, "payment-due-date-offset": {"terms"}, "terms-days": {"terms"}, "presentation-media": {"delivery"}, "account-type": {"kind"},
+	"email-address": {"email"}, "phone-number": {"phone"}, "street1": {"street"}, "post-code": {"postcode"}, "identification": {"tax-id"},
+	"language-code": {"language"}, "total-amount": {"amount"}, "unit": {"currency"}, "payment-method": {"method"}, "payment-item": {"invoice"},
+	"billing-account": {"account"}, "product-offering": {"change", "add"}, "product-order": {"order"}, "requested-start-date": {"start"},
+	"requested-completion-date": {"by"}, "description": {"for"}, "first": {"numbers"}, "engaged-party": {"party"}, "related-party": {"customer"},
+	"account-relationship": {"payer", "parent"}, "as-of": {"as-of", "cycle"}, "effective": {"when"}, "product": {"change", "suspend", "resume", "end", "on"},
+	"product-relationship": {"on"}, "product-characteristic": {"characteristic"}, "notification": {"resend"}, "x-approver-key": {approverVariable},
 }
 
 // inWords says an error of the API in the words of the command that caused it: people wrote a flag or an argument, not the
@@ -31,35 +35,71 @@ func inWords(cmd *cobra.Command, err error) error {
 	}
 	said := *p
 	said.Message = strings.ReplaceAll(p.Message, "the header X-Approver-Key", "the environment variable "+approverVariable)
-	if rest, found := strings.CutPrefix(said.Message, p.Field+": "); found && p.Field != "" {
-		said.Message = wordFor(cmd, p.Field) + ": " + rest
+	if parts := aboutField.FindStringSubmatch(said.Message); parts != nil {
+		where, field, rest := parts[1], parts[2], parts[3]
+		word, asked := wordFor(cmd, field)
+		switch {
+		case where != "" && given(cmd, "file"):
+		case asked: // the document was made of flags: its lines and columns are nobody's
+			said.Message = word + ": " + rest
+		case field == p.Field && where == "":
+			said.Message = word + ": " + rest
+		}
 	}
 	return &said
 }
 
-var index = regexp.MustCompile(`\[[0-9]*\]`)
+var (
+	index = regexp.MustCompile(`\[[0-9]*\]`)
+	// item is an item of an order, counted from 0, behind the first one.
+	item = regexp.MustCompile(`^productOrderItem\[([1-9][0-9]*)\]`)
+	// aboutField is an error about a field: where it is in a document, the field, and what is wrong with it.
+	aboutField = regexp.MustCompile(`(?s)^(line \d+, column \d+: )?([A-Za-z0-9_.\[\]-]+): (.*)$`)
+)
 
 // wordFor is the flag or the argument for a field, as in --tax-region for account.taxRegion; where there is none, the field's
-// name in words.
-func wordFor(cmd *cobra.Command, field string) string {
+// name in words, and asked is false.
+func wordFor(cmd *cobra.Command, field string) (word string, asked bool) {
 	path := strings.Split(index.ReplaceAllString(field, ""), ".")
 	for _, part := range slices.Backward(path) {
-		name := strings.TrimSuffix(kebab(part), "-id")
-		if alias := aliases[part]; alias != "" && !given(cmd, name) {
-			name = alias
+		if word := asks(cmd, kebab(part)); word != "" {
+			if n := item.FindStringSubmatch(field); n != nil {
+				k, _ := strconv.Atoi(n[1]) // digits
+				word = fmt.Sprintf("item %d, %s", k+1, word)
+			}
+			return word, true
 		}
-		if cmd.Flags().Lookup(name) != nil {
-			return "--" + name
-		}
-		if given(cmd, name) || name == approverVariable {
-			return strings.ToUpper(strings.ReplaceAll(name, "-", "_"))
-		}
+	}
+	if names := arguments(cmd); field == "id" && len(names) == 1 {
+		return strings.Trim(names[0], "[]."), true
 	}
 	last := path[len(path)-1]
 	if len(path) > 1 && (last == "id" || last == "value" || last == "name") {
 		last = path[len(path)-2]
 	}
-	return strings.ReplaceAll(strings.TrimSuffix(kebab(last), "-id"), "-", " ")
+	return strings.ReplaceAll(strings.TrimSuffix(kebab(last), "-id"), "-", " "), false
+}
+
+// asks is the flag or the argument by which a command asks for what the API calls name; empty where there is none.
+func asks(cmd *cobra.Command, name string) string {
+	short := strings.TrimSuffix(name, "-id")
+	names := []string{name, short}
+	if others := aliases[short]; others != nil && !given(cmd, short) {
+		names = slices.Concat(others, names)
+	}
+	word := ""
+	for _, name := range names {
+		switch flag := cmd.Flags().Lookup(name); {
+		case flag != nil && flag.Changed:
+			return "--" + name
+		case word != "":
+		case flag != nil:
+			word = "--" + name
+		case given(cmd, name) || name == approverVariable:
+			word = strings.ToUpper(strings.ReplaceAll(name, "-", "_"))
+		}
+	}
+	return word
 }
 
 // given reports whether a command has an argument of a name.
