@@ -35,6 +35,7 @@ type invoiceRunView struct {
 	Mode       string             `json:"mode"`
 	State      string             `json:"state"`
 	DraftRun   string             `json:"draftRunId,omitempty"`
+	ReplacedBy string             `json:"replacedByRunId,omitempty"` // whose documents took the place of its drafts, or of some; the state says of all: superseded, committed
 	Accounts   int64              `json:"accounts"`
 	Invoices   int64              `json:"invoices"`
 	Statements int64              `json:"statements"`
@@ -63,6 +64,9 @@ func viewInvoiceRun(r *run.Run) invoiceRunView {
 	}
 	if r.DraftRun > 0 {
 		v.DraftRun = rest.ID(r.DraftRun)
+	}
+	if r.ReplacedBy > 0 {
+		v.ReplacedBy = rest.ID(r.ReplacedBy)
 	}
 	for currency, s := range r.Totals {
 		v.Totals[currency] = sumView{rest.Decimal(s.Net), rest.Decimal(s.Tax), rest.Decimal(s.Total)}

@@ -42,7 +42,11 @@ func (r *Runner) commit(ctx context.Context, by database.Actor, j *job, c *compu
 
 // storeDocuments writes the documents of a batch and, when they are final, all that follows from them.
 func (r *Runner) storeDocuments(ctx context.Context, tx *database.Tx, j *job, c *computed) error {
-	if err := dropDrafts(ctx, tx, c); err != nil {
+	payers := make([]int64, 0, len(c.documents))
+	for _, d := range c.documents {
+		payers = append(payers, d.payer.id)
+	}
+	if err := j.replace(ctx, tx, payers); err != nil {
 		return err
 	}
 	ids, err := invoice.NewIDs(ctx, tx, len(c.documents))

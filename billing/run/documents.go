@@ -5,22 +5,11 @@ import (
 	"fmt"
 	"strconv"
 
-	"github.com/uptrace/bun"
-
 	"gyro/billing/invoice"
 	"gyro/billing/ledger"
 	"gyro/billing/tax"
 	"gyro/internal/database"
 )
-
-// dropDrafts removes the drafts that the documents take the place of.
-func dropDrafts(ctx context.Context, tx *database.Tx, c *computed) error {
-	payers := make([]int64, 0, len(c.documents))
-	for _, d := range c.documents {
-		payers = append(payers, d.payer.id)
-	}
-	return invoice.DropDrafts(ctx, tx, "billing_account_id IN (?)", bun.List(payers))
-}
 
 func copyLines(ctx context.Context, tx *database.Tx, c *computed) error {
 	documents := c.documents

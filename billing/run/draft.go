@@ -3,6 +3,7 @@ package run
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"github.com/uptrace/bun"
@@ -41,8 +42,8 @@ func (r *Runner) move(ctx context.Context, by database.Actor, id int64, action s
 		if err := run.read(); err != nil {
 			return err
 		}
-		if run.Mode != Draft || from != "" && run.State != from || run.State == Withdrawn {
-			return refusal.New(refusal.Conflict, "invoice_run_state", "state", "run %d is a %s run and %s: only drafts that are there can be changed so", id, run.Mode, run.State)
+		if run.Mode != Draft || from != "" && run.State != from || run.gone() {
+			return refusal.New(refusal.Conflict, "invoice_run_state", "state", "run %d is a %s run and %s: only drafts that are there can be changed so", id, run.Mode, run.Standing())
 		}
 		before := run.summary()
 		run.State, run.UpdatedAt = to, tx.Now()
@@ -74,15 +75,87 @@ func (r *Runner) BeginCommit(ctx context.Context, by database.Actor, id int64) (
 	if err != nil {
 		return Run{}, err
 	}
+	if drafts.State == Committed { // asked once more
+		return r.Get(ctx, drafts.ReplacedBy)
+	}
 	if drafts.Mode != Draft || drafts.State != Done && drafts.State != Reviewed {
 		return Run{}, refusal.New(refusal.Conflict, "invoice_run_state", "state",
-			"run %d is a %s run and %s: what is finalised are the drafts of a draft run that has ended", id, drafts.Mode, drafts.State)
+			"run %d is a %s run and %s: what is finalised are the drafts of a draft run that has ended", id, drafts.Mode, drafts.Standing())
 	}
 	asOf, err := charge.ParseDay(drafts.AsOf)
 	if err != nil {
 		return Run{}, err
 	}
 	return r.begin(ctx, by, &Request{AsOf: asOf, Mode: Final, drafts: id, through: drafts.UsageThrough})
+}
+
+// gone reports whether no draft of a run is left, for good.
+func (run *Run) gone() bool {
+	return run.State == Withdrawn || run.State == Superseded || run.State == Committed
+}
+
+// Standing is a run's state in words: of drafts that others took the place of, those of which run.
+func (run *Run) Standing() string {
+	if run.State == Superseded || run.State == Committed {
+		return fmt.Sprintf("%s by run %d", run.State, run.ReplacedBy)
+	}
+	return string(run.State)
+}
+
+// standing says so of a draft run that has ended, when the last of its drafts is gone.
+func (run *Run) standing(ctx context.Context, tx *database.Tx) error {
+	if run.ReplacedBy == 0 || run.State != Done && run.State != Reviewed {
+		return nil
+	}
+	var left bool
+	if err := tx.NewRaw("SELECT EXISTS (SELECT 1 FROM invoice WHERE run_id = ? AND state IN ('draft', 'reviewed'))", run.ID).Scan(ctx, &left); err != nil || left {
+		return err
+	}
+	var of []int64
+	if err := tx.NewRaw("SELECT draft_run FROM invoice_run WHERE id = ?", run.ReplacedBy).Scan(ctx, &of); err != nil {
+		return fmt.Errorf("what took the place of run %d: %w", run.ID, err)
+	}
+	run.State = Superseded
+	if slices.Contains(of, run.ID) {
+		run.State = Committed
+	}
+	return nil
+}
+
+// replace removes the drafts of other runs of which documents take the place, and says so of these runs.
+func (j *job) replace(ctx context.Context, tx *database.Tx, payers []int64) error {
+	var runs []Run
+	err := tx.NewSelect().Model(&runs).Where("id IN (SELECT run_id FROM invoice WHERE state IN ('draft', 'reviewed') AND billing_account_id IN (?))", bun.List(payers)).Order("id").Scan(ctx)
+	if err != nil || len(runs) == 0 {
+		return err
+	}
+	if err := invoice.DropDrafts(ctx, tx, "billing_account_id IN (?)", bun.List(payers)); err != nil {
+		return err
+	}
+	for k := range runs {
+		run := &runs[k]
+		if run.ID == j.run {
+			continue // begun again
+		}
+		if err := run.read(); err != nil {
+			return err
+		}
+		before, was := run.summary(), *run
+		run.ReplacedBy, run.UpdatedAt = j.run, tx.Now()
+		if err := run.standing(ctx, tx); err != nil {
+			return err
+		}
+		if run.State == was.State && run.ReplacedBy == was.ReplacedBy {
+			continue
+		}
+		if _, err := tx.NewUpdate().Model(run).Column("state", "replaced_by", "updated_at").WherePK().Exec(ctx); err != nil {
+			return fmt.Errorf("drafts of run %d: %w", run.ID, err)
+		}
+		if err := tx.Audit(ctx, "invoice_run", strconv.FormatInt(run.ID, 10), "replace", before, run.summary()); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // againstDrafts parks the accounts of a batch whose bills are not what their drafts say.

@@ -25,6 +25,10 @@ const (
 	Done      State = "done"
 	Reviewed  State = "reviewed" // drafts that somebody has looked at
 	Withdrawn State = "cancelled"
+	// Superseded and Committed are draft runs of which no draft is left: other documents took their place, those of a run that
+	// did not know of them, or of the one that finalised them. ReplacedBy says which.
+	Superseded State = "superseded"
+	Committed  State = "committed"
 )
 
 // Sums are the totals of a run's documents in one currency.
@@ -45,8 +49,9 @@ type Run struct {
 	UsageThrough int64           `bun:"usage_through"`
 	Account      int64           `bun:"account_id"` // the only payer that it bills; 0 is all
 	DraftRun     int64           `bun:"draft_run"`  // whose drafts it finalises
-	Accounts     int64           `bun:"accounts"`   // payers that were due when it began
-	Invoices     int64           `bun:"invoices"`   // with credit notes
+	ReplacedBy   int64           `bun:"replaced_by"`
+	Accounts     int64           `bun:"accounts"` // payers that were due when it began
+	Invoices     int64           `bun:"invoices"` // with credit notes
 	Statements   int64           `bun:"statements"`
 	Empty        int64           `bun:"empty"`
 	Parked       int64           `bun:"parked"`
@@ -196,7 +201,7 @@ func (run *Run) summary() map[string]any {
 	}
 	return map[string]any{
 		"asOf": run.AsOf, "mode": run.Mode, "state": run.State, "invoices": run.Invoices, "statements": run.Statements, "parked": run.Parked,
-		"totals": totals, "digest": run.Digest,
+		"totals": totals, "digest": run.Digest, "replacedBy": run.ReplacedBy,
 	}
 }
 
@@ -230,6 +235,9 @@ func (r *Runner) finish(ctx context.Context, by database.Actor, id int64) (run R
 			return err
 		}
 		run.State, run.UpdatedAt, run.FinishedAt = Done, tx.Now(), tx.Now()
+		if err := run.standing(ctx, tx); err != nil { // another run may have billed its accounts while it was under way
+			return err
+		}
 		if _, err := tx.NewUpdate().Model(&run).Column("state", "updated_at", "finished_at").WherePK().Exec(ctx); err != nil {
 			return fmt.Errorf("finish run %d: %w", id, err)
 		}

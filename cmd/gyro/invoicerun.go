@@ -20,7 +20,7 @@ import (
 
 // invoiceRun is a run as the office shows it.
 type invoiceRun struct {
-	ID, AsOf, Mode, State                                string
+	ID, AsOf, Mode, State, ReplacedByRunID               string
 	Accounts, Invoices, Statements, Empty, Parked, Lines int64
 	Totals                                               map[string]struct{ Net, Tax, Total json.Number }
 	Digest                                               string
@@ -28,6 +28,17 @@ type invoiceRun struct {
 
 // invoiceRunsKept is where runs are looked at.
 var invoiceRunsKept = keptRuns{invoiceRunsPath, func(string) string { return "invoice runs" }}
+
+// inWords is the state: of drafts that other documents took the place of, those of which run.
+func (run *invoiceRun) inWords() string {
+	switch {
+	case run.ReplacedByRunID == "":
+		return run.State
+	case run.State == "superseded", run.State == "committed":
+		return run.State + " by run " + run.ReplacedByRunID
+	}
+	return run.State + ", some drafts replaced by run " + run.ReplacedByRunID
+}
 
 func (run *invoiceRun) standing() standing {
 	return standing{run.ID, run.State, run.Invoices + run.Statements + run.Empty + run.Parked, run.Accounts}
@@ -141,7 +152,7 @@ func (c *invoiceComparison) print(out io.Writer) error {
 	if last == nil {
 		last = &invoiceRun{}
 	}
-	fmt.Fprintf(out, "Run %s, %s, as of %s: %s\n\n", run.ID, run.Mode, run.AsOf, run.State)
+	fmt.Fprintf(out, "Run %s, %s, as of %s: %s\n\n", run.ID, run.Mode, run.AsOf, run.inWords())
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintf(w, "\tthis run\tlast run (%s)\tchange\t\n", cmp.Or(last.AsOf, "none"))
 	for _, row := range []struct {
@@ -239,7 +250,7 @@ func newInvoiceRunsCommand(r *remote) *cobra.Command {
 		Use: "runs", Short: "List invoice runs, the newest first", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return r.list(cmd, &client.Request{Method: client.Get, Path: invoiceRunsPath, Query: url.Values{"limit": {"50"}}}, column{"ID", "id"}, column{"AS OF", "asOf"}, column{"MODE", "mode"},
-				column{"STATE", "state"}, column{"ACCOUNTS", "accounts"}, column{"INVOICES", "invoices"}, column{"STATEMENTS", "statements"}, column{"PARKED", "parked"},
+				column{"STATE", "state"}, column{"REPLACED BY", "replacedByRunId"}, column{"ACCOUNTS", "accounts"}, column{"INVOICES", "invoices"}, column{"STATEMENTS", "statements"}, column{"PARKED", "parked"},
 				column{"STARTED", "startedAt"}, column{"BY", "startedBy"})
 		},
 	}

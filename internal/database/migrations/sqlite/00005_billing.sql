@@ -67,10 +67,11 @@ CREATE TABLE invoice_run (
     id            INTEGER PRIMARY KEY AUTOINCREMENT,
     as_of         TEXT NOT NULL,
     mode          TEXT NOT NULL CHECK (mode IN ('dry', 'draft', 'final')),
-    state         TEXT NOT NULL CHECK (state IN ('running', 'done', 'reviewed', 'cancelled')),
+    state         TEXT NOT NULL CHECK (state IN ('running', 'done', 'reviewed', 'cancelled', 'superseded', 'committed')),
     usage_through BIGINT NOT NULL, -- records behind it are for a later run
     account_id    BIGINT NOT NULL DEFAULT 0, -- the only payer that it bills; 0: all
     draft_run     BIGINT NOT NULL DEFAULT 0, -- whose drafts it finalises; 0: it bills what is due
+    replaced_by   BIGINT NOT NULL DEFAULT 0, -- the run whose documents took the place of its drafts, the last that did; 0: none did
     accounts      BIGINT NOT NULL, -- due when it began
     invoices      BIGINT NOT NULL,
     statements    BIGINT NOT NULL,
