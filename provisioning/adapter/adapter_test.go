@@ -115,13 +115,17 @@ func TestRetryingEndsInTheWantedState(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
+				patient, err := kind.open(adapter.Options{URL: "http://" + p.address, Timeout: patience})
+				if err != nil {
+					t.Fatal(err)
+				}
 				operations, shown := kind.life("order-1")
 				for n, op := range operations {
 					p.fail(faults)
 					persist(t, p, e, op, name == "late")
 					p.ask(http.MethodDelete, "/admin/faults", nil)
 					expect(t, p, kind, op, shown[n])
-					if err := e.Apply(t.Context(), op); err != nil { // the job was killed before it noted its success
+					if err := patient.Apply(t.Context(), op); err != nil { // the job was killed before it noted its success
 						t.Errorf("%s again: %v", op.Kind, err)
 					}
 					expect(t, p, kind, op, shown[n])

@@ -86,7 +86,11 @@ func TestElementsThatLie(t *testing.T) {
 			l := &liar{t: t, element: p.address}
 			server := httptest.NewServer(l)
 			t.Cleanup(server.Close)
-			e, err := kind.open(adapter.Options{URL: server.URL, Timeout: 300 * time.Millisecond})
+			e, err := kind.open(adapter.Options{URL: server.URL, Timeout: patience})
+			if err != nil {
+				t.Fatal(err)
+			}
+			hasty, err := kind.open(adapter.Options{URL: server.URL, Timeout: 300 * time.Millisecond})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -132,7 +136,7 @@ func TestElementsThatLie(t *testing.T) {
 			l.says(func(_ string, status int, body []byte) (int, []byte) { return status, ofAnother(body) })
 			resume := operations[3]
 			var silent *provisioning.ElementError
-			if err := e.Apply(t.Context(), resume); !errors.As(err, &silent) || !silent.Temporary {
+			if err := hasty.Apply(t.Context(), resume); !errors.As(err, &silent) || !silent.Temporary {
 				t.Errorf("another's document is read back: %v", err)
 			}
 			l.says(func(_ string, status int, body []byte) (int, []byte) { return status, body })
@@ -152,7 +156,7 @@ func TestAnswersThatComeTwice(t *testing.T) {
 	l.twice.Store(true)
 	server := httptest.NewServer(l)
 	t.Cleanup(server.Close)
-	e, err := adapter.NewPolicy(adapter.Options{URL: server.URL, Timeout: time.Second})
+	e, err := adapter.NewPolicy(adapter.Options{URL: server.URL, Timeout: patience})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -71,7 +71,17 @@ func start(t testing.TB, name string) *process {
 	return p
 }
 
+// begin starts the process. While it was gone the system may have lent its port to a connection of somebody else's.
 func (p *process) begin() {
+	p.t.Helper()
+	for until := time.Now().Add(patience); !p.began(); {
+		if time.Now().After(until) {
+			p.t.Fatalf("the simulated %s does not begin", p.name)
+		}
+	}
+}
+
+func (p *process) began() bool {
 	p.t.Helper()
 	self, err := os.Executable()
 	if err != nil {
@@ -90,7 +100,8 @@ func (p *process) begin() {
 	}
 	line, err := bufio.NewReader(out).ReadString('\n')
 	if err != nil {
-		p.t.Fatalf("the simulated %s does not begin: %v", p.name, err)
+		p.t.Logf("the simulated %s does not begin: %v, %v", p.name, err, p.cmd.Wait())
+		return false
 	}
 	p.address = strings.TrimSpace(line)
 	p.gone = make(chan struct{})
@@ -98,6 +109,7 @@ func (p *process) begin() {
 		_ = cmd.Wait() // it is killed, or told to die
 		close(gone)
 	}(p.cmd, p.gone)
+	return true
 }
 
 func (p *process) kill() {

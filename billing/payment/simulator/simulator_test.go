@@ -92,6 +92,7 @@ type site struct {
 	server   *httptest.Server
 	stop     func()
 	client   *provider.Client
+	hasty    *provider.Client // for what never answers
 	faults   shared.Faults
 }
 
@@ -138,8 +139,10 @@ func (s *site) start() {
 		<-ended
 		_ = p.Close()
 	}
-	if s.client, err = provider.NewClient(provider.Options{URL: s.server.URL, Timeout: 300 * time.Millisecond}); err != nil {
-		s.t.Fatal(err)
+	for timeout, client := range map[time.Duration]**provider.Client{patience: &s.client, 300 * time.Millisecond: &s.hasty} {
+		if *client, err = provider.NewClient(provider.Options{URL: s.server.URL, Timeout: timeout}); err != nil {
+			s.t.Fatal(err)
+		}
 	}
 }
 
@@ -305,7 +308,7 @@ func TestEveryWebhookArrives(t *testing.T) {
 	office.refuse = 25
 	const charges = 30
 	s := newSite(t, office, func(s *Settings) {
-		s.Duplicate, s.Shuffle, s.ShuffleBy, s.Pending = 500, 500, shared.Duration(30*time.Millisecond), 500
+		s.Duplicate, s.Shuffle, s.ShuffleBy, s.Pending = 500, 500, shared.Duration(500*time.Millisecond), 500
 	})
 	for n := range charges {
 		s.charge(fmt.Sprintf("payment-%d", n), "tok_visa")
@@ -395,14 +398,15 @@ func TestByHand(t *testing.T) {
 	}
 	// A token that never answers is charged all the same, and decided by hand.
 	silent := request("payment-2", "tok_silent")
-	for range 2 {
-		if _, err := s.client.Charge(t.Context(), silent); err == nil || provider.Permanent(err) {
-			t.Errorf("silence is %v", err)
+	var page provider.Page
+	for tries := 0; tries < 2 || len(page.Charges) < 2; tries++ { // a request that is hasty may not even arrive
+		_, err := s.hasty.Charge(t.Context(), silent)
+		if err == nil || provider.Permanent(err) {
+			t.Fatalf("silence is %v", err)
 		}
-	}
-	page, err := s.client.List(t.Context(), provider.ListRequest{Since: c.Created})
-	if err != nil || len(page.Charges) != 2 {
-		t.Fatalf("%+v, %v", page, err)
+		if page, err = s.client.List(t.Context(), provider.ListRequest{Since: c.Created}); err != nil || len(page.Charges) > 2 {
+			t.Fatalf("%+v, %v", page, err)
+		}
 	}
 	for _, found := range page.Charges {
 		if found.Key == "payment-2" && found.State == provider.Pending {
@@ -464,7 +468,7 @@ func TestRepeatingEndsInOneCharge(t *testing.T) {
 			}
 			s.admin(http.MethodPut, "/admin/faults", string(text))
 			for {
-				_, err := s.client.Charge(t.Context(), request("payment-1", "tok_visa"))
+				_, err := s.hasty.Charge(t.Context(), request("payment-1", "tok_visa"))
 				if err == nil {
 					break
 				}
