@@ -35,7 +35,7 @@ func TestMain(m *testing.M) {
 }
 
 // patience bounds what a test waits for; it is only reached by a test that fails.
-const patience = 60 * time.Second
+const patience = 2 * time.Minute
 
 // eventually looks at a condition until it holds.
 func eventually(t testing.TB, what string, holds func() bool) {

@@ -143,7 +143,7 @@ func sipp(t *testing.T, scenario, address string, args ...string) *program {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(tool(t, "sipp"), append([]string{
-		"-sf", stockFile(t, "kamailio/"+scenario), "-i", host, "-p", port, "-nostdin", "-timeout", "30s", "-timeout_error",
+		"-sf", stockFile(t, "kamailio/"+scenario), "-i", host, "-p", port, "-nostdin", "-timeout", "60s", "-timeout_error",
 	}, args...)...)
 	cmd.Dir = t.TempDir()
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}

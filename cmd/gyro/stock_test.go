@@ -90,7 +90,7 @@ func TestSimulatedElementsUnderTshark(t *testing.T) {
 	c := startCapture(t, p.diameter)
 	var elements []*program
 	for _, kind := range []string{"pgw", "ims", "smsc"} {
-		elements = append(elements, launch(t, command(t, "simulate", kind, "--connect", p.diameter, "--for", "3s", "--rate", "50",
+		elements = append(elements, launch(t, command(t, "simulate", kind, "--connect", p.diameter, "--requests", "150", "--rate", "50",
 			"--sessions", "20", "--subscribers", fmt.Sprint(subscribers), "--report", "json", "--destination-realm", stockServerRealm,
 			"--imsi-base", fmt.Sprintf("%015d", firstIMSI), "--msisdn-base", fmt.Sprint(firstMSISDN))))
 	}
