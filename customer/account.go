@@ -61,13 +61,13 @@ type BillingAccount struct {
 	PayerID         int64  `bun:",nullzero" json:"payer_id,omitempty"`  // the account that pays its bills; 0 is itself
 	// OthersParent and OthersPayer say of a new parent or payer that another customer's account is meant. They are not
 	// stored but in the audit trail: whose the accounts are can be seen.
-	OthersParent bool `bun:"-" json:"others_parent,omitempty"`
-	OthersPayer  bool `bun:"-" json:"others_payer,omitempty"`
-	Currency        string `json:"currency"`                            // ISO 4217, such as EUR
-	CycleDay        int    `json:"cycle_day"`                           // day of the month on which a cycle begins, 1 to 28
-	CycleMonths     int    `json:"cycle_months"`                        // 1, 3, 6 or 12
-	TimeZone        string `json:"time_zone"`                           // IANA; of the midnight at which a cycle begins
-	TermsDays       int    `json:"terms_days"`                          // until a bill is due, 0 to 365
+	OthersParent bool   `bun:"-" json:"others_parent,omitempty"`
+	OthersPayer  bool   `bun:"-" json:"others_payer,omitempty"`
+	Currency     string `json:"currency"`     // ISO 4217, such as EUR
+	CycleDay     int    `json:"cycle_day"`    // day of the month on which a cycle begins, 1 to 28
+	CycleMonths  int    `json:"cycle_months"` // 1, 3, 6 or 12
+	TimeZone     string `json:"time_zone"`    // IANA; of the midnight at which a cycle begins
+	TermsDays    int    `json:"terms_days"`   // until a bill is due, 0 to 365
 	// TaxRegion is whose tax is charged: a country of ISO 3166 with a variant
 	// such as DE-reverse, where the customer owes the tax (EN 16931, category AE).
 	TaxRegion   string          `json:"tax_region"`

@@ -55,7 +55,8 @@
 //     If-Match against the ETag of GET; DELETE: 204. HEAD wherever there is GET.
 //   - Bodies are read strictly (internal/strictjson): a field that the document does not have is refused, with line,
 //     column and path.
-//   - Idempotency-Key: kept in the transaction of the effect. Resources with NeedsKey refuse a POST without one.
+//   - Idempotency-Key: kept in the transaction of the effect (Call.Write), or behind the last one of several (Call.Perform).
+//     Resources with NeedsKey refuse a POST without one. An answer to a repetition says so (Idempotency-Replayed).
 //   - Refusals (internal/refusal) become TM Forum's Error with 400, 403, 404, 409, 422 or 503; any other error is logged
 //     and becomes 500 without its words.
 //

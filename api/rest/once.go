@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
 
 	"gyro/internal/database"
 	"gyro/internal/refusal"
@@ -94,10 +95,7 @@ func (c *Call) Write(ctx context.Context, fn func(ctx context.Context, tx *datab
 		answer, err = c.once(ctx, tx, key, fn)
 		return err
 	})
-	if errors.Is(err, database.ErrKeyReused) {
-		err = refusal.New(refusal.Conflict, "idempotency_key_reused", keyHeader, "%q was used for another request; a new request needs a new key", key)
-	}
-	return answer, err
+	return answer, usedKey(err, key)
 }
 
 func (c *Call) once(ctx context.Context, tx *database.Tx, key string, fn func(ctx context.Context, tx *database.Tx) (*Answer, error)) (*Answer, error) {
@@ -106,21 +104,26 @@ func (c *Call) once(ctx context.Context, tx *database.Tx, key string, fn func(ct
 		return nil, err
 	}
 	if !first {
-		var was kept
-		if err := json.Unmarshal(replay, &was); err != nil {
-			return nil, err
-		}
-		answer := &Answer{Status: was.Status, Header: was.Header, Raw: []byte(was.Body), ContentType: jsonType}
-		if answer.Header == nil {
-			answer.Header = map[string]string{}
-		}
-		answer.Header[replayedHeader] = "true"
-		return answer, nil
+		return again(replay)
 	}
 	answer, err := fn(ctx, tx)
 	if err != nil {
 		return nil, err
 	}
+	return answer, c.remember(ctx, tx, key, answer)
+}
+
+// again is an answer as it was remembered.
+func again(replay []byte) (*Answer, error) {
+	var was kept
+	if err := json.Unmarshal(replay, &was); err != nil {
+		return nil, err
+	}
+	return &Answer{Status: was.Status, Header: was.Header, Raw: []byte(was.Body), ContentType: jsonType}, nil
+}
+
+// remember keeps an answer for those who send the request again.
+func (c *Call) remember(ctx context.Context, tx *database.Tx, key string, answer *Answer) error {
 	keep := kept{Status: answer.Status, Header: answer.Header}
 	if keep.Status == 0 {
 		keep.Status = c.endpoint.status()
@@ -128,11 +131,66 @@ func (c *Call) once(ctx context.Context, tx *database.Tx, key string, fn func(ct
 	if answer.Body != nil {
 		body, err := encode(answer.Body)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		keep.Body = string(body) + "\n"
 	}
-	return answer, tx.Remember(ctx, c.Scope(), key, keep)
+	return tx.Remember(ctx, c.Scope(), key, keep)
+}
+
+// Perform is Write for what takes several transactions, or asks other systems: fn must be safe to repeat, for a process
+// that is killed before the answer is kept has the request carried out again. Of two at once with one key both may
+// be carried out, and get the same answer.
+func (c *Call) Perform(ctx context.Context, fn func(ctx context.Context) (*Answer, error)) (answer *Answer, err error) {
+	key, err := c.Key()
+	if err != nil {
+		return nil, err
+	}
+	if key == "" {
+		return fn(ctx)
+	}
+	var before []byte
+	err = c.DB().Read(ctx, func(ctx context.Context, q bun.IDB) error {
+		before, err = database.Recall(ctx, q, c.Scope(), key, normal(c.Body()))
+		return err
+	})
+	if err != nil {
+		return nil, usedKey(err, key)
+	}
+	if len(before) > 0 {
+		c.replayed = true
+		return again(before)
+	}
+	if answer, err = fn(ctx); err != nil {
+		return nil, err
+	}
+	err = c.DB().Write(ctx, c.Actor(), func(ctx context.Context, tx *database.Tx) error {
+		replay, first, err := tx.Once(ctx, c.Scope(), key, normal(c.Body()))
+		if err != nil {
+			return err
+		}
+		if !first && len(replay) > 0 {
+			answer, err = again(replay)
+			return err
+		}
+		return c.remember(ctx, tx, key, answer)
+	})
+	return answer, usedKey(err, key)
+}
+
+// usedKey says of a key that came with another request before what to do.
+func usedKey(err error, key string) error {
+	if errors.Is(err, database.ErrKeyReused) {
+		return refusal.New(refusal.Conflict, "idempotency_key_reused", keyHeader, "%q was used for another request; a new request needs a new key", key)
+	}
+	return err
+}
+
+// tellReplay has an answer say that it is that of an earlier request.
+func (a *Answer) tellReplay() {
+	header := map[string]string{replayedHeader: "true"}
+	maps.Copy(header, a.Header)
+	a.Header = header
 }
 
 // normal is a body such that two that say the same are equal: the order of fields and the space between them say nothing.

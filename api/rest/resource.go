@@ -50,7 +50,8 @@ type Resource[V any] struct {
 	// Create makes one of what was sent, in a transaction that also keeps the Idempotency-Key. tx.By() is who asks.
 	Create func(ctx context.Context, tx *database.Tx, in V) (V, error)
 	// Submit is Create without a transaction, for what asks other systems, which no transaction may wait for. It must be
-	// given the same key for the same request by whoever calls, and see to it that the effect comes once: key is never empty.
+	// given the same key for the same request by whoever calls, and see to it that the effect comes once, by Tx.Once
+	// and Tx.Remember, which have the answer to a repetition say that it is one: key is never empty.
 	Submit func(ctx context.Context, c *Call, key string, in V) (V, error)
 	// Patch makes of the present document, was, the wanted one, which has the merge patch (RFC 7396) applied.
 	Patch func(ctx context.Context, tx *database.Tx, id string, was, wanted V) (V, error)

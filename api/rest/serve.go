@@ -18,6 +18,7 @@ import (
 	"unicode/utf8"
 
 	"gyro/api/access"
+	"gyro/internal/database"
 	"gyro/internal/refusal"
 
 	"github.com/valyala/fasthttp"
@@ -114,7 +115,11 @@ func (s *Server) work(c *fasthttp.RequestCtx, call *Call) (answer *Answer, err e
 		return nil, err
 	}
 	ctx = access.WithApproval(access.WithPrincipal(ctx, call.principal), call.approval, s.o.ApprovalAbove)
-	return e.Do(ctx, call)
+	ctx, replays := database.WithReplays(ctx)
+	if answer, err = e.Do(ctx, call); err == nil && answer != nil && (call.replayed || replays.Found()) {
+		answer.tellReplay()
+	}
+	return answer, err
 }
 
 // authorize finds out who asks and whether the endpoint is for them.

@@ -233,16 +233,17 @@ func orElse(text, other string) string {
 }
 
 // keyed holds a key to one request: the core has keys for each account, and the
-// office has them for each client.
-func keyed(ctx context.Context, c *rest.Call, key string, in actionDocument) error {
-	err := c.DB().Write(ctx, c.Actor(), func(ctx context.Context, tx *database.Tx) error {
-		_, _, err := tx.Once(ctx, c.Scope(), key, in)
+// office has them for each client. It reports whether the request was carried out before.
+func keyed(ctx context.Context, c *rest.Call, key string, in actionDocument) (before bool, err error) {
+	err = c.DB().Write(ctx, c.Actor(), func(ctx context.Context, tx *database.Tx) error {
+		replay, _, err := tx.Once(ctx, c.Scope(), key, in)
+		before = len(replay) > 0
 		return err
 	})
 	if errors.Is(err, database.ErrKeyReused) {
-		return refusal.New(refusal.Conflict, "idempotency_key_reused", "Idempotency-Key", "the key %q was used for another request; take a new key", key)
+		err = refusal.New(refusal.Conflict, "idempotency_key_reused", "Idempotency-Key", "the key %q was used for another request; take a new key", key)
 	}
-	return err
+	return before, err
 }
 
 // move carries a movement out and answers with its record. Where the core does
@@ -276,7 +277,8 @@ func (b balances) move(ctx context.Context, c *rest.Call, key string, in actionD
 	if _, err := b.core.Account(ctx, account.ChargingAccount); err != nil { // before any money is taken for it
 		return in, fromCore(err)
 	}
-	if err := keyed(ctx, c, key, in); err != nil {
+	before, err := keyed(ctx, c, key, in)
+	if err != nil {
 		return in, err
 	}
 	m, err := carryOut(&account, amount, of)
@@ -291,5 +293,8 @@ func (b balances) move(ctx context.Context, c *rest.Call, key string, in actionD
 	if !found || !shown {
 		return in, orNotFound(nil, "action", m.key)
 	}
-	return d, nil
+	if before {
+		return d, nil
+	}
+	return d, c.DB().Write(ctx, c.Actor(), func(ctx context.Context, tx *database.Tx) error { return tx.Remember(ctx, c.Scope(), key, m.key) })
 }

@@ -194,3 +194,54 @@ func TestInvoices(t *testing.T) {
 		tmftest.Golden(t, "invoices", walked...)
 	})
 }
+
+// TestARequestForARunIsOneRequest: what takes several transactions has its effect once for a key as well, and says so when it is
+// sent again, after the run's end, too.
+func TestARequestForARunIsOneRequest(t *testing.T) {
+	tmftest.Run(t, func(t *testing.T, db *database.DB) {
+		c, s := billed(t, db, 3, false)
+		runs := func() int {
+			t.Helper()
+			all, err := s.Runs.List(t.Context(), 100, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return len(all)
+		}
+		// twice sends a request again when what it began is done.
+		twice := func(status int, path, body, key string, carryOut func()) {
+			t.Helper()
+			first := c.Do(t, "POST", path, body, "Idempotency-Key", key).Want(t, status)
+			carryOut()
+			before := runs()
+			again := c.Do(t, "POST", path, body, "Idempotency-Key", key).Want(t, status)
+			if string(again.Body) != string(first.Body) || again.Header.Get("Location") != first.Header.Get("Location") || runs() != before {
+				t.Errorf("POST %s again: %s, %d runs; the first time %s, %d runs", path, again.Body, runs(), first.Body, before)
+			}
+			if was, is := first.Header.Get("Idempotency-Replayed"), again.Header.Get("Idempotency-Replayed"); was != "" || is != "true" {
+				t.Errorf("POST %s: Idempotency-Replayed %q, and again %q", path, was, is)
+			}
+		}
+		resume := func(id int64) func() {
+			return func() {
+				if _, err := s.Runs.Resume(t.Context(), finance, id, nil); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		const path, drafts = "/office/v1/invoice-runs", `{"mode":"draft","cycle":"2026-10"}`
+		twice(202, path, drafts, "d", func() {})
+		twice(202, path+"/1/resume", "", "r", resume(1))
+		if x := c.Do(t, "POST", path, drafts, "Idempotency-Key", "d").Want(t, 202); x.Header.Get("Idempotency-Replayed") != "true" || runs() != 1 {
+			t.Errorf("after the run's end the same request began another: %d runs, %s", runs(), x.Body)
+		}
+		c.Do(t, "POST", path, `{"mode":"dry","cycle":"2026-10"}`, "Idempotency-Key", "d").Want(t, 409)
+		twice(200, path+"/1/review", "", "v", func() {})
+		twice(202, path+"/1/commit", "", "c", resume(2))
+		twice(200, "/office/v1/invoices/GY-"+db.Now().Time().Format("2006")+"-0000001/rebill", `{"reason":"wrong price"}`, "b", func() {})
+		c.Do(t, "POST", path, drafts).Want(t, 202) // and without a key each is another one
+		if n := runs(); n != 4 {
+			t.Errorf("%d runs, want the drafts, their end, the bill anew, and drafts again", n)
+		}
+	})
+}

@@ -117,6 +117,13 @@ type intakeView struct {
 // pages are the parameters of a list that is read by pages.
 var pages = []rest.Parameter{{Name: "offset", Kind: rest.Number, About: "how many to leave out at the beginning"}, {Name: "limit", Kind: rest.Number, About: "how many to show at most"}}
 
+// performed has what takes several transactions, or asks another system, done once for a request's key.
+func performed(do func(ctx context.Context, c *rest.Call) (*rest.Answer, error)) func(ctx context.Context, c *rest.Call) (*rest.Answer, error) {
+	return func(ctx context.Context, c *rest.Call) (*rest.Answer, error) {
+		return c.Perform(ctx, func(ctx context.Context) (*rest.Answer, error) { return do(ctx, c) })
+	}
+}
+
 // Endpoints implements rest.Set.
 func (i invoiceRuns) Endpoints() []rest.Endpoint {
 	const finance = access.Finance
@@ -124,7 +131,7 @@ func (i invoiceRuns) Endpoints() []rest.Endpoint {
 	act := func(method, path, summary string, status int, do func(ctx context.Context, c *rest.Call, id int64) (run.Run, error)) rest.Endpoint {
 		return rest.Endpoint{
 			Method: method, Path: path, Roles: finance, Summary: summary, Answer: invoiceRunView{}, Status: status,
-			Do: func(ctx context.Context, c *rest.Call) (*rest.Answer, error) {
+			Do: performed(func(ctx context.Context, c *rest.Call) (*rest.Answer, error) {
 				id, err := c.ID("id")
 				if err != nil {
 					return nil, err
@@ -134,13 +141,13 @@ func (i invoiceRuns) Endpoints() []rest.Endpoint {
 					return nil, err
 				}
 				return &rest.Answer{Status: status, Body: viewInvoiceRun(&made), Header: map[string]string{"Location": runsPath + "/" + rest.ID(made.ID)}}, nil
-			},
+			}),
 		}
 	}
 	return []rest.Endpoint{
 		{Method: "GET", Path: runsPath, Roles: finance, Summary: "Lists invoice runs, the newest first.", Answer: []invoiceRunView{}, Parameters: pages, Do: i.list},
 		{
-			Method: "POST", Path: runsPath, Roles: finance, Status: 202, Body: invoiceRunBody{}, Answer: invoiceRunView{}, Do: i.start,
+			Method: "POST", Path: runsPath, Roles: finance, Status: 202, Body: invoiceRunBody{}, Answer: invoiceRunView{}, Do: performed(i.start),
 			Summary: "Starts an invoice run, or goes on with the unfinished one of the same day and mode: dry, draft or final.",
 		},
 		act("GET", runPath, "Shows a run and how far it is.", 200, func(ctx context.Context, _ *rest.Call, id int64) (run.Run, error) { return i.s.Runs.Get(ctx, id) }),

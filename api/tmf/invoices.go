@@ -88,7 +88,7 @@ func (i invoices) Endpoints() []rest.Endpoint {
 		writing("POST", finance, invoicePath+"/credit-notes", "Credits an invoice, or lines of it, with a document of its own.", i.credit),
 		{
 			Method: "POST", Path: invoicePath + "/rebill", Roles: finance, Body: reasonBody{}, Answer: rebillView{},
-			Summary: "Takes an account's last invoice back as a whole and bills its period anew.", Do: i.rebill,
+			Summary: "Takes an account's last invoice back as a whole and bills its period anew.", Do: performed(i.rebill),
 		},
 		reading(look, "/office/v1/accounts/{id}/charges", "Lists the charges that wait for an account's next bill.", nil, i.charges),
 		writing("POST", look, "/office/v1/accounts/{id}/charges", "Adds a charge or a credit to an account's next bill.", i.charge),

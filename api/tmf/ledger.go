@@ -186,9 +186,9 @@ func (ledgers) closing() rest.Endpoint {
 	return rest.Endpoint{
 		Method: "POST", Path: ledgerPath + "/periods/{period}/close", Roles: access.Finance, Status: 204,
 		Summary: "Closes a month that is over, if its trial balance is balanced: it takes no postings any more.",
-		Do: func(ctx context.Context, c *rest.Call) (*rest.Answer, error) {
+		Do: performed(func(ctx context.Context, c *rest.Call) (*rest.Answer, error) {
 			return rest.NoContent(), ledger.Close(ctx, c.DB(), c.Actor(), c.Param("period"))
-		},
+		}),
 	}
 }
 

@@ -349,7 +349,7 @@ func (r receivables) reconciliation() rest.Endpoint {
 	return rest.Endpoint{
 		Method: "POST", Path: "/office/v1/payments/reconciliation", Roles: access.Finance, Body: reconcileBody{}, Answer: payment.Reconciliation{},
 		Summary: "Compares the provider's list with the books, and takes in what was lost on the way, if it is asked to.",
-		Do: func(ctx context.Context, c *rest.Call) (*rest.Answer, error) {
+		Do: performed(func(ctx context.Context, c *rest.Call) (*rest.Answer, error) {
 			var in reconcileBody
 			if err := c.Decode(&in); err != nil {
 				return nil, err
@@ -359,7 +359,7 @@ func (r receivables) reconciliation() rest.Endpoint {
 				found.Differences = []payment.Difference{}
 			}
 			return rest.OK(found), err
-		},
+		}),
 	}
 }
 

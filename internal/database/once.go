@@ -3,10 +3,14 @@ package database
 import (
 	"context"
 	"crypto/sha256"
+	"database/sql"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"sync/atomic"
+
+	"github.com/uptrace/bun"
 )
 
 // ErrKeyReused says that an idempotency key came again with another request.
@@ -45,7 +49,51 @@ func (tx *Tx) Once(ctx context.Context, scope, key string, request any) (replay 
 	if was != hash {
 		return nil, false, fmt.Errorf("once %s in %s: %w", key, scope, ErrKeyReused)
 	}
+	tx.replayed = tx.replayed || response != nil
 	return rawDocument(response), false, nil
+}
+
+// Recall is what was remembered of a request, nil where nothing was: it did not come before, or did not get to its end.
+// What takes more than one transaction asks before the first, and has Once and Remember in the last.
+func Recall(ctx context.Context, q bun.IDB, scope, key string, request any) (replay []byte, err error) {
+	text, err := json.Marshal(request)
+	if err != nil {
+		return nil, fmt.Errorf("recall %s in %s: %w", key, scope, err)
+	}
+	sum := sha256.Sum256(text)
+	var was string
+	var response *string
+	err = q.QueryRowContext(ctx, "SELECT request, response FROM once WHERE scope = ? AND key = ?", scope, key).Scan(&was, &response)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("recall %s in %s: %w", key, scope, err)
+	case was != hex.EncodeToString(sum[:]):
+		return nil, fmt.Errorf("recall %s in %s: %w", key, scope, ErrKeyReused)
+	}
+	return rawDocument(response), nil
+}
+
+// Replays tells whether something that Once guards had been done before, by what was written under a context.
+type Replays struct{ found atomic.Bool }
+
+type replaysKey struct{}
+
+// WithReplays returns a context whose writes tell of replays.
+func WithReplays(ctx context.Context) (context.Context, *Replays) {
+	r := &Replays{}
+	return context.WithValue(ctx, replaysKey{}, r), r
+}
+
+// Found reports whether Once has handed out what an earlier request left, in a transaction that was committed.
+func (r *Replays) Found() bool { return r.found.Load() }
+
+// tellReplay tells the context of a transaction that was committed.
+func (tx *Tx) tellReplay(ctx context.Context) {
+	if r, ok := ctx.Value(replaysKey{}).(*Replays); ok && tx.replayed {
+		r.found.Store(true)
+	}
 }
 
 // Remember keeps what the first one answered, as JSON, for those who come again. Who has not called Once first has an

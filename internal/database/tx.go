@@ -44,6 +44,7 @@ type Tx struct {
 	contended []string // series whose lock the transaction holds: see NextNumber
 	wants     string   // a series in which it was beaten
 	queues    []string // that a job was inserted into
+	replayed  bool     // see Once
 
 	failed   error   // of many statements, some of which are carried out: nothing may be committed any more
 	later    []later // for the end of the transaction, as are the next
@@ -97,6 +98,7 @@ func (db *DB) Write(ctx context.Context, by Actor, fn func(ctx context.Context, 
 		}
 		if err == nil {
 			db.poke(tx.queues)
+			tx.tellReplay(ctx)
 			return nil
 		}
 		if ctx.Err() != nil || !mustRepeat(err) && !isBusy(err) && tx.wants == "" {

@@ -408,6 +408,9 @@ func (s *suite) repeated() {
 	for n, body := range s.k.Create {
 		x := s.c.Do(s.T, http.MethodPost, s.d.Path, body, s.key(n)...).Want(s.T, http.StatusCreated)
 		x.sameBody(s.T, s.golden[n])
+		if said := x.Header.Get("Idempotency-Replayed"); said != "true" || s.golden[n].Header.Get("Idempotency-Replayed") != "" {
+			s.Errorf("POST %s again: Idempotency-Replayed %q, and %q the first time", s.d.Path, said, s.golden[n].Header.Get("Idempotency-Replayed"))
+		}
 		if x.Header.Get("Location") != s.golden[n].Header.Get("Location") {
 			s.Errorf("POST %s again: Location %s, want %s", s.d.Path, x.Header.Get("Location"), s.golden[n].Header.Get("Location"))
 		}
