@@ -171,6 +171,36 @@ func TestWhoCannotBeDunnedIsParked(t *testing.T) {
 	}, dbtest.Clock(november))
 }
 
+// TestAForeignCurrencyIsParked: accounts in a currency that the policy has no minimum for are parked in the transaction of those around
+// them, every one, and are let go when the policy names it.
+func TestAForeignCurrencyIsParked(t *testing.T) {
+	dbtest.Run(t, func(t *testing.T, db *database.DB) {
+		o := owing(t, db, debtors)
+		o.sql("UPDATE receivable SET currency = 'JPY' WHERE billing_account_id > 61")
+		s, transactions := dunningOf(db, nobody), 0
+		var id int64
+		o.must(o.write(func(ctx context.Context, tx *database.Tx) error {
+			run, err := s.Begin(ctx, tx, dunnedDay)
+			id = run.ID
+			return err
+		}))
+		run, err := s.GoOn(t.Context(), clerk, id, func(dunning.Run) { transactions++ })
+		o.must(err)
+		if got := run.String(); got != "as of 2026-11-20: 120 checked, 60 opened, 0 closed, 60 parked, reminder 60" || transactions != 3 {
+			t.Errorf("%s, in %d transactions", got, transactions)
+		}
+		o.onceEach(60)
+		p := dunning.Default()
+		p.Name, p.Minimum["JPY"], p.Steps[1].Amount["JPY"] = "with yen", "10", "0"
+		o.must(o.write(func(ctx context.Context, tx *database.Tx) error { return dunning.SetPolicy(ctx, tx, p) }))
+		run, err = s.Run(t.Context(), clerk, dunnedDay)
+		o.must(err)
+		if got := run.String(); got != "as of 2026-11-20: 120 checked, 60 opened, 0 closed, 0 parked, reminder 60" || o.number("SELECT COUNT(*) FROM dunning_parked") != 0 {
+			t.Error(got)
+		}
+	}, dbtest.Clock(november))
+}
+
 // TestOneDunningRunIsOpen: whoever asks for another one gets the one that is under way, whatever its day, with one job.
 func TestOneDunningRunIsOpen(t *testing.T) {
 	dbtest.Run(t, func(t *testing.T, db *database.DB) {

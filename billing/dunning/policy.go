@@ -91,6 +91,9 @@ func ParsePolicy(text []byte) (Policy, error) {
 	return p, err
 }
 
+// noMinimum is the code of an account's refusal in whose currency nothing is dunned.
+const noMinimum = "minimum_missing"
+
 // Check refuses a policy that cannot be carried out.
 func (p *Policy) Check() error {
 	bad := func(field, format string, args ...any) error {
@@ -148,7 +151,7 @@ func (p *Policy) covers(currency string) error {
 	if _, named := p.Minimum[currency]; named {
 		return nil
 	}
-	return refusal.New(refusal.Unprocessable, "minimum_missing", "minimum",
+	return refusal.New(refusal.Unprocessable, noMinimum, "minimum",
 		"the policy %q has no minimum for %s, and nobody is dunned for an amount that nobody has decided on: put \"%s\" into its minimum (gyro dunning policy --set FILE; \"0\" is from the smallest coin on)", p.Name, currency, currency)
 }
 

@@ -135,6 +135,12 @@ func claim(ctx context.Context, tx *database.Tx, id int64) (Run, error) {
 // look looks at one account and counts what came of it.
 func (s *Service) look(ctx context.Context, tx *database.Tx, run *Run, policy *Policy, account int64) error {
 	outcome, action, err := s.check(ctx, tx, policy, account, run.AsOf)
+	if refusal.Is(err, noMinimum) { // nothing was done, of whom there may be thousands
+		if err = parkIn(ctx, tx, run, account, err.Error()); err == nil {
+			run.After = account
+		}
+		return err
+	}
 	if err != nil {
 		return err
 	}
@@ -188,29 +194,34 @@ func (s *Service) park(ctx context.Context, by database.Actor, id int64, stuck *
 		if run, err = claim(ctx, tx, id); err != nil || run.State != Running || run.After >= stuck.account {
 			return err // somebody else has got on
 		}
-		var was []string
-		if err := tx.NewRaw("SELECT reason FROM dunning_parked WHERE billing_account_id = ?", stuck.account).Scan(ctx, &was); err != nil {
-			return fmt.Errorf("park account %d: %w", stuck.account, err)
-		}
-		if _, err := tx.ExecContext(ctx, `INSERT INTO dunning_parked (billing_account_id, run_id, reason, since) VALUES (?, ?, ?, ?)
-			ON CONFLICT (billing_account_id) DO UPDATE SET run_id = excluded.run_id, reason = excluded.reason`, stuck.account, run.ID, reason, tx.Now()); err != nil {
-			return fmt.Errorf("park account %d: %w", stuck.account, err)
-		}
-		if len(was) == 0 || was[0] != reason { // and not each hour again
-			what := map[string]any{"dunning_run": run.ID, "reason": reason}
-			if err := tx.Audit(ctx, "billing_account", strconv.FormatInt(stuck.account, 10), "park", nil, what); err != nil {
-				return err
-			}
-		}
 		if err := unpark(ctx, tx, &run, "billing_account_id > ? AND billing_account_id < ?", run.After, stuck.account); err != nil {
 			return err
 		}
+		if err := parkIn(ctx, tx, &run, stuck.account, reason); err != nil {
+			return err
+		}
 		run.After = stuck.account
-		run.Checked++
-		run.Parked++
 		return run.save(ctx, tx)
 	})
 	return run, err
+}
+
+// parkIn writes an account down as parked, and counts it.
+func parkIn(ctx context.Context, tx *database.Tx, run *Run, account int64, reason string) error {
+	var was []string
+	if err := tx.NewRaw("SELECT reason FROM dunning_parked WHERE billing_account_id = ?", account).Scan(ctx, &was); err != nil {
+		return fmt.Errorf("park account %d: %w", account, err)
+	}
+	if _, err := tx.ExecContext(ctx, `INSERT INTO dunning_parked (billing_account_id, run_id, reason, since) VALUES (?, ?, ?, ?)
+		ON CONFLICT (billing_account_id) DO UPDATE SET run_id = excluded.run_id, reason = excluded.reason`, account, run.ID, reason, tx.Now()); err != nil {
+		return fmt.Errorf("park account %d: %w", account, err)
+	}
+	run.Checked++
+	run.Parked++
+	if len(was) > 0 && was[0] == reason { // not in the audit trail each hour again
+		return nil
+	}
+	return tx.Audit(ctx, "billing_account", strconv.FormatInt(account, 10), "park", nil, map[string]any{"dunning_run": run.ID, "reason": reason})
 }
 
 // hourly begins the run of an hour, unless there is nothing to look at.

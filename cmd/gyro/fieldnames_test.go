@@ -16,8 +16,10 @@ func TestErrorsNameFlags(t *testing.T) {
 			"individual.contactMedium[0].characteristic.emailAddress": "--email: ", "individual.birthDate": "birth date: ", "Idempotency-Key": "--idempotency-key: ",
 		},
 		"payment take 1 5": {"account.id": "ACCOUNT: ", "totalAmount.value": "AMOUNT: ", "totalAmount.unit": "--currency: ", "paymentMethod.id": "--method: "},
-		"order place --account 1 --add x": {"billingAccount.id": "--account: ", "productOrderItem[0].productOffering.id": "--add: ", "requestedStartDate": "--start: ",
-			"productOrderItem[1].productOffering.id": "item 2, --add: ", "line 1, column 144: requestedStartDate": "--start: ", "externalId": "--external-id: "},
+		"order place --account 1 --add x": {
+			"billingAccount.id": "--account: ", "productOrderItem[0].productOffering.id": "--add: ", "requestedStartDate": "--start: ",
+			"productOrderItem[1].productOffering.id": "item 2, --add: ", "line 1, column 144: requestedStartDate": "--start: ", "externalId": "--external-id: ",
+		},
 		"order place --account 1 --end 7":      {"productOrderItem[0].product.id": "--end: ", "billing_account.id": "--account: ", "productOrderItem[0].product.productCharacteristic.effective": "--when: "},
 		"order place --account 1 --change 7=x": {"productOrderItem[0].product.id": "--change: ", "productOrderItem[0].productOffering.id": "--change: "},
 		"invoice run --as-of 2030-01-01":       {"asOf": "--as-of: ", "line 1, column 10: asOf": "--as-of: "},
