@@ -3,11 +3,13 @@ package customer
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/uptrace/bun"
 
+	"gyro/customer/vatnumber"
 	"gyro/internal/database"
 	"gyro/internal/instant"
 )
@@ -82,6 +84,18 @@ func (p *Party) check() error {
 	return nil
 }
 
+// checkTaxID refuses a VAT number that cannot be one: bills without tax stand on it (reverse charge).
+func checkTaxID(number string) error {
+	err := vatnumber.Check(number)
+	switch {
+	case errors.Is(err, vatnumber.ErrForm):
+		return invalid("tax_id_malformed", "tax_id", "%s", err)
+	case err != nil:
+		return invalid("tax_id_wrong", "tax_id", "%s", err)
+	}
+	return nil
+}
+
 // CreateParty stores a new party with its contact media.
 func (s *Service) CreateParty(ctx context.Context, by database.Actor, p Party, contacts ...ContactMedium) (Party, error) {
 	return write(ctx, s, by, func(ctx context.Context, tx *database.Tx) (Party, error) {
@@ -93,7 +107,7 @@ func (s *Service) CreateParty(ctx context.Context, by database.Actor, p Party, c
 func (s *Service) CreatePartyIn(ctx context.Context, tx *database.Tx, p Party, contacts ...ContactMedium) (Party, error) {
 	p.ID, p.CreatedAt, p.UpdatedAt = 0, tx.Now(), tx.Now()
 	p.Language, p.Status = cmp.Or(p.Language, "en"), cmp.Or(p.Status, Initialized)
-	if err := p.check(); err != nil {
+	if err := first(p.check(), checkTaxID(p.TaxID)); err != nil {
 		return Party{}, err
 	}
 	if err := insert(ctx, tx, "party", &p, &p.ID); err != nil {
@@ -135,6 +149,11 @@ func (s *Service) ChangePartyIn(ctx context.Context, tx *database.Tx, id int64, 
 	after.ID, after.CreatedAt, after.UpdatedAt = id, before.CreatedAt, tx.Now()
 	if err := after.check(); err != nil {
 		return Party{}, err
+	}
+	if after.TaxID != before.TaxID {
+		if err := checkTaxID(after.TaxID); err != nil {
+			return Party{}, err
+		}
 	}
 	err = update(ctx, tx, "party", id, "change", before, &after)
 	return after, err

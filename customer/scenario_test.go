@@ -84,6 +84,8 @@ func (s *script) command(ctx context.Context, d *datadriven.TestData) (any, erro
 		var a BillingAccount
 		fill(d, &a)
 		return s.CreateAccount(ctx, careDesk, a)
+	case "change-party":
+		return s.ChangeParty(ctx, careDesk, number(d, "id"), func(p *Party) error { fill(d, p); return nil })
 	case "change-account":
 		return s.ChangeAccount(ctx, careDesk, number(d, "id"), func(a *BillingAccount) error { fill(d, a); return nil })
 	case "status":

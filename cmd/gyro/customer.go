@@ -55,7 +55,7 @@ func newCustomerCreateCommand(r *remote) *cobra.Command {
 	f.StringVar(&s.given, "given-name", "", "`name` of a person")
 	f.StringVar(&s.family, "family-name", "", "`name` of a person")
 	f.StringVar(&s.organization, "organization", "", "`name` of an organisation, in place of a person")
-	f.StringVar(&s.taxID, "tax-id", "", "tax `number`, such as DE811128135")
+	f.StringVar(&s.taxID, "tax-id", "", "tax `number`, such as DE811128135; VAT numbers are checked for slips of the hand")
 	f.StringVar(&s.language, "language", "en", "`language` of messages and bills: de or en, also as de-AT")
 	f.StringVar(&s.email, "email", "", "e-mail `address`")
 	f.StringVar(&s.phone, "phone", "", "telephone `number`, with its country code")

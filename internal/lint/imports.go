@@ -117,7 +117,7 @@ var layers = []layer{
 	},
 	{folder: "internal/demo/thread", why: "the demo's customers reach the office over its API, as any program does"},
 	{
-		folder: "customer", may: join(ground, "internal/database", "internal/outbound", "internal/refusal", "internal/zone"),
+		folder: "customer", may: join(ground, "customer/vatnumber", "internal/database", "internal/outbound", "internal/refusal", "internal/zone"),
 		why: "everything else in the office stands on who buys; it knows neither what is sold nor what is billed",
 	},
 	{
@@ -145,6 +145,7 @@ var layers = []layer{
 		why: "what others ask of billing; the core is reached over HTTP, customers by a function that is given",
 	},
 	{folder: "billing/tax", may: join(ground, "billing/charge"), why: "tax and rounding follow from the lines and the configuration alone"},
+	{folder: "customer/vatnumber", why: "whether a number can be a VAT number follows from its digits alone"},
 	{folder: "testdata", why: "files that go into the binary"},
 	{folder: "internal/voucher", why: "makes codes from randomness; the core has their hashes only"},
 	{folder: "internal/zone", may: []string{"internal/instant"}, why: "the time-zone database enters here and nowhere else"},
