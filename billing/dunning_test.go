@@ -201,6 +201,44 @@ func TestAForeignCurrencyIsParked(t *testing.T) {
 	}, dbtest.Clock(november))
 }
 
+// placer counts the accounts that orders are placed for.
+type placer struct{ placed map[int64]int }
+
+func (p placer) Suspend(_ context.Context, _ *database.Tx, account int64, key string) (string, error) {
+	p.placed[account]++
+	return key, nil
+}
+
+func (p placer) Resume(context.Context, *database.Tx, int64, string) (string, error) { return "", nil }
+
+func (p placer) Terminate(context.Context, *database.Tx, int64, string) (string, error) {
+	return "", nil
+}
+
+// TestOrdersOfARunAreFewAtOnce: a transaction that places orders is short, and every account is looked at nevertheless, the last ones
+// of a batch too.
+func TestOrdersOfARunAreFewAtOnce(t *testing.T) {
+	dbtest.Run(t, func(t *testing.T, db *database.DB) {
+		o := owing(t, db, debtors+5)
+		orders := placer{map[int64]int{}}
+		s, transactions, id := dunning.New(dunning.Options{DB: db, Orders: orders}), 0, int64(0)
+		o.must(o.write(func(ctx context.Context, tx *database.Tx) error {
+			err := dunning.SetPolicy(ctx, tx, dunning.Policy{Name: "harsh", Minimum: dunning.Amounts{"EUR": "1"}, Steps: []dunning.Step{{Days: 1, Action: dunning.Suspend}}})
+			if err != nil {
+				return err
+			}
+			run, err := s.Begin(ctx, tx, dunnedDay)
+			id = run.ID
+			return err
+		}))
+		run, err := s.GoOn(t.Context(), clerk, id, func(dunning.Run) { transactions++ })
+		o.must(err)
+		if got := run.String(); got != "as of 2026-11-20: 125 checked, 125 opened, 0 closed, 0 parked, suspend 125" || transactions != 13 || len(orders.placed) != debtors+5 {
+			t.Errorf("%s, in %d transactions, of %d accounts", got, transactions, len(orders.placed))
+		}
+	}, dbtest.Clock(november))
+}
+
 // TestOneDunningRunIsOpen: whoever asks for another one gets the one that is under way, whatever its day, with one job.
 func TestOneDunningRunIsOpen(t *testing.T) {
 	dbtest.Run(t, func(t *testing.T, db *database.DB) {

@@ -17,6 +17,10 @@ import (
 // meanwhile for no longer than a tenth of a second.
 const accountsAtOnce = 50
 
+// ordersAtOnce is of how many accounts orders are placed in one transaction: an
+// order, which is checked and decomposed, takes as long as several letters.
+const ordersAtOnce = 10
+
 // Begin makes a run as of a day, or finds the one that is open, whatever its
 // day, and leaves it to a job of the same transaction.
 func (s *Service) Begin(ctx context.Context, tx *database.Tx, asOf string) (Run, error) {
@@ -106,13 +110,16 @@ func (s *Service) batch(ctx context.Context, by database.Actor, id int64, limit 
 		if err != nil {
 			return err
 		}
-		from := run.After
+		from, ordered := run.After, run.ordered()
 		for k, account := range accounts {
 			if err := s.look(ctx, tx, &run, &policy, account); err != nil {
 				return &stuckError{account, k, err}
 			}
+			if run.ordered() >= ordered+ordersAtOnce {
+				break
+			}
 		}
-		if len(accounts) < limit {
+		if n := len(accounts); n == 0 || n < limit && run.After == accounts[n-1] {
 			return run.finish(ctx, tx, from)
 		}
 		if err := unpark(ctx, tx, &run, "billing_account_id > ? AND billing_account_id <= ?", from, run.After); err != nil {
@@ -122,6 +129,9 @@ func (s *Service) batch(ctx context.Context, by database.Actor, id int64, limit 
 	})
 	return run, err
 }
+
+// ordered is how many steps of a run placed orders.
+func (r *Run) ordered() int64 { return r.Steps[Suspend] + r.Steps[Terminate] }
 
 // claim reads a run for the end of the transaction: of two that go on with it the
 // second waits, and begins again with what the first has stored.
