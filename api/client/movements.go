@@ -164,8 +164,16 @@ func (s *StateChange) body() stateBody {
 type Postings struct {
 	Account  string   `json:"account"`
 	Postings []Posted `json:"postings"`
+	// Open is what open sessions have moved that no record has yet; the first page alone has it, which is now.
+	Open []OpenPostings `json:"open"`
 	// Next is before for the following page; zero after the last.
 	Next uint64 `json:"next"`
+}
+
+// OpenPostings is what an open session has moved so far.
+type OpenPostings struct {
+	SessionID string `json:"session_id"`
+	Legs      []Leg  `json:"legs"`
 }
 
 // Posted is one record of movements.

@@ -2,6 +2,7 @@ package books_test
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -124,6 +125,48 @@ func TestTheCoresUsageAndBalancesAreTheOffices(t *testing.T) {
 		if c := checked(t, during)[intake]; c.Count != 0 || !strings.Contains(strings.Join(c.Figures, "\n"), "1 record arrived meanwhile") {
 			t.Errorf("usage that came in meanwhile: %v, %v", c.Figures, c.Problems)
 		}
+		// The same of balances: usage is charged once an account's row was read. It comes in at once, or while it is waited for.
+		for n, late := range []bool{false, true} {
+			moving := office(t, db, core)
+			accounts, calls, waits := moving.Accounts, 0, 0
+			moving.Accounts = func(yield func(*books.Account) error) error {
+				calls++
+				return accounts(func(a *books.Account) error {
+					if calls == 2 && a.Charging == name { // as balances are held against each other
+						session := fmt.Sprint("moving;", n)
+						core.Exchange(t, coretest.Request{Session: session, IMSI: "001010000000001", Kind: charging.Initial, Group: 10, Want: 5_000_000})
+						core.Exchange(t, coretest.Request{Session: session, IMSI: "001010000000001", Kind: charging.Termination, Number: 1, Group: 10, Used: 5_000_000})
+						if !late {
+							_, err := intakes.CatchUp(t.Context())
+							must(err)
+						}
+					}
+					return yield(a)
+				})
+			}
+			moving.Wait = func(ctx context.Context) error {
+				if waits++; waits == 3 {
+					_, err := intakes.CatchUp(ctx)
+					return err
+				}
+				return nil
+			}
+			c := checked(t, moving)[balances]
+			if c.Count != 0 || !strings.Contains(strings.Join(c.Figures, "\n"), "1 account moved between two looks") || late != (waits == 3) {
+				t.Errorf("late %v: a balance that moved meanwhile: %v, %v, waited %d times", late, c.Figures, c.Problems, waits)
+			}
+		}
+		// An open session has moved money that no record has yet.
+		core.Exchange(t, coretest.Request{Session: "s;open", IMSI: "001010000000001", Kind: charging.Initial, Group: 10, Want: 5_000_000})
+		core.Exchange(t, coretest.Request{Session: "s;open", IMSI: "001010000000001", Kind: charging.Update, Number: 1, Group: 10, Used: 4_000_000, Want: 5_000_000})
+		if a, err := core.Charging.Account(t.Context(), name); err != nil || len(a.OpenSessions) != 1 {
+			t.Errorf("%+v, %v", a, err)
+		}
+		proved("a session that is open")
+		core.Exchange(t, coretest.Request{Session: "s;open", IMSI: "001010000000001", Kind: charging.Termination, Number: 2, Group: 10, Used: 1_000_000})
+		_, err = intakes.CatchUp(t.Context())
+		must(err)
+		proved("and closed")
 		ahead := func(by int) {
 			must(db.Write(t.Context(), clerk, func(ctx context.Context, tx *database.Tx) error {
 				_, err := tx.ExecContext(ctx, "UPDATE usage_cursor SET after = after + ?", by)

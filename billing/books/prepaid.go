@@ -2,6 +2,7 @@ package books
 
 import (
 	"context"
+	"fmt"
 	"regexp"
 	"slices"
 
@@ -21,29 +22,44 @@ func (v *verifier) prepaid(ctx context.Context, c *Check) error {
 	c.Name = "prepaid balances are what was paid for them"
 	var booked, core, used, otherwise sums
 	accounts := 0
+	look := func(a *Account) (s seen, err error) {
+		m, err := v.movedMoney(ctx, a.Charging)
+		if err != nil {
+			return s, err
+		}
+		s.done = func() {
+			booked.add(a.Currency, a.Prepaid)
+			core.add(a.Currency, m.ours)
+			used.add(a.Currency, m.used)
+			otherwise.add(a.Currency, m.otherwise)
+		}
+		in := in(a.Currency)
+		if m.ours != a.Prepaid {
+			s.problems = append(s.problems, fmt.Sprintf("account %d (%s): the journal has brought %s %s to its balance, the core has %s of it", a.ID, a.Charging, in(a.Prepaid), a.Currency, in(m.ours)))
+		}
+		for _, stray := range m.strays {
+			s.problems = append(s.problems, fmt.Sprintf("account %d (%s): record %d of the core, a %s of %s %s under the key %q, is no payment or adjustment of the office",
+				a.ID, a.Charging, stray.record, stray.kind, in(stray.amount), a.Currency, stray.key))
+		}
+		return s, nil
+	}
+	var differ []Account
 	err := v.Accounts(func(a *Account) error {
 		if a.Kind != "prepaid" {
 			return nil
 		}
 		accounts++
-		booked.add(a.Currency, a.Prepaid)
-		m, err := v.moved(ctx, a.Charging)
-		if err != nil {
-			return err
+		s, err := look(a)
+		if err == nil && len(s.problems) == 0 {
+			s.done()
+		} else if err == nil {
+			differ = append(differ, *a)
 		}
-		core.add(a.Currency, m.ours)
-		used.add(a.Currency, m.used)
-		otherwise.add(a.Currency, m.otherwise)
-		in := in(a.Currency)
-		if m.ours != a.Prepaid {
-			c.wrong("account %d (%s): the journal has brought %s %s to its balance, the core has %s of it", a.ID, a.Charging, in(a.Prepaid), a.Currency, in(m.ours))
-		}
-		for _, stray := range m.strays {
-			c.wrong("account %d (%s): record %d of the core, a %s of %s %s under the key %q, is no payment or adjustment of the office",
-				a.ID, a.Charging, stray.record, stray.kind, in(stray.amount), a.Currency, stray.key)
-		}
-		return nil
+		return err
 	})
+	if err == nil {
+		err = v.again(ctx, c, differ, look)
+	}
 	c.figure("%d prepaid accounts: the journal has brought them %s, the core has %s of it", accounts, &booked, &core)
 	c.figure("of usage and fees: %s; of vouchers, transfers, loans and the like: %s", &used, &otherwise)
 	compare(c, "prepaid money in the journal and in the core", &booked, &core)
@@ -63,7 +79,7 @@ type movedMoney struct {
 	strays                []stray
 }
 
-func (v *verifier) moved(ctx context.Context, account string) (m movedMoney, err error) {
+func (v *verifier) movedMoney(ctx context.Context, account string) (m movedMoney, err error) {
 	err = v.eachPosting(ctx, account, func(p *posted) {
 		switch {
 		case slices.Contains(usedUp, p.kind):

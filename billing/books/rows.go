@@ -178,6 +178,18 @@ func AccountPage(ctx context.Context, q bun.IDB, after int64, limit int) ([]Acco
 	return rows, nil
 }
 
+// OneAccount is a billing account as it is now.
+func OneAccount(ctx context.Context, q bun.IDB, id int64) (Account, error) {
+	rows, err := AccountPage(ctx, q, id-1, 1)
+	if err == nil && (len(rows) == 0 || rows[0].ID != id) {
+		err = fmt.Errorf("there is no billing account %d any more", id)
+	}
+	if err != nil {
+		return Account{}, err
+	}
+	return rows[0], nil
+}
+
 // Series is a series of numbers and the last that was drawn.
 type Series struct {
 	Name string `bun:"series" json:"name"` // type/entity/year

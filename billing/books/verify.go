@@ -18,6 +18,8 @@ type Source struct {
 	Cursor   func() (Cursor, error)
 	Invoices func(yield func(*Invoice) error) error
 	Accounts func(yield func(*Account) error) error
+	// Account is one of Accounts as it is now.
+	Account  func(id int64) (Account, error)
 	Payments func(yield func(*Payment) error) error
 	Entries  func(yield func(*ledger.Recorded) error) error
 	Series   func() ([]Series, error)
@@ -25,6 +27,8 @@ type Source struct {
 	Standing func(name string) (Check, error)
 	// Core is the charging core.
 	Core *client.Charging
+	// Wait lets what is on its way between the two halves arrive; nil does not wait.
+	Wait func(ctx context.Context) error
 }
 
 // Check is one thing that was proved, or not.

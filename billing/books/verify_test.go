@@ -63,6 +63,9 @@ func office(t *testing.T, db *database.DB, core *apitest.Server) *books.Source {
 		Usage:    pages(t, db, books.UsagePage, func(u *books.Usage) int64 { return u.Record }),
 		Invoices: pages(t, db, books.InvoicePage, func(i *books.Invoice) int64 { return i.ID }),
 		Accounts: pages(t, db, books.AccountPage, func(a *books.Account) int64 { return a.ID }),
+		Account: func(id int64) (books.Account, error) {
+			return one(t, db, func(ctx context.Context, q bun.IDB) (books.Account, error) { return books.OneAccount(ctx, q, id) })()
+		},
 		Payments: pages(t, db, books.PaymentPage, func(p *books.Payment) int64 { return p.ID }),
 		Entries: pages(t, db, func(ctx context.Context, q bun.IDB, after int64, limit int) ([]ledger.Recorded, error) {
 			return ledger.Journal(ctx, q, after, "0001-01-01", "9999-12-31", limit)

@@ -98,52 +98,81 @@ func (v *verifier) openItems(_ context.Context, c *Check) error {
 // in the core is looked for where they differ.
 func (v *verifier) balances(ctx context.Context, c *Check) error {
 	c.Name = "the core's postpaid balances are usage that is not billed"
-	var unbilled, explained sums
-	accounts, absent := 0, 0
+	t := &balanceSums{}
+	var differ []Account
 	err := v.Accounts(func(a *Account) error {
 		if a.Kind != "postpaid" {
 			return nil
 		}
-		accounts++
-		in := in(a.Currency)
+		t.accounts++
 		if a.Billed && a.Passed != a.Claimed {
+			in := in(a.Currency)
 			c.wrong("account %d: bills have gone past usage of %s and had %s of it", a.ID, in(a.Passed), in(a.Claimed))
 		}
-		core, err := v.Core.Account(ctx, a.Charging)
-		if client.Refused(err, "account_unknown") {
-			if absent++; a.Used != a.Settled {
-				c.wrong("account %d: %s is not billed, and the core has no %s", a.ID, in(a.Used-a.Settled), a.Charging)
-			}
-			return nil
+		s, err := v.balance(ctx, a, t)
+		if err == nil && len(s.problems) == 0 {
+			s.done()
+		} else if err == nil {
+			differ = append(differ, *a)
 		}
-		if err != nil {
-			return err
-		}
-		unbilled.add(a.Currency, a.Used-a.Settled)
-		difference := core.Remaining - core.Excess + a.Used - a.Settled
-		if difference == 0 {
-			return nil
-		}
-		other, err := v.otherwise(ctx, a.Charging)
-		if err != nil {
-			return err
-		}
-		explained.add(a.Currency, other)
-		if difference != other {
-			c.wrong("account %d (%s): the core has %s, %s excess; %s of usage less %s settled; %s of it is top-ups, adjustments and the like, %s is not explained (%d sessions are open)",
-				a.ID, a.Charging, in(core.Remaining), in(core.Excess), in(a.Used), in(a.Settled), in(other), in(difference-other), len(core.OpenSessions))
-		}
-		return nil
+		return err
 	})
-	c.figure("%d postpaid accounts, %d of them not in the core: %s not billed, %s otherwise explained", accounts, absent, &unbilled, &explained)
+	if err == nil {
+		err = v.again(ctx, c, differ, func(a *Account) (seen, error) { return v.balance(ctx, a, t) })
+	}
+	c.figure("%d postpaid accounts, %d of them not in the core: %s not billed, %s otherwise explained", t.accounts, t.absent, &t.unbilled, &t.explained)
 	return err
+}
+
+// balanceSums are the figures of balances.
+type balanceSums struct {
+	unbilled, explained sums
+	accounts, absent    int
+}
+
+// balance looks at the balance of one account.
+func (v *verifier) balance(ctx context.Context, a *Account, t *balanceSums) (s seen, err error) {
+	in := in(a.Currency)
+	wrong := func(format string, args ...any) { s.problems = append(s.problems, fmt.Sprintf(format, args...)) }
+	core, err := v.Core.Account(ctx, a.Charging)
+	if client.Refused(err, "account_unknown") {
+		if s.done = func() { t.absent++ }; a.Used != a.Settled {
+			wrong("account %d: %s is not billed, and the core has no %s", a.ID, in(a.Used-a.Settled), a.Charging)
+		}
+		return s, nil
+	}
+	if err != nil {
+		return s, err
+	}
+	var other money.Amount
+	s.done = func() {
+		t.unbilled.add(a.Currency, a.Used-a.Settled)
+		if other != 0 {
+			t.explained.add(a.Currency, other)
+		}
+	}
+	difference := core.Remaining - core.Excess + a.Used - a.Settled
+	if difference == 0 {
+		return s, nil
+	}
+	if other, err = v.otherwise(ctx, a.Charging); err != nil {
+		return s, err
+	}
+	if difference != other {
+		wrong("account %d (%s): the core has %s, %s excess; %s of usage less %s settled; %s of it is top-ups, adjustments, open sessions and the like, %s is not explained (%d sessions are open)",
+			a.ID, a.Charging, in(core.Remaining), in(core.Excess), in(a.Used), in(a.Settled), in(other), in(difference-other), len(core.OpenSessions))
+	}
+	return s, nil
 }
 
 // billed are the kinds of movements in the core that usage and its settlement are.
 var billed = []string{"session", "event", "refund", "settlement"}
 
-// otherwise sums what moved on an account's own money in the core that is neither usage nor settlement.
+// otherwise sums what moved on an account's own money in the core that is neither usage with a record nor settlement.
 func (v *verifier) otherwise(ctx context.Context, account string) (sum money.Amount, err error) {
+	if _, sum, err = v.newest(ctx, account); err != nil {
+		return 0, err
+	}
 	err = v.eachPosting(ctx, account, func(p *posted) {
 		if !slices.Contains(billed, p.kind) {
 			sum += p.amount
@@ -161,7 +190,6 @@ type posted struct {
 
 // eachPosting goes through the movements of an account in the core; one that the core does not have has none.
 func (v *verifier) eachPosting(ctx context.Context, account string, do func(*posted)) error {
-	own := []string{"customer:" + account + "/main", "excess:" + account}
 	for before := uint64(0); ; {
 		page, err := v.Core.Postings(ctx, account, before, client.MaxPage)
 		if client.Refused(err, "account_unknown") {
@@ -172,17 +200,7 @@ func (v *verifier) eachPosting(ctx context.Context, account string, do func(*pos
 		}
 		for k := range page.Postings {
 			p := &page.Postings[k]
-			of := posted{record: p.Record, kind: p.Kind, key: p.IdempotencyKey}
-			for _, leg := range p.Legs {
-				amount, _, isMoney := leg.Quantity.Money()
-				if isMoney && slices.Contains(own, leg.To) {
-					of.amount += amount
-				}
-				if isMoney && slices.Contains(own, leg.From) {
-					of.amount -= amount
-				}
-			}
-			do(&of)
+			do(&posted{record: p.Record, kind: p.Kind, key: p.IdempotencyKey, amount: moved(account, p.Legs)})
 		}
 		if before = page.Next; before == 0 {
 			return nil
