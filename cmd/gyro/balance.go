@@ -18,7 +18,7 @@ func newBalanceCommand() *cobra.Command {
 }
 
 func newTopUpCommand(r *remote) *cobra.Command {
-	var m movement
+	var m once
 	var reason string
 	var extends uint16
 	var b bonus
@@ -27,7 +27,7 @@ func newTopUpCommand(r *remote) *cobra.Command {
 		Example: "  gyro balance top-up 1001 10.00 EUR --reason payment\n" +
 			"  gyro balance top-up 1001 20.00 EUR --bonus 2.00 --bonus-promotion summer --bonus-days 30",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return r.doMovement(cmd, &m, &client.Request{
+			return r.change(cmd, &m, &client.Request{
 				Method: client.Post, Path: accountPath(args[0], "top-ups"),
 				Body: b.body(map[string]any{"amount": args[1], "currency": args[2], "reason": reason, "extends_days": extends}),
 			})
@@ -61,14 +61,14 @@ func (b *bonus) body(body map[string]any) map[string]any {
 }
 
 func newAdjustCommand(r *remote) *cobra.Command {
-	var m movement
+	var m once
 	var reason string
 	var a approval
 	cmd := &cobra.Command{
 		Use: "adjust ACCOUNT AMOUNT CURRENCY --reason CODE", Short: "Correct a balance, up or down", Args: cobra.ExactArgs(3),
 		Example: "  gyro balance adjust 1001 2.50 EUR --reason goodwill\n  gyro balance adjust --reason chargeback -- 1001 -10.00 EUR",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return r.doMovement(cmd, &m, &client.Request{
+			return r.change(cmd, &m, &client.Request{
 				Method: client.Post, Path: accountPath(args[0], "adjustments"),
 				Body: a.body(map[string]any{"amount": args[1], "currency": args[2], "reason": reason}), ApproverKey: a.key(),
 			})
@@ -101,12 +101,12 @@ func (a *approval) body(body map[string]any) map[string]any {
 func (*approval) key() string { return os.Getenv(approverVariable) }
 
 func newTransferCommand(r *remote) *cobra.Command {
-	var m movement
+	var m once
 	var reason string
 	cmd := &cobra.Command{
 		Use: "transfer FROM TO AMOUNT CURRENCY", Short: "Give an account's own money to another account", Args: cobra.ExactArgs(4),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return r.doMovement(cmd, &m, &client.Request{
+			return r.change(cmd, &m, &client.Request{
 				Method: client.Post, Path: accountPath(args[0], "transfers"),
 				Body: map[string]any{"to": args[1], "amount": args[2], "currency": args[3], "reason": reason},
 			})
@@ -118,12 +118,12 @@ func newTransferCommand(r *remote) *cobra.Command {
 }
 
 func newLoanCommand(r *remote) *cobra.Command {
-	var m movement
+	var m once
 	var reason string
 	cmd := &cobra.Command{
 		Use: "loan ACCOUNT AMOUNT CURRENCY", Short: "Give money in advance, which the next top-ups pay back", Args: cobra.ExactArgs(3),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return r.doMovement(cmd, &m, &client.Request{
+			return r.change(cmd, &m, &client.Request{
 				Method: client.Post, Path: accountPath(args[0], "loans"),
 				Body: map[string]any{"amount": args[1], "currency": args[2], "reason": reason},
 			})
@@ -135,13 +135,13 @@ func newLoanCommand(r *remote) *cobra.Command {
 }
 
 func newWriteOffCommand(r *remote) *cobra.Command {
-	var m movement
+	var m once
 	var reason string
 	var a approval
 	cmd := &cobra.Command{
 		Use: "write-off ACCOUNT CURRENCY --reason CODE", Short: "Give up what is owed of a loan", Args: cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return r.doMovement(cmd, &m, &client.Request{
+			return r.change(cmd, &m, &client.Request{
 				Method: client.Post, Path: accountPath(args[0], "loans", "write-off"),
 				Body: a.body(map[string]any{"currency": args[1], "reason": reason}), ApproverKey: a.key(),
 			})

@@ -30,7 +30,7 @@ func newCustomerCommand() *cobra.Command {
 
 // signUp is the flags of gyro customer create.
 type signUp struct {
-	movement
+	once
 	given, family, organization, language, taxID string
 	email, phone, street, city, postcode, land   string
 	account                                      accountTerms
@@ -47,10 +47,10 @@ func newCustomerCreateCommand(r *remote) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return r.change(cmd, &s.movement, &client.Request{Method: client.Post, Path: customersOffice, Body: body})
+			return r.change(cmd, &s.once, &client.Request{Method: client.Post, Path: customersOffice, Body: body})
 		},
 	}
-	s.movement.flags(cmd)
+	s.once.flags(cmd)
 	f := cmd.Flags()
 	f.StringVar(&s.given, "given-name", "", "`name` of a person")
 	f.StringVar(&s.family, "family-name", "", "`name` of a person")

@@ -95,7 +95,7 @@ func (l *relation) document() []any {
 }
 
 func newAccountAddCommand(r *remote) *cobra.Command {
-	var m movement
+	var m once
 	var terms accountTerms
 	var place relation
 	var name string

@@ -213,7 +213,7 @@ func creditLines(texts []string) ([]map[string]any, error) {
 func newInvoiceCreditCommand(r *remote) *cobra.Command {
 	var reason string
 	var lines []string
-	m := &movement{}
+	m := &once{}
 	cmd := &cobra.Command{
 		Use: "credit INVOICE --reason TEXT", Short: "Credit an invoice, or lines of it, with a credit note", Args: cobra.ExactArgs(1),
 		Example: "  gyro invoice credit GY-2026-0000017 --reason outage --line 1=5.00",
@@ -237,7 +237,7 @@ func newInvoiceCreditCommand(r *remote) *cobra.Command {
 
 func newInvoiceRebillCommand(r *remote) *cobra.Command {
 	var reason string
-	m := &movement{}
+	m := &once{}
 	cmd := &cobra.Command{
 		Use: "rebill INVOICE --reason TEXT", Short: "Take an account's last invoice back and bill its period anew", Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -251,7 +251,7 @@ func newInvoiceRebillCommand(r *remote) *cobra.Command {
 
 func newInvoiceChargeCommand(r *remote) *cobra.Command {
 	var currency, category, what string
-	m := &movement{}
+	m := &once{}
 	cmd := &cobra.Command{
 		Use: "charge ACCOUNT AMOUNT --for TEXT", Short: "Add a charge, or a credit below zero, to an account's next bill", Args: cobra.ExactArgs(2),
 		Example: "  gyro invoice charge 17 9.90 --for 'SIM card'\n  gyro invoice charge 17 --for outage -- -5",

@@ -135,12 +135,6 @@ func printList(cmd *cobra.Command, list json.RawMessage, columns []column) error
 	return err
 }
 
-// change sends a request that must have its effect once, and prints the answer;
-// its key is that of the flags, or a new one.
-func (r *remote) change(cmd *cobra.Command, m *movement, request *client.Request) error {
-	return r.doMovement(cmd, m, request)
-}
-
 // printTable prints a list of objects: of each the given columns.
 func printTable(out io.Writer, list json.RawMessage, columns []column) error {
 	decoder := json.NewDecoder(bytes.NewReader(list))

@@ -33,7 +33,7 @@ func newOrderCommand() *cobra.Command {
 
 // placed is the flags of gyro order place.
 type placed struct {
-	movement
+	once
 	account, external, start, by, when string
 	add, characteristics               []string
 	change, suspend, resume, end, on   string
@@ -53,10 +53,10 @@ func newOrderPlaceCommand(r *remote) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return r.place(cmd, &p.movement, body)
+			return r.place(cmd, &p.once, body)
 		},
 	}
-	p.movement.flags(cmd)
+	p.once.flags(cmd)
 	f := cmd.Flags()
 	f.StringVar(&p.account, "account", "", "billing account `id`")
 	f.StringVar(&p.external, "external-id", "", "your own `name` of the order")
@@ -75,8 +75,8 @@ func newOrderPlaceCommand(r *remote) *cobra.Command {
 }
 
 // place sends an order and prints what the office made of it; a rejected order is an error for the one who placed it.
-func (r *remote) place(cmd *cobra.Command, m *movement, body map[string]any) error {
-	answer, err := r.callMovement(cmd, m, &client.Request{Method: client.Post, Path: ordersResource, Body: body})
+func (r *remote) place(cmd *cobra.Command, m *once, body map[string]any) error {
+	answer, err := r.callOnce(cmd, m, &client.Request{Method: client.Post, Path: ordersResource, Body: body})
 	if err == nil {
 		err = r.print(cmd.OutOrStdout(), answer)
 	}
@@ -202,7 +202,7 @@ var taskColumns = []column{
 }
 
 func newOrderCancelCommand(r *remote) *cobra.Command {
-	var m movement
+	var m once
 	var reason string
 	cmd := &cobra.Command{
 		Use: "cancel ORDER", Short: "Ask for an order to be undone", Args: cobra.ExactArgs(1),
@@ -244,7 +244,7 @@ func newFalloutCommand() *cobra.Command {
 }
 
 func newResolveCommand(r *remote, word, short string) *cobra.Command {
-	var m movement
+	var m once
 	var note string
 	cmd := &cobra.Command{
 		Use: word + " TASK", Short: short, Args: cobra.ExactArgs(1),
@@ -276,7 +276,7 @@ func newPoolCommand() *cobra.Command {
 }
 
 func newPoolLoadCommand(r *remote) *cobra.Command {
-	var m movement
+	var m once
 	var pool, numbers, iccid, imsi string
 	var count int
 	cmd := &cobra.Command{

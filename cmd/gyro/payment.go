@@ -56,7 +56,7 @@ func decimalNumber(text string) error {
 }
 
 func newPaymentTakeCommand(r *remote) *cobra.Command {
-	m := &movement{}
+	m := &once{}
 	var method, token, invoice, currency, description string
 	cmd := &cobra.Command{
 		Use: "take ACCOUNT AMOUNT", Short: "Take a payment of a billing account: at the counter, from the bank's statement, or through the provider", Args: cobra.ExactArgs(2),
@@ -113,7 +113,7 @@ func newPaymentListCommand(r *remote) *cobra.Command {
 }
 
 func newPaymentRefundCommand(r *remote) *cobra.Command {
-	m := &movement{}
+	m := &once{}
 	var reason, currency string
 	cmd := &cobra.Command{
 		Use: "refund PAYMENT AMOUNT", Short: "Give money of a payment back the way it came", Args: cobra.ExactArgs(2),

@@ -116,34 +116,35 @@ func (r *remote) print(out io.Writer, body json.RawMessage) error {
 	return renderJSON(out, body)
 }
 
-// movement is the flags of a command that moves money: the key that makes it
-// safe to repeat, a new one unless the user gives it.
-type movement struct{ key string }
+// once is the flags of a command that must have its effect once: the key that
+// makes it safe to repeat, a new one unless the user gives it.
+type once struct{ key string }
 
-func (m *movement) flags(cmd *cobra.Command) {
+func (m *once) flags(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&m.key, "idempotency-key", "", "`key` that makes a repetition have no second effect (default: a new one, printed if the outcome is open)")
 }
 
 // idempotencyKey is the user's key or a new one.
-func (m *movement) idempotencyKey() string {
+func (m *once) idempotencyKey() string {
 	if m.key == "" {
 		m.key = rand.Text()
 	}
 	return m.key
 }
 
-// doMovement sends a movement. Where it is not known what became of it, the
-// user is told how to find out without moving money twice.
-func (r *remote) doMovement(cmd *cobra.Command, m *movement, request *client.Request) error {
-	body, err := r.callMovement(cmd, m, request)
+// change sends a request that must have its effect once, and prints the answer.
+// Where it is not known what became of it, the user is told how to find out
+// without moving money, or ordering, twice.
+func (r *remote) change(cmd *cobra.Command, m *once, request *client.Request) error {
+	body, err := r.callOnce(cmd, m, request)
 	if err != nil {
 		return err
 	}
 	return r.print(cmd.OutOrStdout(), body)
 }
 
-// callMovement is doMovement without printing.
-func (r *remote) callMovement(cmd *cobra.Command, m *movement, request *client.Request) (json.RawMessage, error) {
+// callOnce is change without printing.
+func (r *remote) callOnce(cmd *cobra.Command, m *once, request *client.Request) (json.RawMessage, error) {
 	request.IdempotencyKey = m.idempotencyKey()
 	body, err := r.call(cmd, request)
 	if err != nil && !answered(err) {

@@ -19,7 +19,7 @@ func newSubscriberCommand() *cobra.Command {
 }
 
 func newSubscriberSetCommand(r *remote) *cobra.Command {
-	var m movement
+	var m once
 	var state, until, then, equipment, reason string
 	cmd := &cobra.Command{
 		Use: "set ACCOUNT IDENTITY", Short: "Move a subscriber to another state, or bind it to a device", Args: cobra.ExactArgs(2),
@@ -34,7 +34,7 @@ func newSubscriberSetCommand(r *remote) *cobra.Command {
 			if cmd.Flags().Changed("equipment") {
 				body["equipment"] = equipment
 			}
-			return r.doMovement(cmd, &m, &client.Request{Method: client.Post, Path: accountPath(args[0], "subscriber-states"), Body: body})
+			return r.change(cmd, &m, &client.Request{Method: client.Post, Path: accountPath(args[0], "subscriber-states"), Body: body})
 		},
 	}
 	m.flags(cmd)
@@ -48,7 +48,7 @@ func newSubscriberSetCommand(r *remote) *cobra.Command {
 }
 
 func newSubscriberLimitCommand(r *remote) *cobra.Command {
-	var m movement
+	var m once
 	cmd := &cobra.Command{
 		Use: "limit ACCOUNT IDENTITY [COUNTER=MOST...]", Short: "Set all limits of a subscriber on what the account shares; without any, end them", Args: cobra.MinimumNArgs(2),
 		Example: `  gyro subscriber limit 1001 msisdn:491720000001 data-child=2000000000 money-child=5.00`,
@@ -61,7 +61,7 @@ func newSubscriberLimitCommand(r *remote) *cobra.Command {
 				}
 				limits = append(limits, map[string]string{"counter": counter, "most": most})
 			}
-			return r.doMovement(cmd, &m, &client.Request{
+			return r.change(cmd, &m, &client.Request{
 				Method: client.Post, Path: accountPath(args[0], "limits"), Body: map[string]any{"subscriber": args[1], "limits": limits},
 			})
 		},
@@ -80,7 +80,7 @@ func newSubscriptionCommand() *cobra.Command {
 }
 
 func newSubscriptionStartCommand(r *remote) *cobra.Command {
-	var m movement
+	var m once
 	var subscriber, code, replaces string
 	var atCycleEnd bool
 	cmd := &cobra.Command{
@@ -88,7 +88,7 @@ func newSubscriptionStartCommand(r *remote) *cobra.Command {
 		Example: `  gyro subscription start 1001 roaming-pass --subscriber msisdn:491720000001
   gyro subscription start 1001 data-10gb --replaces data-5gb --at-cycle-end`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return r.doMovement(cmd, &m, &client.Request{Method: client.Post, Path: accountPath(args[0], "subscriptions"), Body: map[string]any{
+			return r.change(cmd, &m, &client.Request{Method: client.Post, Path: accountPath(args[0], "subscriptions"), Body: map[string]any{
 				"offer": args[1], "subscriber": subscriber, "code": code, "replaces": replaces, "at_cycle_end": atCycleEnd,
 			}})
 		},
@@ -103,13 +103,13 @@ func newSubscriptionStartCommand(r *remote) *cobra.Command {
 }
 
 func newSubscriptionEndCommand(r *remote) *cobra.Command {
-	var m movement
+	var m once
 	var subscriber string
 	var atCycleEnd, waive bool
 	cmd := &cobra.Command{
 		Use: "end ACCOUNT OFFER", Short: "End a subscription", Args: cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return r.doMovement(cmd, &m, &client.Request{Method: client.Post, Path: accountPath(args[0], "subscriptions", "end"), Body: map[string]any{
+			return r.change(cmd, &m, &client.Request{Method: client.Post, Path: accountPath(args[0], "subscriptions", "end"), Body: map[string]any{
 				"offer": args[1], "subscriber": subscriber, "at_cycle_end": atCycleEnd, "waive_commitment": waive,
 			}})
 		},

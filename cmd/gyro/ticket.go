@@ -21,7 +21,7 @@ func newTicketCommand() *cobra.Command {
 }
 
 func newTicketOpenCommand(r *remote) *cobra.Command {
-	var m movement
+	var m once
 	var account, kind, severity, text string
 	cmd := &cobra.Command{
 		Use: "open CUSTOMER SUBJECT", Short: "Open a ticket", Args: cobra.ExactArgs(2),

@@ -230,7 +230,7 @@ func hashAll(cmd *cobra.Command, codes []string, salt []byte) ([]byte, error) {
 }
 
 func newVoucherRedeemCommand(r *remote) *cobra.Command {
-	var m movement
+	var m once
 	cmd := &cobra.Command{
 		Use: "redeem ACCOUNT", Short: "Use a voucher up for an account; the code is read from standard input", Args: cobra.ExactArgs(1),
 		Example: "  gyro voucher redeem 1001 <<< '1234-5678-9012-3456'",
@@ -239,7 +239,7 @@ func newVoucherRedeemCommand(r *remote) *cobra.Command {
 			if err != nil && !errors.Is(err, io.EOF) {
 				return err
 			}
-			return r.doMovement(cmd, &m, &client.Request{
+			return r.change(cmd, &m, &client.Request{
 				Method: client.Post, Path: accountPath(args[0], "redemptions"), Body: map[string]string{"code": trimLine([]byte(line))},
 			})
 		},
