@@ -176,7 +176,7 @@ func TestABillAsksForWhatIsLeftOfIt(t *testing.T) {
 			}
 			var event string
 			o.must(o.db.Read(o.Context(), readInto(&event, "SELECT payload FROM event WHERE type = 'customerBillCreateEvent' AND entity_id = ?", fmt.Sprint(id))))
-			if due := fmt.Sprintf(`"amountDue":"%s"`, (d.Total - setOff).Format(2)); !strings.Contains(event, due) {
+			if due := `"amountDue":"` + (d.Total - setOff).Format(2) + `"`; !strings.Contains(event, due) {
 				o.Errorf("the event of account %d has not %s: %s", account, due, event)
 			}
 		}

@@ -2,7 +2,6 @@ package catalog
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -196,7 +195,7 @@ func (s *Service) toCore(ctx context.Context, d *Document) (version int64, err e
 
 // refused notes what the core will never take; anything else is tried again.
 func (s *Service) refused(ctx context.Context, d *Document, cause error) error {
-	if _, answered := errors.AsType[*client.Problem](cause); !answered || client.Temporary(cause) {
+	if !client.Final(cause) {
 		return cause
 	}
 	return s.db.Write(ctx, byJob, func(ctx context.Context, tx *database.Tx) error {

@@ -53,6 +53,7 @@ type office struct {
 type cut struct {
 	*client.Charging
 	before, after bool
+	barred        bool   // the office's key is not taken
 	during        func() // what happens while a request is on its way, once
 }
 
@@ -61,6 +62,9 @@ var errCut = errors.New("the process was killed")
 func (c *cut) Publish(ctx context.Context, name string, p client.Publication) (client.Catalog, error) {
 	if c.before {
 		return client.Catalog{}, errCut
+	}
+	if c.barred {
+		return client.Catalog{}, &client.Problem{Status: 401, Code: "unauthorized", Message: "the key is not taken"}
 	}
 	if during := c.during; during != nil {
 		c.during = nil
@@ -379,6 +383,7 @@ func (o *office) accountStep(t *testing.T, d *datadriven.TestData) (string, erro
 // killStep has the way to the core cut from now on, or mended.
 func (o *office) killStep(t *testing.T, d *datadriven.TestData) (string, error) {
 	o.cut.before, o.cut.after = d.HasArg("before"), d.HasArg("after")
+	o.cut.barred = d.HasArg("key")
 	return "ok\n", nil
 }
 
