@@ -142,9 +142,9 @@ func (c *connection) keepProxyInfo(m *diameter.Message) []byte {
 func (c *connection) Answer(t *charging.Ticket, request *charging.CreditControl, outcome *charging.Outcome) (flush bool) {
 	buf := c.out.Lock()
 	buf = c.gateway.appendAnswer(buf, t, request, outcome)
+	c.gateway.counters.answered.Add(1) // before another shard's flush takes the answer along
 	c.out.Unlock(buf)
 	c.out.Done(1)
-	c.gateway.counters.answered.Add(1)
 	return !c.unsent.Swap(true)
 }
 
