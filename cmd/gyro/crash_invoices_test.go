@@ -117,8 +117,7 @@ func TestKilledWhileItBills(t *testing.T) {
 		}
 		o.payers(crashPayers)
 		o.used()
-		now := time.Now()
-		next := time.Date(now.Year(), now.Month()+1, 1, 0, 0, 0, 0, time.UTC).Format(time.DateOnly)
+		next := nextBillDay(o.t)
 		began := time.Now()
 		dry := o.ended(o.begins(next, "dry"))
 		within := time.Since(began) // about what a run takes on this machine

@@ -10,7 +10,6 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
-	"time"
 )
 
 // What the way to the core does with settlements.
@@ -96,8 +95,7 @@ func TestKilledBetweenABillAndItsSettlement(t *testing.T) {
 		}
 		way.does.Store(settlementsRefused)
 		start()
-		now := time.Now()
-		next := time.Date(now.Year(), now.Month()+1, 1, 0, 0, 0, 0, time.UTC).Format(time.DateOnly)
+		next := nextBillDay(o.t)
 		if run := o.ended(o.begins(next, "final")); run.Invoices != crashLines || run.Parked != 0 {
 			t.Fatalf("%+v", run)
 		}

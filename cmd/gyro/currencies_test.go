@@ -84,7 +84,7 @@ func TestCurrenciesWithoutCents(t *testing.T) {
 			a.sell(o, c)
 		}
 		o.used()
-		o.bill(time.Now())
+		o.bill()
 		policy := filepath.Join(t.TempDir(), "policy.json")
 		write := func(jpy, kwd string) {
 			text := fmt.Appendf(nil, `{"name":"from %s JPY","minimum":{"JPY":%q,"KWD":%q},"steps":[{"days":3,"action":"fee","amount":{"JPY":"300","KWD":"0.125"}}]}`, jpy, jpy, kwd)

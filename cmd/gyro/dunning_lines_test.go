@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-	"time"
 )
 
 // manyLines are more than one order can have.
@@ -67,7 +66,7 @@ func TestDunningOfManyLines(t *testing.T) {
 				imsi = c.Value
 			}
 		}
-		o.bill(time.Now())
+		o.bill()
 		owed := o.openItems(account).Receivables
 		if len(owed) != 1 {
 			t.Fatalf("%+v", owed)

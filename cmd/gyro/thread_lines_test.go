@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"testing"
 	"time"
 )
 
@@ -124,10 +125,21 @@ func (o *operator) used() {
 	eventually(o.t, "the usage is taken in", func() bool { return o.try("/office/v1/usage-intake", &s) && s.After >= feed.Last })
 }
 
+// nextBillDay is the day after the cycle that everybody is in: a month of Germany, where it begins before that of UTC.
+func nextBillDay(t testing.TB) string {
+	t.Helper()
+	germany, err := time.LoadLocation("Europe/Berlin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now().In(germany)
+	return time.Date(now.Year(), now.Month()+1, 1, 0, 0, 0, 0, time.UTC).Format(time.DateOnly)
+}
+
 // bill carries out the invoice run of the cycle that everybody is in.
-func (o *operator) bill(now time.Time) (billed int) {
+func (o *operator) bill() (billed int) {
 	o.t.Helper()
-	next := time.Date(now.Year(), now.Month()+1, 1, 0, 0, 0, 0, time.UTC).Format(time.DateOnly)
+	next := nextBillDay(o.t)
 	var run struct {
 		ID, State        string
 		Invoices, Parked int

@@ -63,8 +63,7 @@ func TestTwoOfficesOnOneDatabase(t *testing.T) {
 	o.checkOrders(sellers)
 
 	o.payers(twoOfficesPayers)
-	now := time.Now()
-	next := time.Date(now.Year(), now.Month()+1, 1, 0, 0, 0, 0, time.UTC).Format(time.DateOnly)
+	next := nextBillDay(o.t)
 	var runs [2]billedRun
 	var asking sync.WaitGroup
 	for n, office := range []*office{o.office, newOffice(t, s.address)} {
