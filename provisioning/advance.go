@@ -156,7 +156,8 @@ func (s *Service) officeTask(ctx context.Context, tx *database.Tx, o *Order, pos
 	case t.Operation.Do.Kind == officeFinish && known[position] != nil:
 		err = known[position]
 	case t.Operation.Do.Kind == officeFinish:
-		if err = s.finish(ctx, tx, o, o.item(t.item)); refusal.Of(err) != nil {
+		err = s.finish(ctx, tx, o, o.item(t.item))
+		if refusal.Of(err) != nil {
 			return &halfFinished{position, err}
 		}
 	default:
