@@ -162,13 +162,31 @@ func (c *chaos) people(calm bool) {
 	}
 }
 
+// resumeAll has every suspended line used again: what comes due on one waits for that.
+func (c *chaos) resumeAll() {
+	var suspended []Product
+	must(c.t, c.db.Read(c.t.Context(), func(ctx context.Context, q bun.IDB) error {
+		return q.NewSelect().Model(&suspended).Where("p.status = 'suspended'").Order("p.id").Scan(ctx)
+	}))
+	for k := range suspended {
+		p := &suspended[k]
+		r := OrderRequest{AccountID: p.BillingAccountID, Items: []ItemRequest{{Action: Modify, Status: "active", ProductID: p.ID, When: WhenFree}}}
+		if _, err := c.Place(c.t.Context(), sales, r); err != nil && refusal.Of(err) == nil {
+			c.t.Fatal(err)
+		}
+	}
+}
+
 // calm heals everything and lets what is under way come to its end.
 func (c *chaos) calm() {
 	for _, e := range c.elements {
 		e.decide = nil
 	}
 	c.way.decide = nil
-	for range 60 {
+	for n := range 60 {
+		if n%20 == 10 {
+			c.resumeAll()
+		}
 		c.wait(5 * instant.Minute)
 		c.people(true)
 	}
