@@ -79,9 +79,10 @@ func (s *Service) resumed(ctx context.Context, tx *database.Tx, item *Item) erro
 }
 
 // DebtLifted lets the new lines go on that an account's debt has kept waiting: the account's own, and those of accounts that
-// it pays for. It may be called in vain; they look again.
+// it pays for, through however many levels. It may be called in vain; they look again.
 func (s *Service) DebtLifted(ctx context.Context, tx *database.Tx, account int64) error {
-	return s.wakeAll(ctx, tx, inDebt, "o.billing_account_id IN (SELECT id FROM billing_account WHERE id = ? OR payer_id = ?)", account, account)
+	return s.wakeAll(ctx, tx, inDebt, `o.billing_account_id IN (WITH RECURSIVE paid (id) AS (SELECT id FROM billing_account WHERE id = ?
+		UNION SELECT b.id FROM billing_account b JOIN paid p ON b.payer_id = p.id) SELECT id FROM paid)`, account)
 }
 
 // wakeAll lets every order go on that waits for a cause.

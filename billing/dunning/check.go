@@ -127,10 +127,10 @@ func (s *Service) act(ctx context.Context, tx *database.Tx, c *Case, step *Step,
 		return key, s.o.Charge(ctx, tx, c.Account, fee, c.Currency, ledger.DunningFees, "Dunning fee", key)
 	case Suspend:
 		c.Suspended = true
-		return s.order(ctx, tx, c.Account, key, Suspend)
+		return s.order(ctx, tx, c, key, Suspend)
 	case Terminate:
 		c.Suspended = false // nothing is left that a payment could bring back
-		return s.order(ctx, tx, c.Account, key, Terminate)
+		return s.order(ctx, tx, c, key, Terminate)
 	case WriteOff:
 		for k := range due {
 			if _, err := ledger.WriteOff(ctx, tx, due[k].InvoiceID, ledger.Day(tx.Now()), key); err != nil {
@@ -142,17 +142,17 @@ func (s *Service) act(ctx context.Context, tx *database.Tx, c *Case, step *Step,
 	return "", nil
 }
 
-// order places an order for the account and for those that it pays for.
-func (s *Service) order(ctx context.Context, tx *database.Tx, account int64, key string, action Action) (string, error) {
+// order places an order for the account of a case and for those that it pays for.
+func (s *Service) order(ctx context.Context, tx *database.Tx, c *Case, key string, action Action) (string, error) {
 	if s.o.Orders == nil {
 		return "", nil
 	}
 	place := map[Action]func(context.Context, *database.Tx, int64, string) (string, error){
 		Suspend: s.o.Orders.Suspend, Resume: s.o.Orders.Resume, Terminate: s.o.Orders.Terminate,
 	}[action]
-	var accounts []int64
-	if err := tx.NewRaw("SELECT id FROM billing_account WHERE id = ? OR payer_id = ? ORDER BY id", account, account).Scan(ctx, &accounts); err != nil {
-		return "", fmt.Errorf("accounts that %d pays for: %w", account, err)
+	accounts, err := concerned(ctx, tx, c, action)
+	if err != nil {
+		return "", err
 	}
 	references := ""
 	for _, of := range accounts {

@@ -53,9 +53,9 @@ func (s *Service) ResumeAgain(ctx context.Context) error {
 }
 
 // InDebt reports whether the lines of an account are suspended or ended for what
-// it, or the account that pays for it, owes: nothing of it is to come into use.
+// it, or an account that pays for it, owes: nothing of it is to come into use.
 func InDebt(ctx context.Context, q bun.IDB, account int64) (debt bool, err error) {
-	err = q.NewRaw(`SELECT EXISTS (SELECT 1 FROM dunning_case c JOIN billing_account b ON b.id = ? AND c.billing_account_id IN (b.id, b.payer_id)
+	err = q.NewRaw(paying+`SELECT EXISTS (SELECT 1 FROM dunning_case c JOIN paying b ON c.billing_account_id = b.id
 		WHERE c.suspended OR c.state = 'open' AND EXISTS (SELECT 1 FROM dunning_action d WHERE d.case_id = c.id AND d.kind IN ('suspend', 'terminate'))
 			OR EXISTS (SELECT 1 FROM payment_allocation a JOIN credit w ON w.id = a.credit_id
 				WHERE w.billing_account_id = c.billing_account_id AND w.source = 'write_off' AND a.reversed_at = 0))`, account).Scan(ctx, &debt)
@@ -88,7 +88,7 @@ func (s *Service) Resume(ctx context.Context, account int64) error {
 
 func (s *Service) resume(ctx context.Context, tx *database.Tx, c *Case) error {
 	before, key := *c, fmt.Sprintf("dunning-%d-resume", c.ID)
-	reference, err := s.order(ctx, tx, c.Account, key, Resume)
+	reference, err := s.order(ctx, tx, c, key, Resume)
 	if err != nil {
 		return err
 	}

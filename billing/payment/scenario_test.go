@@ -82,6 +82,12 @@ func (o *office) carryOut(t *testing.T, d *datadriven.TestData, b *strings.Build
 	switch d.Cmd {
 	case "account":
 		return o.account(a.text("name", ""), customer.AccountKind(a.text("kind", "postpaid")), a.account("payer"))
+	case "pays-for":
+		_, err := customer.New(o.db).ChangeAccount(o.t.Context(), finance, a.account("account"), func(c *customer.BillingAccount) error {
+			c.PayerID, c.OthersPayer = a.account("payer"), true
+			return nil
+		})
+		return err
 	case "clock":
 		*o.now = o.now.AddDate(0, 0, int(a.number("days", 1)))
 		return nil

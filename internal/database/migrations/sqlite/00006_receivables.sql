@@ -280,6 +280,13 @@ CREATE TABLE dunning_action (
     UNIQUE (case_id, step, kind)
 );
 
+-- The accounts whose lines a case has suspended: those that it paid for then.
+CREATE TABLE dunning_suspended (
+    case_id            BIGINT NOT NULL REFERENCES dunning_case (id),
+    billing_account_id BIGINT NOT NULL REFERENCES billing_account (id),
+    PRIMARY KEY (case_id, billing_account_id)
+);
+
 -- A run of dunning: it looks at one account after the other, and is as far as after_account says. At most one is at work.
 CREATE TABLE dunning_run (
     id            INTEGER PRIMARY KEY AUTOINCREMENT,
