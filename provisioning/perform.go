@@ -119,7 +119,7 @@ func (s *Service) unsubscribe(ctx context.Context, line *Line, step *Step, key s
 
 // unless forgives a refusal where the line has what was wanted already.
 func (s *Service) unless(ctx context.Context, err error, line *Line, wanted func(offers []string) bool) error {
-	if err == nil || client.Temporary(err) {
+	if !client.Final(err) {
 		return err
 	}
 	account, lookup := s.o.Core.Account(ctx, line.Account)
@@ -141,8 +141,8 @@ func coreError(err error) error {
 	case err == nil:
 		return nil
 	case errors.As(err, &problem):
-		busy := problem.Code == "subscriber_busy" || problem.Code == "account_busy" || problem.Status == 429 || problem.Status == 401
-		return &ElementError{Temporary: busy || client.Temporary(err), Code: problem.Code, Message: "core: " + problem.Message}
+		busy := problem.Code == "subscriber_busy" || problem.Code == "account_busy"
+		return &ElementError{Temporary: busy || !client.Final(err), Code: problem.Code, Message: "core: " + problem.Message}
 	case client.Temporary(err), errors.Is(err, context.DeadlineExceeded):
 		return &ElementError{Temporary: true, Code: "no_answer", Message: "core: " + err.Error()}
 	}

@@ -1,6 +1,7 @@
 package provisioning
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -162,6 +163,7 @@ func (e *scripted) list() string {
 type cuttable struct {
 	*client.Charging
 	decide func(call string) (before, after bool)
+	answer error // where it is cut; nil is errCut
 }
 
 var errCut = &client.Problem{Code: "timeout", Message: "the way to the core is cut", Status: 504}
@@ -172,12 +174,13 @@ func cut[T any](c *cuttable, name string, call func() (T, error)) (T, error) {
 		before, after = c.decide(name)
 	}
 	var none T
+	answer := cmp.Or[error](c.answer, errCut)
 	if before {
-		return none, errCut
+		return none, answer
 	}
 	v, err := call()
 	if after {
-		return none, errCut
+		return none, answer
 	}
 	return v, err
 }
