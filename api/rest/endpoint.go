@@ -114,7 +114,6 @@ type Call struct {
 	principal access.Principal
 	approval  access.Approval
 	request   string // correlates the traces of the request
-	replayed  bool   // the answer is that of an earlier request: see Perform
 }
 
 // Principal is who asks.

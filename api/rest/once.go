@@ -95,11 +95,11 @@ func (c *Call) Write(ctx context.Context, fn func(ctx context.Context, tx *datab
 		answer, err = c.once(ctx, tx, key, fn)
 		return err
 	})
-	return answer, usedKey(err, key)
+	return answer, err
 }
 
 func (c *Call) once(ctx context.Context, tx *database.Tx, key string, fn func(ctx context.Context, tx *database.Tx) (*Answer, error)) (*Answer, error) {
-	replay, first, err := tx.Once(ctx, c.Scope(), key, normal(c.Body()))
+	replay, first, err := tx.Once(ctx, c.Scope(), key, c.asked())
 	if err != nil {
 		return nil, err
 	}
@@ -151,21 +151,20 @@ func (c *Call) Perform(ctx context.Context, fn func(ctx context.Context) (*Answe
 	}
 	var before []byte
 	err = c.DB().Read(ctx, func(ctx context.Context, q bun.IDB) error {
-		before, err = database.Recall(ctx, q, c.Scope(), key, normal(c.Body()))
+		before, err = database.Recall(ctx, q, c.Scope(), key, c.asked())
 		return err
 	})
 	if err != nil {
-		return nil, usedKey(err, key)
+		return nil, err
 	}
 	if len(before) > 0 {
-		c.replayed = true
 		return again(before)
 	}
 	if answer, err = fn(ctx); err != nil {
 		return nil, err
 	}
 	err = c.DB().Write(ctx, c.Actor(), func(ctx context.Context, tx *database.Tx) error {
-		replay, first, err := tx.Once(ctx, c.Scope(), key, normal(c.Body()))
+		replay, first, err := tx.Once(ctx, c.Scope(), key, c.asked())
 		if err != nil {
 			return err
 		}
@@ -175,12 +174,12 @@ func (c *Call) Perform(ctx context.Context, fn func(ctx context.Context) (*Answe
 		}
 		return c.remember(ctx, tx, key, answer)
 	})
-	return answer, usedKey(err, key)
+	return answer, err
 }
 
 // usedKey says of a key that came with another request before what to do.
 func usedKey(err error, key string) error {
-	if errors.Is(err, database.ErrKeyReused) {
+	if key != "" && errors.Is(err, database.ErrKeyReused) {
 		return refusal.New(refusal.Conflict, "idempotency_key_reused", keyHeader, "%q was used for another request; a new request needs a new key", key)
 	}
 	return err
@@ -191,6 +190,11 @@ func (a *Answer) tellReplay() {
 	header := map[string]string{replayedHeader: "true"}
 	maps.Copy(header, a.Header)
 	a.Header = header
+}
+
+// asked is what a request says, by which a repetition is told apart from another request: its parameters and its body.
+func (c *Call) asked() any {
+	return []any{c.Query(), normal(c.Body())}
 }
 
 // normal is a body such that two that say the same are equal: the order of fields and the space between them say nothing.

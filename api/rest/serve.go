@@ -116,10 +116,10 @@ func (s *Server) work(c *fasthttp.RequestCtx, call *Call) (answer *Answer, err e
 	}
 	ctx = access.WithApproval(access.WithPrincipal(ctx, call.principal), call.approval, s.o.ApprovalAbove)
 	ctx, replays := database.WithReplays(ctx)
-	if answer, err = e.Do(ctx, call); err == nil && answer != nil && (call.replayed || replays.Found()) {
+	if answer, err = e.Do(ctx, call); err == nil && answer != nil && replays.Found() {
 		answer.tellReplay()
 	}
-	return answer, err
+	return answer, usedKey(err, call.Header(keyHeader))
 }
 
 // authorize finds out who asks and whether the endpoint is for them.

@@ -2,7 +2,6 @@ package tmf
 
 import (
 	"context"
-	"errors"
 	"strconv"
 	"strings"
 
@@ -240,9 +239,6 @@ func keyed(ctx context.Context, c *rest.Call, key string, in actionDocument) (be
 		before = len(replay) > 0
 		return err
 	})
-	if errors.Is(err, database.ErrKeyReused) {
-		err = refusal.New(refusal.Conflict, "idempotency_key_reused", "Idempotency-Key", "the key %q was used for another request; take a new key", key)
-	}
 	return before, err
 }
 

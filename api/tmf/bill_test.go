@@ -231,7 +231,11 @@ func TestARequestForARunIsOneRequest(t *testing.T) {
 		}
 		const path, drafts = "/office/v1/invoice-runs", `{"mode":"draft","cycle":"2026-10"}`
 		twice(202, path, drafts, "d", func() {})
+		c.Do(t, "GET", path+"/1", "", "Idempotency-Key", "g").Want(t, 200)
 		twice(202, path+"/1/resume", "", "r", resume(1))
+		if x := c.Do(t, "GET", path+"/1", "", "Idempotency-Key", "g").Want(t, 200); x.JSON(t)["state"] != "done" {
+			t.Errorf("who looks at a run again with a key is shown how it was: %s", x.Body)
+		}
 		if x := c.Do(t, "POST", path, drafts, "Idempotency-Key", "d").Want(t, 202); x.Header.Get("Idempotency-Replayed") != "true" || runs() != 1 {
 			t.Errorf("after the run's end the same request began another: %d runs, %s", runs(), x.Body)
 		}

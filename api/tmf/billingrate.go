@@ -2,7 +2,6 @@ package tmf
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/uptrace/bun"
@@ -10,18 +9,9 @@ import (
 	"gyro/api/access"
 	"gyro/api/rest"
 	"gyro/billing/invoice"
-	"gyro/internal/database"
 	"gyro/internal/money"
 	"gyro/internal/refusal"
 )
-
-// reused makes a refusal of a key that came with another request.
-func reused(err error, key string) error {
-	if errors.Is(err, database.ErrKeyReused) {
-		return refusal.New(refusal.Conflict, "idempotency_key_reused", "Idempotency-Key", "%q was used for another request; a new request needs a new key", key)
-	}
-	return err
-}
 
 // rateDocument is TMF678's AppliedCustomerBillingRate: a line of a bill.
 type rateDocument struct {

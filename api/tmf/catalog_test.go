@@ -153,3 +153,37 @@ func strip(x *tmftest.Exchange) *tmftest.Exchange {
 	shown.Request = `{"a": "catalogue document"}`
 	return &shown
 }
+
+// TestACatalogueIsSubmittedOnceForItsKey: what was answered is answered again, whatever became of the version meanwhile, and
+// the same key with other parameters is another request.
+func TestACatalogueIsSubmittedOnceForItsKey(t *testing.T) {
+	tmftest.Run(t, func(t *testing.T, db *database.DB) {
+		c, s := shop(t, db)
+		send := func(status int, path, key string) *tmftest.Exchange {
+			t.Helper()
+			body := ""
+			if !strings.Contains(path, "/publish") {
+				body = string(demo.Office)
+			}
+			return c.Do(t, http.MethodPost, "/office/v1/catalogs"+path, body, "Content-Type", "application/yaml", "Idempotency-Key", key).Want(t, status)
+		}
+		first := map[string]*tmftest.Exchange{}
+		for _, path := range []string{"?publish=false", "/office/versions/1/publish"} {
+			first[path] = send(202, path, "k")
+		}
+		if d, err := s.Carry(t.Context(), 1); err != nil || d.State != catalog.DocumentPublished {
+			t.Fatal(d, err)
+		}
+		for path, was := range first {
+			again := send(202, path, "k")
+			if string(again.Body) != string(was.Body) || was.Header.Get("Idempotency-Replayed") != "" || again.Header.Get("Idempotency-Replayed") != "true" {
+				t.Errorf("%s: %s\nagain: %s, Idempotency-Replayed %q", path, was.Body, again.Body, again.Header.Get("Idempotency-Replayed"))
+			}
+		}
+		for _, path := range []string{"?dryRun=true", "", "/office/versions/1/publish?at=2030-01-01T00:00:00Z"} {
+			if x := send(409, path, "k"); x.JSON(t)["code"] != "idempotency_key_reused" {
+				t.Errorf("%s: %s", path, x.Body)
+			}
+		}
+	})
+}

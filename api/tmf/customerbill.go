@@ -251,7 +251,7 @@ func billNow(ctx context.Context, c *rest.Call, s *billing.Service, key string, 
 		return err
 	})
 	if err != nil {
-		return run.Run{}, reused(err, key)
+		return run.Run{}, err
 	}
 	if len(before) > 0 {
 		id, err := strconv.ParseInt(string(before), 10, 64)

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/valyala/fasthttp"
+
 	"gyro/api/access"
 	"gyro/api/rest"
 	"gyro/billing"
@@ -129,9 +131,9 @@ func (i invoiceRuns) Endpoints() []rest.Endpoint {
 	const finance = access.Finance
 	of := append(slices.Clone(pages), rest.Parameter{Name: "run", Kind: rest.Number, About: "of one run"})
 	act := func(method, path, summary string, status int, do func(ctx context.Context, c *rest.Call, id int64) (run.Run, error)) rest.Endpoint {
-		return rest.Endpoint{
+		e := rest.Endpoint{
 			Method: method, Path: path, Roles: finance, Summary: summary, Answer: invoiceRunView{}, Status: status,
-			Do: performed(func(ctx context.Context, c *rest.Call) (*rest.Answer, error) {
+			Do: func(ctx context.Context, c *rest.Call) (*rest.Answer, error) {
 				id, err := c.ID("id")
 				if err != nil {
 					return nil, err
@@ -141,8 +143,12 @@ func (i invoiceRuns) Endpoints() []rest.Endpoint {
 					return nil, err
 				}
 				return &rest.Answer{Status: status, Body: viewInvoiceRun(&made), Header: map[string]string{"Location": runsPath + "/" + rest.ID(made.ID)}}, nil
-			}),
+			},
 		}
+		if method != fasthttp.MethodGet { // who looks wants to see it as it is, whatever key is sent along
+			e.Do = performed(e.Do)
+		}
+		return e
 	}
 	return []rest.Endpoint{
 		{Method: "GET", Path: runsPath, Roles: finance, Summary: "Lists invoice runs, the newest first.", Answer: []invoiceRunView{}, Parameters: pages, Do: i.list},

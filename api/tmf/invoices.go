@@ -218,7 +218,7 @@ func (i invoices) rebill(ctx context.Context, c *rest.Call) (*rest.Answer, error
 	}
 	note, bill, err := i.s.Rebill(ctx, c.Actor(), id, in.Reason, c.Principal().Name+" "+key)
 	if err != nil {
-		return nil, reused(err, key)
+		return nil, err
 	}
 	var v rebillView
 	err = c.Read(ctx, func(ctx context.Context, q rest.Reader) error {

@@ -33,7 +33,7 @@ func (o offers) Endpoints() []rest.Endpoint {
 	at := rest.Parameter{Name: "at", About: "the moment, now where it is not given", Kind: rest.Instant}
 	return []rest.Endpoint{
 		{
-			Method: fasthttp.MethodPost, Path: officeCatalogs, Roles: access.Marketing, Body: "", Answer: submissionView{}, Status: fasthttp.StatusAccepted, Media: yamlTypes, Do: o.submit,
+			Method: fasthttp.MethodPost, Path: officeCatalogs, Roles: access.Marketing, Body: "", Answer: submissionView{}, Status: fasthttp.StatusAccepted, Media: yamlTypes, Do: performed(o.submit),
 			Summary: "Checks a catalogue document, in YAML, keeps it as the next version and schedules it; a dry run does nothing but check.",
 			Parameters: []rest.Parameter{
 				{Name: "at", About: "when it takes effect, as soon as possible where it is not given", Kind: rest.Instant},
@@ -49,7 +49,7 @@ func (o offers) Endpoints() []rest.Endpoint {
 		{Method: fasthttp.MethodGet, Path: version, Roles: access.Anyone, Answer: documentView{}, Do: o.document, Summary: "Shows where a version of a catalogue is on its way into force; 0 is the newest."},
 		{Method: fasthttp.MethodGet, Path: version + "/source", Roles: access.Anyone, Do: o.source, Summary: "Shows a version as it was written, in YAML."},
 		{
-			Method: fasthttp.MethodPost, Path: version + "/publish", Roles: access.Marketing, Answer: documentView{}, Status: fasthttp.StatusAccepted, Parameters: []rest.Parameter{at}, Do: o.publish,
+			Method: fasthttp.MethodPost, Path: version + "/publish", Roles: access.Marketing, Answer: documentView{}, Status: fasthttp.StatusAccepted, Parameters: []rest.Parameter{at}, Do: performed(o.publish),
 			Summary: "Schedules a version that was kept.",
 		},
 		{

@@ -25,12 +25,10 @@ func (tx *Tx) Once(ctx context.Context, scope, key string, request any) (replay 
 	if scope == "" || key == "" {
 		return nil, false, fmt.Errorf("once %q in %q: neither may be empty", key, scope)
 	}
-	text, err := json.Marshal(request)
+	hash, err := digestOf(request)
 	if err != nil {
 		return nil, false, fmt.Errorf("once %s in %s: %w", key, scope, err)
 	}
-	sum := sha256.Sum256(text)
-	hash := hex.EncodeToString(sum[:])
 	// On PostgreSQL a second one waits here for the first one's end, and then begins again (REPEATABLE READ).
 	inserted, err := tx.ExecContext(ctx, `INSERT INTO once (scope, key, request, at) VALUES (?, ?, ?, ?)
 		ON CONFLICT (scope, key) DO NOTHING`, scope, key, hash, tx.at)
@@ -40,58 +38,68 @@ func (tx *Tx) Once(ctx context.Context, scope, key string, request any) (replay 
 	if n, err := inserted.RowsAffected(); err != nil || n == 1 {
 		return nil, n == 1, err
 	}
-	var was string
-	var response *string
-	err = tx.QueryRowContext(ctx, "SELECT request, response FROM once WHERE scope = ? AND key = ?", scope, key).Scan(&was, &response)
-	if err != nil {
-		return nil, false, fmt.Errorf("once %s in %s: %w", key, scope, err)
-	}
-	if was != hash {
-		return nil, false, fmt.Errorf("once %s in %s: %w", key, scope, ErrKeyReused)
-	}
-	tx.replayed = tx.replayed || response != nil
-	return rawDocument(response), false, nil
+	replay, err = left(ctx, tx, scope, key, hash)
+	tx.replayed = tx.replayed || replay != nil
+	return replay, false, err
 }
 
 // Recall is what was remembered of a request, nil where nothing was: it did not come before, or did not get to its end.
 // What takes more than one transaction asks before the first, and has Once and Remember in the last.
 func Recall(ctx context.Context, q bun.IDB, scope, key string, request any) (replay []byte, err error) {
-	text, err := json.Marshal(request)
+	hash, err := digestOf(request)
 	if err != nil {
 		return nil, fmt.Errorf("recall %s in %s: %w", key, scope, err)
 	}
+	replay, err = left(ctx, q, scope, key, hash)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
+	}
+	if replay != nil {
+		tellReplay(ctx)
+	}
+	return replay, err
+}
+
+// digestOf tells two requests apart.
+func digestOf(request any) (string, error) {
+	text, err := json.Marshal(request)
+	if err != nil {
+		return "", err
+	}
 	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:]), nil
+}
+
+// left is what the first request with a key left, nil if nothing; sql.ErrNoRows where there was none.
+func left(ctx context.Context, q bun.IDB, scope, key, hash string) ([]byte, error) {
 	var was string
 	var response *string
-	err = q.QueryRowContext(ctx, "SELECT request, response FROM once WHERE scope = ? AND key = ?", scope, key).Scan(&was, &response)
-	switch {
-	case errors.Is(err, sql.ErrNoRows):
-		return nil, nil
-	case err != nil:
-		return nil, fmt.Errorf("recall %s in %s: %w", key, scope, err)
-	case was != hex.EncodeToString(sum[:]):
-		return nil, fmt.Errorf("recall %s in %s: %w", key, scope, ErrKeyReused)
+	err := q.QueryRowContext(ctx, "SELECT request, response FROM once WHERE scope = ? AND key = ?", scope, key).Scan(&was, &response)
+	if err == nil && was != hash {
+		err = ErrKeyReused
+	}
+	if err != nil {
+		return nil, fmt.Errorf("key %s in %s: %w", key, scope, err)
 	}
 	return rawDocument(response), nil
 }
 
-// Replays tells whether something that Once guards had been done before, by what was written under a context.
+// Replays tells whether something that Once guards had been done before, by what was written or recalled under a context.
 type Replays struct{ found atomic.Bool }
 
 type replaysKey struct{}
 
-// WithReplays returns a context whose writes tell of replays.
+// WithReplays returns a context whose writes, and what Recall finds under it, tell of replays.
 func WithReplays(ctx context.Context) (context.Context, *Replays) {
 	r := &Replays{}
 	return context.WithValue(ctx, replaysKey{}, r), r
 }
 
-// Found reports whether Once has handed out what an earlier request left, in a transaction that was committed.
+// Found reports whether Recall has handed out what an earlier request left, or Once in a transaction that was committed.
 func (r *Replays) Found() bool { return r.found.Load() }
 
-// tellReplay tells the context of a transaction that was committed.
-func (tx *Tx) tellReplay(ctx context.Context) {
-	if r, ok := ctx.Value(replaysKey{}).(*Replays); ok && tx.replayed {
+func tellReplay(ctx context.Context) {
+	if r, ok := ctx.Value(replaysKey{}).(*Replays); ok {
 		r.found.Store(true)
 	}
 }

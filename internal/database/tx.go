@@ -98,7 +98,9 @@ func (db *DB) Write(ctx context.Context, by Actor, fn func(ctx context.Context, 
 		}
 		if err == nil {
 			db.poke(tx.queues)
-			tx.tellReplay(ctx)
+			if tx.replayed {
+				tellReplay(ctx)
+			}
 			return nil
 		}
 		if ctx.Err() != nil || !mustRepeat(err) && !isBusy(err) && tx.wants == "" {
