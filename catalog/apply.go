@@ -201,7 +201,7 @@ func (a *applying) offering(ctx context.Context, o, old *Offering) error {
 	if err := insertParts(ctx, a.tx, &row); err != nil {
 		return err
 	}
-	return a.tx.Audit(ctx, "productOffering", strconv.FormatInt(row.ID, 10), "create", nil, row)
+	return a.tx.Audit(ctx, "productOffering", strconv.FormatInt(row.ID, 10), "create", nil, row.audited())
 }
 
 // insertParts writes what belongs to an offer.

@@ -32,7 +32,7 @@ func (s *Service) Propose(ctx context.Context, tx *database.Tx, in Offering) (Of
 	if _, err := tx.NewInsert().Model(&o).Returning("id").Exec(ctx); err != nil {
 		return o, fmt.Errorf("proposal %s: %w", o.Name, err)
 	}
-	return o, tx.Audit(ctx, "productOffering", strconv.FormatInt(o.ID, 10), "propose", nil, o)
+	return o, tx.Audit(ctx, "productOffering", strconv.FormatInt(o.ID, 10), "propose", nil, o.audited())
 }
 
 // proposable refuses what could not become an offer, or is one.
@@ -78,7 +78,7 @@ func (s *Service) ChangeProposal(ctx context.Context, tx *database.Tx, id int64,
 	if _, err := tx.NewUpdate().Model(&o).Column("name", "title", "description", "category", "updated_at").WherePK().Exec(ctx); err != nil {
 		return o, fmt.Errorf("proposal %s: %w", o.Name, err)
 	}
-	return o, tx.Audit(ctx, "productOffering", strconv.FormatInt(id, 10), "change", before, o)
+	return o, tx.Audit(ctx, "productOffering", strconv.FormatInt(id, 10), "change", before.audited(), o.audited())
 }
 
 // DropProposal takes a proposal away.
@@ -93,5 +93,5 @@ func (s *Service) DropProposal(ctx context.Context, tx *database.Tx, id int64) e
 	if err := dropProposal(ctx, tx, o.Name); err != nil {
 		return err
 	}
-	return tx.Audit(ctx, "productOffering", strconv.FormatInt(id, 10), "drop", o, nil)
+	return tx.Audit(ctx, "productOffering", strconv.FormatInt(id, 10), "drop", o.audited(), nil)
 }

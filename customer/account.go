@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -79,6 +80,15 @@ type BillingAccount struct {
 	UpdatedAt   instant.Instant `json:"updated_at"`
 }
 
+// audited is what the audit trail says of an account: with its limit in the decimals of its currency.
+func (a *BillingAccount) audited() any {
+	type row BillingAccount
+	return struct {
+		*row
+		CreditLimit string `json:"credit_limit"`
+	}{(*row)(a), a.CreditLimit.In(a.Currency)}
+}
+
 // maxCreditLimit is far beyond any customer's.
 const maxCreditLimit = 1_000_000_000 * money.Unit
 
@@ -136,11 +146,7 @@ func (a *BillingAccount) check(p *Party, media []ContactMedium) error {
 // paid in. The currency was checked.
 func payable(amount money.Amount, code string) bool {
 	currency, err := money.ParseCurrency(code)
-	coin := money.Unit
-	for range currency.Exponent() {
-		coin /= 10
-	}
-	return err == nil && amount%coin == 0
+	return err == nil && amount.PaidIn(currency)
 }
 
 // CreateAccount opens a billing account for a customer.
@@ -185,7 +191,7 @@ func (s *Service) CreateAccountIn(ctx context.Context, tx *database.Tx, a Billin
 		}
 	}
 	return a, errors.Join(
-		tx.Audit(ctx, "billing_account", text(a.ID), "create", nil, a),
+		tx.Audit(ctx, "billing_account", text(a.ID), "create", nil, a.audited()),
 		tx.Emit(ctx, database.Event{Type: "billingAccountCreateEvent", Entity: "billing_account", ID: text(a.ID), Payload: a}),
 	)
 }
@@ -260,7 +266,10 @@ func (s *Service) ChangeAccountIn(ctx context.Context, tx *database.Tx, id int64
 	if err := s.checkHierarchy(ctx, tx, &before, &after); err != nil {
 		return before, err
 	}
-	if err := update(ctx, tx, "billing_account", id, "change", before, &after); err != nil {
+	if err := tx.Update(ctx, &after); err != nil {
+		return before, fmt.Errorf("billing account %d: %w", id, err)
+	}
+	if err := tx.Audit(ctx, "billing_account", text(id), "change", before.audited(), after.audited()); err != nil {
 		return before, err
 	}
 	if after.CreditLimit != before.CreditLimit || after.CycleDay != before.CycleDay {
