@@ -8,7 +8,7 @@
 // killed, and what comes between two steps is never less than the policy says,
 // also when no run took place for a month.
 //
-// A run looks at one account after the other, fifty in one transaction with how far
+// A run looks at one account after the other, up to fifty in one transaction with how far
 // it is (record.go, run.go): a kill leaves it where it was, its job goes on, and its figures are
 // exact. Whoever cannot be dunned is parked with the reason, in the run's own
 // progress, for the next run to try again. At most one run is open: a second one
