@@ -157,17 +157,13 @@ type toTell struct {
 }
 
 // data is what the message says, as the invoice does: what it comes to, what credit was used, and what is to be paid by when.
-func (t *toTell) data() (map[string]string, error) {
-	currency, err := money.ParseCurrency(t.Currency)
-	if err != nil {
-		return nil, err
-	}
-	written := func(a money.Amount) string { return a.Format(currency.Exponent()) + " " + t.Currency }
+func (t *toTell) data() map[string]string {
+	written := func(a money.Amount) string { return a.In(t.Currency) + " " + t.Currency }
 	data := map[string]string{"number": *t.Number, "total": written(t.Total), "amount": written(t.ToPay(t.SetOff)), "due": t.DueOn}
 	if t.SetOff > 0 {
 		data["credit"] = written(t.SetOff)
 	}
-	return data, nil
+	return data
 }
 
 func (s *Service) tell(ctx context.Context, f run.FollowUp) error {
@@ -188,11 +184,7 @@ func (s *Service) tell(ctx context.Context, f run.FollowUp) error {
 		if err := s.db.Write(ctx, worker, func(ctx context.Context, tx *database.Tx) error {
 			for k := range part {
 				i := &part[k]
-				data, err := i.data()
-				if err != nil {
-					return err
-				}
-				if err := s.notify(ctx, tx, i.Account, "bill_ready", data, fmt.Sprintf("invoice-%d", i.ID)); err != nil {
+				if err := s.notify(ctx, tx, i.Account, "bill_ready", i.data(), fmt.Sprintf("invoice-%d", i.ID)); err != nil {
 					return fmt.Errorf("tell of invoice %d: %w", i.ID, err)
 				}
 			}

@@ -83,11 +83,7 @@ func (s *sums) String() string {
 
 // in writes amounts with the decimals of a currency at least.
 func in(currency string) func(money.Amount) string {
-	decimals := 2
-	if c, err := money.ParseCurrency(currency); err == nil {
-		decimals = c.Exponent()
-	}
-	return func(a money.Amount) string { return a.Format(decimals) }
+	return func(a money.Amount) string { return a.In(currency) }
 }
 
 // Verify carries out all checks. An error means that something could not be

@@ -102,8 +102,8 @@ func (run *Run) Standing() string {
 	return string(run.State)
 }
 
-// standing says so of a draft run that has ended, when the last of its drafts is gone.
-func (run *Run) standing(ctx context.Context, tx *database.Tx) error {
+// supersede has a draft run that has ended say so when the last of its drafts is gone.
+func (run *Run) supersede(ctx context.Context, tx *database.Tx) error {
 	if run.ReplacedBy == 0 || run.State != Done && run.State != Reviewed {
 		return nil
 	}
@@ -142,7 +142,7 @@ func (j *job) replace(ctx context.Context, tx *database.Tx, payers []int64) erro
 		}
 		before, was := run.summary(), *run
 		run.ReplacedBy, run.UpdatedAt = j.run, tx.Now()
-		if err := run.standing(ctx, tx); err != nil {
+		if err := run.supersede(ctx, tx); err != nil {
 			return err
 		}
 		if run.State == was.State && run.ReplacedBy == was.ReplacedBy {

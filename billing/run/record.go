@@ -235,7 +235,7 @@ func (r *Runner) finish(ctx context.Context, by database.Actor, id int64) (run R
 			return err
 		}
 		run.State, run.UpdatedAt, run.FinishedAt = Done, tx.Now(), tx.Now()
-		if err := run.standing(ctx, tx); err != nil { // another run may have billed its accounts while it was under way
+		if err := run.supersede(ctx, tx); err != nil { // another run may have billed its accounts while it was under way
 			return err
 		}
 		if _, err := tx.NewUpdate().Model(&run).Column("state", "updated_at", "finished_at").WherePK().Exec(ctx); err != nil {
