@@ -29,6 +29,11 @@ const (
 	ticketsPath   = "/office/v1/tickets"
 )
 
+// notificationStates are the states that messages can be listed by.
+var notificationStates = []string{
+	string(customer.NotificationPending), string(customer.NotificationSent), string(customer.NotificationFailed), string(customer.NotificationSuppressed),
+}
+
 // pageParameters choose a part of a list.
 var pageParameters = []rest.Parameter{
 	{Name: "offset", About: "how many to leave out at the beginning", Kind: rest.Number},
@@ -60,7 +65,7 @@ func (c care) Endpoints() []rest.Endpoint {
 		{Method: post, Path: one + "/consents", Roles: careRoles, Body: newConsent{}, Answer: consentView{}, Status: fasthttp.StatusCreated, Do: c.consent, Summary: "Writes a decision of a customer's party down."},
 		{Method: post, Path: one + "/webhook", Roles: careRoles, Body: newWebhook{}, Answer: webhookView{}, Status: fasthttp.StatusCreated, Do: c.webhook, Summary: "Has messages sent to a customer's own program; the secret that signs them is in the answer and never again."},
 		{Method: fasthttp.MethodDelete, Path: one + "/webhook", Roles: careRoles, Status: fasthttp.StatusNoContent, Do: c.noWebhook, Summary: "Sends no more messages to a customer's program."},
-		{Method: get, Path: messagesPath, Roles: careRoles | access.Administrator, Parameters: append([]rest.Parameter{{Name: "customer", About: "a customer's id", Kind: rest.Number}, {Name: "state", About: "pending, sent, failed or suppressed"}}, pageParameters...), Answer: listing[messageView]{}, Do: c.messages, Summary: "Lists messages to customers: what was sent, what failed and why."},
+		{Method: get, Path: messagesPath, Roles: careRoles | access.Administrator, Parameters: append([]rest.Parameter{{Name: "customer", About: "a customer's id", Kind: rest.Number}, {Name: "state", About: "pending, sent, failed or suppressed", Values: notificationStates}}, pageParameters...), Answer: listing[messageView]{}, Do: c.messages, Summary: "Lists messages to customers: what was sent, what failed and why."},
 		{Method: post, Path: messagesPath + "/{id}/resend", Roles: careRoles | access.Administrator, Answer: messageView{}, Do: c.resend, Summary: "Takes a message up again that was given up, or had no sender."},
 		{Method: post, Path: "/office/v1/accounts/{id}/close", Roles: access.Care | access.Finance, Body: closing{}, Answer: billingAccount{}, Do: c.close, Summary: "Closes a billing account whose lines are terminated, for good."},
 	}

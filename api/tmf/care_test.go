@@ -59,6 +59,7 @@ func TestCare(t *testing.T) {
 			api.Do(t, "GET", path+"/1/overview", "").Want(t, http.StatusOK),
 			api.Do(t, "GET", path+"/2/overview", "").Want(t, http.StatusNotFound),
 			api.Do(t, "GET", "/office/v1/messages?customer=1&state=pending", "").Want(t, http.StatusOK),
+			api.Do(t, "GET", "/office/v1/messages?state=lost", "").Want(t, http.StatusBadRequest),
 			api.Do(t, "POST", "/office/v1/messages/1/resend", "").Want(t, http.StatusConflict),
 			api.Do(t, "GET", path+"/1/tickets?offset=1&limit=5", "").Want(t, http.StatusOK),
 			api.Do(t, "GET", path+"/1/interactions", "").Want(t, http.StatusOK),

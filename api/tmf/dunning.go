@@ -58,7 +58,7 @@ func (d dunnings) Endpoints() []rest.Endpoint {
 	const finance, look = access.Finance, access.Finance | access.Care
 	return []rest.Endpoint{
 		reading(look, dunningPath+"/cases", "Shows dunning cases by a cursor, those in a state (open, closed) or of an account alone if it is named.",
-			append([]rest.Parameter{{Name: "state"}, {Name: "account", Kind: rest.Number}}, cursor...),
+			append([]rest.Parameter{{Name: "state", About: "open or closed", Values: []string{"open", "closed"}}, {Name: "account", Kind: rest.Number}}, cursor...),
 			func(ctx context.Context, q bun.IDB, c *rest.Call) (feed[caseView], error) {
 				after, limit, err := c.Limit()
 				if err != nil {

@@ -184,7 +184,7 @@ func (f fulfilment) Endpoints() []rest.Endpoint {
 // resources lists numbers or cards.
 func (f fulfilment) resources(kind string, list func(ctx context.Context, q bun.IDB, state, after string, limit int) ([]pool.Resource, error)) rest.Endpoint {
 	parameters := []rest.Parameter{
-		{Name: "state", About: "available, reserved, assigned or quarantined"},
+		{Name: "state", About: "available, reserved, assigned or quarantined", Values: []string{"available", "reserved", "assigned", "quarantined"}},
 		{Name: "after", About: "the value of next in the previous answer"},
 		{Name: "limit", About: "how many to show at most", Kind: rest.Number},
 	}

@@ -1,11 +1,14 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 // explainArguments makes errors about arguments and flags, of a command and those below it, say what is missing and how the
@@ -26,8 +29,27 @@ func explainArguments(cmd *cobra.Command) {
 		if negative.MatchString(err.Error()) && takesArguments(cmd) {
 			return fmt.Errorf("%w: an amount below zero stands behind two dashes; write %s -- %s", err, cmd.CommandPath()+" [flags]", strings.Join(arguments(cmd), " "))
 		}
-		return fmt.Errorf("%w; %q lists the flags", err, cmd.CommandPath()+" --help")
+		return fmt.Errorf("%w; %q lists the flags", plainly(err), cmd.CommandPath()+" --help")
 	})
+}
+
+// plainly says of a value that is no number what it should be, instead of which function read it.
+func plainly(err error) error {
+	invalid, number := new(pflag.InvalidValueError), new(strconv.NumError)
+	if !errors.As(err, &invalid) || !errors.As(err, &number) {
+		return err
+	}
+	kind := "a whole number"
+	switch invalid.GetFlag().Value.Type() {
+	case "bool":
+		kind = "true or false"
+	case "uint", "uint16", "uint32", "uint64":
+		kind = "a whole number from 0"
+	}
+	if errors.Is(number, strconv.ErrRange) {
+		kind += " of this size"
+	}
+	return fmt.Errorf("--%s %s: give %s", invalid.GetFlag().Name, invalid.GetValue(), kind)
 }
 
 var (

@@ -19,6 +19,9 @@ func TestWrongArguments(t *testing.T) {
 		{"voucher make --count 3", `BATCH is missing`},
 		{"ledger verify data", `"data" is an argument too many; write "gyro ledger verify [flags]"`},
 		{"rate --offer payg", `USAGE... is missing`},
+		{"invoice list --account x", `--account x: give a whole number; "gyro invoice list --help" lists the flags`},
+		{"customer list --limit -1", `--limit -1: give a whole number from 0; "gyro customer list --help" lists the flags`},
+		{"books --json=perhaps", `--json perhaps: give true or false; "gyro books --help" lists the flags`},
 		{"books --jsn", `unknown flag: --jsn; "gyro books --help" lists the flags`},
 	} {
 		if said := refused(t, nil, strings.Fields(tt.args)...); !strings.Contains(said, tt.want) {

@@ -102,7 +102,7 @@ func Assign(ctx context.Context, tx *database.Tx, number, iccid string, order, s
 			return err
 		}
 		if !done {
-			return fmt.Errorf("%s %s is not reserved for order %d: it cannot be assigned", a.kind.word, a.key, order)
+			return refusal.New(refusal.Conflict, a.kind.word+"_not_reserved", "", "the %s %s is not reserved for order %d: it cannot be assigned", a.kind.word, a.key, order)
 		}
 	}
 	return nil
