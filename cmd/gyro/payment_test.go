@@ -23,7 +23,8 @@ func TestATokenIsCharged(t *testing.T) {
 		"payment take 17 10 --token tok_visa":                        "provider tok_visa",
 		"payment take 17 10 --token tok_visa --method provider":      "provider tok_visa",
 		"payment take 17 10 --token tok_visa --method bank_transfer": "bank_transfer tok_visa",
-		"payment take 17 10":                                         "bank_transfer ",
+
+		"payment take 17 10": "bank_transfer ",
 	} {
 		said := saidBy(t, strings.Fields(line)...)
 		if got := sent.PaymentMethod.Name + " " + sent.PaymentMethod.ID; got != want {
