@@ -88,6 +88,8 @@ func (p *Party) check() error {
 func checkTaxID(number string) error {
 	err := vatnumber.Check(number)
 	switch {
+	case number != "" && strings.TrimSpace(number) == "":
+		return invalid("tax_id_malformed", "tax_id", "it is blank; write the number, or leave it out")
 	case errors.Is(err, vatnumber.ErrForm):
 		return invalid("tax_id_malformed", "tax_id", "%s", err)
 	case err != nil:
