@@ -51,8 +51,11 @@ type creditKey struct {
 
 // CreditIn is Credit within a transaction.
 func (s *Service) CreditIn(ctx context.Context, tx *database.Tx, id int64, request CreditRequest) (note int64, err error) {
-	if request.Key == "" || request.Reason == "" {
-		return 0, refusal.New(refusal.Invalid, "credit_incomplete", "reason", "a credit note needs a reason, which is printed on it, and a key that makes it once")
+	switch {
+	case request.Reason == "":
+		return 0, refusal.New(refusal.Invalid, "reason_missing", "reason", "a credit note needs a reason, which is printed on it")
+	case request.Key == "":
+		return 0, refusal.New(refusal.Invalid, "key_missing", "key", "a credit note needs a key that makes it once")
 	}
 	replay, first, err := tx.Once(ctx, "credit_note", request.Key, creditKey{id, request})
 	if err != nil {
@@ -70,7 +73,7 @@ func (s *Service) CreditIn(ctx context.Context, tx *database.Tx, id int64, reque
 		return 0, err
 	}
 	if of.Type != invoice.Bill || of.State != invoice.Finalised {
-		return 0, refusal.New(refusal.Conflict, "invoice_not_creditable", "id", "invoice %d is a %s and %s: what can be credited are finalised invoices that are not credited yet", id, of.Type, of.State)
+		return 0, refusal.New(refusal.Conflict, "invoice_not_creditable", "id", "bill %d is of type %s and %s: what can be credited are finalised invoices that are not credited yet", id, of.Type, of.State)
 	}
 	before, err := creditedBefore(ctx, tx, id)
 	if err != nil {

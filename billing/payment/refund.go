@@ -30,8 +30,11 @@ func (s *Service) Refund(ctx context.Context, tx *database.Tx, r RefundRequest) 
 	if err != nil {
 		return Refund{}, err
 	}
-	if r.Key == "" || r.Reason == "" {
-		return Refund{}, refusal.New(refusal.Invalid, "refund_incomplete", "reason", "say why the money is given back, and send a key that makes it happen once")
+	switch {
+	case r.Reason == "":
+		return Refund{}, refusal.New(refusal.Invalid, "reason_missing", "reason", "say why the money is given back")
+	case r.Key == "":
+		return Refund{}, refusal.New(refusal.Invalid, "key_missing", "key", "a refund needs a key that makes it once")
 	}
 	if was, err := findRefund(ctx, tx.IDB, "key = ?", r.Key); err != nil {
 		return Refund{}, err

@@ -78,6 +78,10 @@ func (r *Runner) BeginCommit(ctx context.Context, by database.Actor, id int64) (
 	if drafts.State == Committed { // asked once more
 		return r.Get(ctx, drafts.ReplacedBy)
 	}
+	if drafts.State == Superseded {
+		return Run{}, refusal.New(refusal.Conflict, "invoice_run_state", "state",
+			"the drafts of run %d are superseded by run %d: finalise that run instead, if it is one of drafts", id, drafts.ReplacedBy)
+	}
 	if drafts.Mode != Draft || drafts.State != Done && drafts.State != Reviewed {
 		return Run{}, refusal.New(refusal.Conflict, "invoice_run_state", "state",
 			"run %d is a %s run and %s: what is finalised are the drafts of a draft run that has ended", id, drafts.Mode, drafts.Standing())
