@@ -203,6 +203,11 @@ func (c *chaos) verify() {
 		for k := range orders {
 			if ends[orders[k].State]++; !orders[k].State.Final() {
 				c.t.Errorf("%s waits: %s", orders[k].String(), orders[k].Reason)
+				var tasks []Task
+				must(c.t, q.NewSelect().Model(&tasks).Where("order_id = ?", orders[k].ID).Order("id").Scan(ctx))
+				for n := range tasks {
+					c.t.Logf("task %+v", tasks[n])
+				}
 			}
 		}
 		c.t.Log(ends)
