@@ -54,6 +54,16 @@ func (d *drafting) begin(ctx context.Context, tx *database.Tx, item *Item) error
 		d.last[item.SubscriptionID] = item.Position
 	}
 	if item.DueAt == 0 && !item.waits {
+		if item.Change != NoneAtAll && item.Change != Activate && len(needs) == 0 {
+			// What was found before the line was locked may be what the order left that has just unlocked it.
+			if err := lockItem(ctx, tx, o, item); err != nil {
+				return err
+			}
+			var err error
+			if d.found, err = d.s.situation(ctx, tx, o, item); err != nil {
+				return err
+			}
+		}
 		return d.s.layOut(ctx, tx, o, item, needs, d.found)
 	}
 	r := begin(o.Tasks, item, needs)
